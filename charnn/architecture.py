@@ -1,0 +1,75 @@
+"""What a network is made of: settings that the torch network and the compiled engine are both built from."""
+
+from dataclasses import dataclass, field
+
+from charnn.errors import SettingError
+from charnn.settings import Settings, setting
+
+GATES = {"rnn": 1, "lstm": 4, "gru": 3}
+"""Rows of weights per hidden unit, by cell; in the order of torch (lstm: input, forget, candidate, output; gru: reset, update, new)."""
+
+STATES = {"rnn": 1, "lstm": 2, "gru": 1}
+"""Tensors in a recurrent state, by cell: (h,), or (h, c) for an lstm; each is (layers, batch, hidden)."""
+
+
+@dataclass(frozen=True)
+class StackSettings(Settings):
+    """A stack of recurrent layers."""
+
+    cell: str = setting("gru", "Recurrent cell.", choices=GATES)
+    activation: str = setting("tanh", "Activation of the rnn cell.", choices=("tanh", "relu"))
+    layers: int = setting(1, "Recurrent layers, one above the other.", least=1, most=64)
+    hidden_size: int = setting(256, "Units of every recurrent layer.", least=1, most=16384)
+    dropout: float = setting(0.0, "Share of units dropped at the input, between layers and at the output.", least=0, most=0.9)
+    locked_dropout: bool = setting(False, "Drop the same units at every time step of a window.")
+    layer_norm: bool = setting(False, "Normalise the input of every layer and of the output projection.")
+    residual: bool = setting(False, "Add a layer's input to its output wherever their sizes agree.")
+    initial_state: str = setting("zero", "Recurrent state before the first token.", choices=("zero", "learned"))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.activation != "tanh" and self.cell != "rnn":
+            raise SettingError("activation", f"is a choice of the rnn cell only, and the cell is {self.cell}")
+        if self.locked_dropout and not self.dropout:
+            raise SettingError("locked_dropout", "has no effect without dropout; give dropout too")
+
+    def input_sizes(self, input_size: int) -> list[int]:
+        """The width of each layer's input, from the first layer up."""
+        return [input_size] + [self.hidden_size] * (self.layers - 1)
+
+
+@dataclass(frozen=True)
+class LanguageNetworkSettings(Settings):
+    """Embedding, recurrent stack, output projection."""
+
+    stack: StackSettings = field(default_factory=StackSettings)
+    embedding_size: int | None = setting(None, "Units of a token's embedding; by default the hidden size.", least=1, most=16384)
+    tie_weights: bool = setting(False, "Use the embedding as output weights too (needs an embedding as wide as the hidden size).")
+    adaptive_softmax: bool = setting(False, "Give rare tokens smaller output weights; for vocabularies over 4,000.")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.tie_weights and self.width != self.stack.hidden_size:
+            sizes = f"{self.width} and {self.stack.hidden_size}"
+            raise SettingError("tie_weights", f"needs an embedding_size equal to hidden_size, got {sizes}")
+        if self.tie_weights and self.adaptive_softmax:
+            raise SettingError("tie_weights", "cannot be combined with adaptive_softmax; choose one")
+        if self.stack.residual and self.stack.layers == 1 and self.width != self.stack.hidden_size:
+            raise SettingError("residual", "has no effect on one layer whose embedding_size differs from hidden_size")
+
+    @property
+    def width(self) -> int:
+        """Units of an embedding."""
+        return self.stack.hidden_size if self.embedding_size is None else self.embedding_size
+
+
+def adaptive_cutoffs(vocabulary_size: int) -> list[int]:
+    """Where an adaptive softmax cuts the ids, sorted by frequency: the head takes the first eighth, the first tail up to the half.
+
+    Grave et al. 2017, "Efficient softmax approximation for GPUs". Raises SettingError for a vocabulary too small to gain from it.
+    """
+    if vocabulary_size < 4000:
+        raise SettingError("adaptive_softmax", f"needs a vocabulary of at least 4,000 tokens, this one has {vocabulary_size:,}")
+    return [vocabulary_size // 8, vocabulary_size // 2]
+
+

@@ -1,0 +1,161 @@
+"""The model file: weights, settings, vocabulary and metrics in one safetensors file with a checksum; written whole or not at all."""
+
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from charnn import __version__
+from charnn.errors import CheckpointError, StorageError
+
+FORMAT = 1
+"""The number of this layout; another one is refused."""
+
+MODEL_FILE = "model.safetensors"
+METRICS_FILE = "metrics.jsonl"
+CARD_FILE = "README.md"
+
+
+@dataclass(frozen=True)
+class SavedModel:
+    """What a model file holds: enough to sample, predict, evaluate."""
+
+    task: str
+    settings: Mapping[str, Any]
+    learned: Mapping[str, Any]
+    tensors: Mapping[str, NDArray[Any]]
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+
+
+def save_model(path: Path, model: SavedModel) -> None:
+    """Writes a model file; raises StorageError and leaves an older file whole when the disk does not take it."""
+    tensors = {name: np.ascontiguousarray(array) for name, array in model.tensors.items()}
+    document = {
+        "format": FORMAT,
+        "charnn": __version__,
+        "task": model.task,
+        "settings": model.settings,
+        "learned": model.learned,
+        "metrics": model.metrics,
+        "sha256": checksum(tensors),
+    }
+    # Surrogates in a vocabulary are escaped by JSON's ASCII form; raw UTF-8 could not hold them.
+    write_whole(path, save(tensors, metadata={"charnn": json.dumps(document)}))
+
+
+def load_model(model: str | Path) -> SavedModel:
+    """The model of a run folder or a model file; raises CheckpointError, naming the file, unless it is whole and of this format."""
+    path = model_path(model)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from None
+    document = _document(path, data)
+    try:
+        tensors = load(data)
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise CheckpointError(f"{path} is damaged: {error}; train it again or copy it anew") from None
+    if checksum(tensors) != document["sha256"]:
+        raise CheckpointError(f"{path} is damaged: its checksum does not match; train it again or copy it anew")
+    return SavedModel(document["task"], document["settings"], document["learned"], tensors, document["metrics"])
+
+
+def model_path(model: str | Path) -> Path:
+    """The model file of a run folder, or the file itself; raises CheckpointError where there is neither."""
+    path = Path(model)
+    if path.is_dir():
+        path = path / MODEL_FILE
+    if not path.is_file():
+        raise CheckpointError(f"{model} holds no model; give a run folder or a model file, or make one: charnn train lm FILE --to {model}")
+    return path
+
+
+def newest_run(root: Path, task: str) -> Path:
+    """The run of a task whose model was written last; raises CheckpointError where there is none."""
+    files = sorted(root.glob(f"*/{MODEL_FILE}"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in files:
+        if _task_of(path) == task:
+            return path.parent
+    raise CheckpointError(f"{root} holds no trained {task}; make one: charnn train {task}")
+
+
+def checksum(tensors: Mapping[str, NDArray[Any]]) -> str:
+    """SHA-256 over names, types, shapes and bytes of the tensors, sorted by name."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        array = tensors[name]
+        digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Replaces a file by a whole new one: temporary name, fsync, rename, fsync of the folder; raises StorageError."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with storage_errors(path):
+        try:
+            with open(temporary, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+            _sync_folder(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turns an OSError of writing into a StorageError that names the file."""
+    try:
+        yield
+    except OSError as error:
+        hint = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else "choose another --to"
+        raise StorageError(f"{path} cannot be written: {error.strerror}; {hint}") from None
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _document(path: Path, data: bytes) -> dict[str, Any]:
+    """The JSON document in the header, checked for what every reader relies on."""
+    length = int.from_bytes(data[:8], "little")
+    if not 2 <= length <= min(len(data) - 8, 100_000_000):
+        raise CheckpointError(f"{path} is no model file; give a run folder or a model.safetensors that charnn wrote")
+    try:
+        document = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["charnn"])
+        found = document["format"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise CheckpointError(f"{path} is no charnn model; give a run folder or a model.safetensors that charnn wrote") from None
+    if found != FORMAT:
+        raise CheckpointError(f"{path} has format {found}, this charnn reads {FORMAT}; train it again or upgrade")
+    kinds = {"task": str, "settings": dict, "learned": dict, "metrics": dict, "sha256": str}
+    if not all(isinstance(document.get(name), kind) for name, kind in kinds.items()):
+        raise CheckpointError(f"{path} is damaged: its header is incomplete; train it again or copy it anew")
+    return dict(document)
+
+
+def _task_of(path: Path) -> str | None:
+    """The task named in a file's header, without reading its tensors; None for a file that is no model."""
+    try:
+        with open(path, "rb") as file:
+            prefix = file.read(8)
+            data = prefix + file.read(min(int.from_bytes(prefix, "little"), 100_000_000))
+        return str(_document(path, data)["task"])
+    except (OSError, CheckpointError):
+        return None

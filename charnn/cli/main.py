@@ -1,0 +1,107 @@
+"""The `charnn` command: verbs are loaded when they are used, errors end in one sentence and an exit code."""
+
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import click
+
+from charnn import __version__
+from charnn.errors import CharnnError, SettingError
+
+VERBS = {
+    "train": "charnn.cli.train:train",
+    "sample": "charnn.cli.sample:sample",
+    "predict": "charnn.cli.predict:predict",
+    "evaluate": "charnn.cli.evaluate:evaluate",
+}
+"""Where each verb's command is; reading this table costs nothing."""
+
+SHORT_HELP = {
+    "train": "Train a model on your data.",
+    "sample": "Write text with a trained language model.",
+    "predict": "Show what a model expects next.",
+    "evaluate": "Measure a model on a text.",
+}
+
+INTERRUPTED, TERMINATED = 130, 143
+
+
+class Failure(click.ClickException):
+    """A charnn error as click prints it: one sentence, and the error's exit code."""
+
+    def __init__(self, error: CharnnError) -> None:
+        from charnn.cli.options import flag
+
+        said = f"{flag(error.name)} {error.reason}" if isinstance(error, SettingError) else str(error)
+        super().__init__(said if said.endswith(".") else said + ".")
+        self.exit_code = error.exit_code  # type: ignore[misc]  # click's is the class's; here each error brings its own
+
+
+class Terminated(BaseException):
+    """SIGTERM, as an exception that unwinds the stack."""
+
+
+class Verbs(click.Group):
+    """Loads a verb's module only when the verb is used, and turns errors into exit codes."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The verbs in the order of the table."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a verb."""
+        if cmd_name not in VERBS:
+            return None
+        module, name = VERBS[cmd_name].split(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of verbs, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(SHORT_HELP.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the verb; what a user can cause ends in a sentence and an exit code."""
+        try:
+            return super().invoke(ctx)
+        except CharnnError as error:
+            if ctx.params.get("debug"):
+                raise
+            raise Failure(error) from None
+        except KeyboardInterrupt:
+            click.echo("\nInterrupted.", err=True)
+            ctx.exit(INTERRUPTED)
+        except Terminated:
+            click.echo("\nTerminated.", err=True)
+            ctx.exit(TERMINATED)
+        except BrokenPipeError:  # The reader has seen enough, as with `charnn sample | head`.
+            _close_stdout()
+            ctx.exit(0)
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, message="charnn %(version)s")
+@click.option("--debug", is_flag=True, help="Show a traceback where something fails.")
+def main(debug: bool) -> None:
+    """Recurrent networks for text: train, sample, predict, evaluate."""
+
+
+def run(arguments: Sequence[str] | None = None) -> NoReturn:
+    """The entry point of the `charnn` command."""
+    signal.signal(signal.SIGTERM, _terminate)
+    main.main(args=arguments, prog_name="charnn")
+    sys.exit(0)
+
+
+def _terminate(*_: object) -> NoReturn:
+    raise Terminated
+
+
+def _close_stdout() -> None:
+    """Keeps Python from complaining about the closed pipe when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

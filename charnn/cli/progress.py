@@ -1,0 +1,175 @@
+"""How a run is shown while it goes: a live bar on a terminal, plain lines elsewhere, or JSON; all on standard error."""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Protocol
+
+import click
+
+if TYPE_CHECKING:
+    from charnn.run import Plan
+    from charnn.training.trainer import Report
+
+
+SAMPLE_LINES = 4
+"""Lines shown of a sample."""
+
+
+class Display(Protocol):
+    """Shows a plan, reports and samples."""
+
+    def begin(self, plan: "Plan") -> None:
+        """Before the first update."""
+
+    def report(self, report: "Report") -> None:
+        """A sign of life, or a validation."""
+
+    def sample(self, text: str) -> None:
+        """A text written by the model as it stands."""
+
+    def end(self) -> None:
+        """After the last update, or when training stops early."""
+
+
+class Quiet:
+    """Shows nothing."""
+
+    def begin(self, plan: "Plan") -> None:
+        """Nothing."""
+
+    def report(self, report: "Report") -> None:
+        """Nothing."""
+
+    def sample(self, text: str) -> None:
+        """Nothing."""
+
+    def end(self) -> None:
+        """Nothing."""
+
+
+class Plain(Quiet):
+    """A line per validation, for logs and pipes."""
+
+    def begin(self, plan: "Plan") -> None:
+        """The plan, a line a fact."""
+        for name, value in plan_rows(plan):
+            click.echo(f"{name:<12}{value}", err=True)
+
+    def report(self, report: "Report") -> None:
+        """A line for a validation; nothing in between."""
+        if report.valid_loss is not None:
+            click.echo(report_line(report), err=True)
+
+    def sample(self, text: str) -> None:
+        """The text, set in."""
+        click.echo("".join(f"    | {line}\n" for line in first_lines(text)), err=True, nl=False)
+
+
+class Json(Quiet):
+    """One JSON object per validation."""
+
+    def report(self, report: "Report") -> None:
+        """The report's fields."""
+        if report.valid_loss is not None:
+            click.echo(json.dumps(asdict(report)), err=True)
+
+    def sample(self, text: str) -> None:
+        """The text as a JSON object."""
+        click.echo(json.dumps({"sample": text}), err=True)
+
+
+class Live(Quiet):
+    """A rich progress bar with the time left, the rate and the loss; a line per validation above it."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+        self.console = Console(stderr=True, highlight=False)
+        self.bar = Progress(
+            TextColumn("training"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%  {task.fields[rate]}  loss {task.fields[loss]} "),
+            TimeElapsedColumn(),
+            TextColumn("of"),
+            TimeRemainingColumn(elapsed_when_finished=True),
+            TextColumn("left"),
+            console=self.console,
+        )
+
+    def begin(self, plan: "Plan") -> None:
+        """The plan as a table, then the bar."""
+        from rich.table import Table
+
+        table = Table.grid(padding=(0, 2))
+        for name, value in plan_rows(plan):
+            table.add_row(f"[bold]{name}[/]", value)
+        self.console.print(table)
+        self.ratio = plan.characters_per_second / plan.throughput.tokens_per_second
+        self.task = self.bar.add_task("training", total=plan.steps, rate="", loss="-")
+        self.bar.start()
+
+    def report(self, report: "Report") -> None:
+        """Moves the bar; a validation leaves a line."""
+        rate = self.ratio * report.tokens / max(report.seconds, 1e-9)
+        self.bar.update(self.task, completed=report.step, rate=f"{rate:,.0f} characters/s", loss=f"{report.train_loss:.3f}")
+        if report.valid_loss is not None:
+            self.bar.console.print(report_line(report), markup=False)
+
+    def sample(self, text: str) -> None:
+        """The text, set in and dim."""
+        self.bar.console.print("".join(f"    │ {line}\n" for line in first_lines(text)), style="dim", markup=False, end="")
+
+    def end(self) -> None:
+        """Takes the bar away."""
+        self.bar.stop()
+
+
+DISPLAYS: dict[str, Callable[[], Display]] = {"bar": Live, "plain": Plain, "json": Json, "none": Quiet}
+
+
+def choose_display(name: str, quiet: bool) -> Display:
+    """The display of a --progress choice; `auto` is a bar on a terminal and plain lines elsewhere."""
+    if quiet:
+        return Quiet()
+    if name == "auto":
+        name = "bar" if sys.stderr.isatty() else "plain"
+    return DISPLAYS[name]()
+
+
+def plan_rows(plan: "Plan") -> list[tuple[str, str]]:
+    """What a run is about to do, as names and values."""
+    documents = f" in {len(plan.train.starts) - 1:,} documents" if plan.train.starts is not None else ""
+    train, valid = plan.train.counts, plan.valid.counts
+    unknown = f", {valid.unknown:,} unknown" if valid.unknown else ""
+    return [
+        ("corpus", f"{plan.corpus}: {train.characters:,} characters, {len(plan.train.ids):,} tokens{documents}"),
+        ("validation", f"{valid.characters:,} characters, {len(plan.valid.ids):,} tokens{unknown}"),
+        ("vocabulary", f"{plan.vocabulary:,} tokens"),
+        ("network", f"{plan.network}, {plan.parameters:,} parameters"),
+        ("speed", f"{plan.characters_per_second:,.0f} characters/s on {plan.device}, {plan.threads} threads"),
+        ("training", f"{plan.steps:,} updates, {plan.epochs:.2f} epochs, about {clock(plan.expected_seconds)}"),
+    ]
+
+
+def report_line(report: "Report") -> str:
+    """A validation in one line."""
+    best = "  best" if report.is_best else ""
+    return (
+        f"{clock(report.seconds):>8}  update {report.step:>7,}/{report.steps:,}  epoch {report.epoch:6.2f}"
+        f"  train {report.train_loss:.4f}  valid {report.valid_loss:.4f} nats/token{best}"
+    )
+
+
+def first_lines(text: str) -> list[str]:
+    """The first lines of a sample, without empty ones at its start."""
+    return text.strip("\n").split("\n")[:SAMPLE_LINES]
+
+
+def clock(seconds: float) -> str:
+    """Seconds as h:mm:ss or m:ss."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,121 @@
+"""`charnn train`: a task's data and settings in, a run folder out."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from charnn.cli.options import SectionedCommand, collect, settings_options
+from charnn.cli.progress import Display, Quiet, choose_display
+from charnn.tasks.settings import LanguageModelSettings
+from charnn.training.settings import BudgetSettings
+
+if TYPE_CHECKING:
+    from charnn.run import Run
+
+DEVICES = ["auto", "cpu", "cuda", "mps"]
+SAMPLE_LENGTH = 160
+"""Tokens of the samples shown while training."""
+
+
+@click.group()
+def train() -> None:
+    """Train a model on your data."""
+
+
+def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Where a run reads, computes and writes: the same for every task."""
+    options = [
+        click.option("--to", type=click.Path(path_type=Path), help="Folder for the run; by default checkpoints/TASK-CORPUS."),
+        click.option("--overwrite", is_flag=True, help="Replace a model that is in the folder."),
+        click.option("--valid", type=click.Path(path_type=Path, exists=True), help="File to validate on, in place of a share."),
+        click.option(
+            "--valid-share",
+            type=click.FloatRange(0, 0.9, min_open=True),
+            help="Share held out to validate on: the end of a text, random documents.  [default: 0.1]",
+        ),
+        click.option("--device", type=click.Choice(DEVICES), default="auto", show_default=True, help="Where to compute."),
+        click.option("--threads", type=click.IntRange(1, 1024), help="CPU threads; by default all cores."),
+        click.option("--quiet", is_flag=True, help="Show no progress."),
+        click.option(
+            "--progress",
+            type=click.Choice(["auto", "bar", "plain", "json"]),
+            default="auto",
+            show_default=True,
+            help="How progress is shown on standard error.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@train.command("lm", cls=SectionedCommand)
+@click.argument("corpus", nargs=-1)
+@place_options
+@settings_options(BudgetSettings)
+@settings_options(LanguageModelSettings)
+def train_lm(corpus: tuple[str, ...], **values: Any) -> None:
+    """Train a language model: the next character, byte, word or subword of a text.
+
+    CORPUS: text files, folders, .gz files, tables with --text-column, or - for standard input; by default python-docs,
+    the language reference that comes with Python (python-code, the standard library's sources, is there too).
+    """
+    settings = collect(LanguageModelSettings, values)
+    budget = collect(BudgetSettings, values)
+    display = choose_display(values["progress"], values["quiet"])
+    if values["valid"] is not None and values["valid_share"] is not None:
+        raise click.UsageError("--valid and --valid-share exclude each other; give one.")
+    from charnn.run import Place, Run
+
+    paths = corpus or ("python-docs",)
+    place = Place(
+        corpus=paths,
+        folder=values["to"] or free_folder("lm", paths),
+        valid=values["valid"],
+        valid_share=values["valid_share"] or 0.1,
+        device=values["device"],
+        threads=values["threads"],
+        overwrite=values["overwrite"],
+    )
+    follow(Run(place, settings, budget), display)
+
+
+def follow(run: "Run", display: Display) -> None:
+    """Trains a run to its end before the user's eyes, and says what came out."""
+    from charnn.card import results_table
+
+    display.begin(run.plan)
+    folder = run.place.folder
+    try:
+        for report in run.train():
+            display.report(report)
+            if report.valid_loss is not None:
+                display.sample(sample_of(run, report.step))
+    except KeyboardInterrupt:
+        display.end()
+        kept = f"the best model so far is in {folder}" if (folder / "model.safetensors").exists() else "no model was kept yet"
+        click.echo(f"Stopped at update {run.trainer.step:,} of {run.plan.steps:,}; {kept}.", err=True)
+        raise
+    display.end()
+    results = run.finish()
+    if type(display) is not Quiet:
+        click.echo("\n".join(results_table(results)), err=True)
+    click.echo(f"Wrote {folder}. Write with it: charnn sample {folder}", err=True)
+
+
+def sample_of(run: "Run", seed: int) -> str:
+    """A short text by the model as it stands."""
+    from charnn.model import TrainedModel
+
+    return TrainedModel(run.saved_model()).sample(length=SAMPLE_LENGTH, seed=seed)
+
+
+def free_folder(task: str, corpus: tuple[str, ...]) -> Path:
+    """A run folder named after task and corpus that does not exist yet."""
+    stem = "stdin" if corpus[0] == "-" else Path(corpus[0]).name.split(".")[0] or "corpus"
+    name = f"{task}-" + re.sub(r"[^\w-]+", "-", stem)
+    names = [name, *(f"{name}-{number}" for number in range(2, 10_000))]
+    return next(path for path in (Path("checkpoints") / one for one in names) if not path.exists())

@@ -1,0 +1,167 @@
+"""The loop that writes: rules, draw and network step of a whole batch, many tokens for one call from Python."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from charnn.decoding.rules import NEVER, choose_token, rule_numbers
+from charnn.decoding.settings import WINDOW, SamplingSettings
+from charnn.errors import CharnnError
+from charnn.kernels.compile import compiled
+from charnn.kernels.engine import Engine, EngineState
+from charnn.kernels.network import Network, advance, predict, workspace
+from charnn.kernels.products import Floats
+from charnn.text.vocabulary import END, START, UNKNOWN
+
+Ids = NDArray[np.int64]
+
+
+def uniform_streams(seed: int, samples: Sequence[int]) -> list[np.random.Generator]:
+    """One stream of random numbers per sample; its t-th number depends on seed, sample number and t only."""
+    return [np.random.Generator(np.random.Philox(key=np.array([seed, sample], np.uint64))) for sample in samples]
+
+
+class State(Protocol):
+    """What an engine remembers of each sample."""
+
+    def pick(self, rows: Sequence[int]) -> "State":
+        """A state of its own with these samples."""
+        ...
+
+
+class SteppedEngine(Protocol):
+    """A language network that reads tokens; `kernels.engine.Engine` and a network on a GPU are such."""
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Ids are below it."""
+        ...
+
+    @property
+    def label_count(self) -> int:
+        """Labels the network knows, 0 for one without."""
+        ...
+
+    def start(self, count: int, labels: ArrayLike | None = None) -> Any:
+        """The state of so many samples before the first token."""
+        ...
+
+    def read(self, ids: ArrayLike, state: Any) -> NDArray[np.float32]:
+        """(batch, time) ids, or (time,) for all samples -> (batch, vocabulary) logits of what follows; changes the state."""
+        ...
+
+    def step(self, tokens: ArrayLike, state: Any) -> NDArray[np.float32]:
+        """(batch,) ids -> (batch, vocabulary) logits of what follows; changes the state."""
+        ...
+
+
+class Writer:
+    """Samples under way in one batch: their states, the logits of what comes next, their last tokens, their random numbers."""
+
+    def __init__(self, engine: SteppedEngine, settings: SamplingSettings, *, streams: list[np.random.Generator], may_end: bool) -> None:
+        self.engine, self.streams, self.may_end = engine, streams, may_end
+        self.numbers = rule_numbers(settings)
+        self._logits = np.empty((0, 0), np.float32)
+        self._history = np.zeros((len(streams), 2 * WINDOW), np.int64)
+        self._lengths = np.zeros(len(streams), np.int64)
+        self._state: Any = None
+
+    def begin(self, labels: ArrayLike | None) -> None:
+        """Forgets everything written; labels as in the engine's start."""
+        self._state = self.engine.start(len(self.streams), labels)
+        self._lengths[:] = 0
+
+    def read(self, ids: ArrayLike) -> None:
+        """Continues every sample by (time,) ids; an empty list changes nothing."""
+        tokens = np.asarray(ids, np.int64)
+        if tokens.size:
+            self._logits = self.engine.read(tokens, self._state)
+            for token in tokens[-WINDOW:]:
+                _remember(self._history, self._lengths, np.full(len(self.streams), token))
+
+    def write(self, count: int) -> Ids:
+        """Draws the next tokens: (batch, count) ids. Something must have been read before.
+
+        A sample that has ended must be dropped by `keep`; what follows its end is meaningless.
+        """
+        uniforms = np.array([stream.random(count) for stream in self.streams])
+        if isinstance(self.engine, Engine):
+            state: EngineState = self._state
+            arrays = (self._logits, self._history, self._lengths)
+            ids = _write(self.engine.network, state.memory, state.labels, *arrays, uniforms, self.numbers, self.may_end)
+        else:
+            ids = np.stack([self._step(uniforms[:, time].copy()) for time in range(count)], 1)
+        if (ids < 0).any():
+            raise CharnnError("the model's probabilities are no finite numbers; train it again with a lower learning rate")
+        return ids
+
+    def _step(self, uniforms: NDArray[np.float64]) -> Ids:
+        """The next token of every sample, drawn by the compiled rules from the logits of any engine."""
+        logits = np.array(self._logits, np.float32, order="C")
+        tokens = _draw(logits, self._history, self._lengths, uniforms, self.numbers, self.may_end)
+        self._logits = self.engine.step(np.maximum(tokens, 0), self._state)
+        return tokens
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Goes on with these samples only."""
+        self._state = self._state.pick(rows)
+        self.streams = [self.streams[row] for row in rows]
+        self._logits, self._history, self._lengths = self._logits[rows], self._history[rows], self._lengths[rows]
+
+
+@compiled
+def mask_specials(row: Floats, may_end: bool) -> None:
+    """Tokens that no text holds are never drawn: unknown, start, and the end where the model knows no documents."""
+    row[UNKNOWN] = NEVER
+    row[START] = NEVER
+    if not may_end:
+        row[END] = NEVER
+
+
+@compiled
+def _remember(history: Ids, lengths: Ids, tokens: Ids) -> None:
+    """Appends a token per sample; when the room is full, its newer half moves to the front."""
+    room = history.shape[1]
+    for sample in range(len(tokens)):
+        if lengths[sample] == room:
+            history[sample, : room // 2] = history[sample, room // 2 :]
+            lengths[sample] = room // 2
+        history[sample, lengths[sample]] = tokens[sample]
+        lengths[sample] += 1
+
+
+@compiled
+def _draw(logits: Floats, history: Ids, lengths: Ids, uniforms: Any, numbers: Any, may_end: bool) -> Ids:
+    """(batch, vocabulary) logits, overwritten -> (batch,) ids drawn by all rules, and remembered; -1 where the logits are no numbers."""
+    tokens = np.empty(logits.shape[0], np.int64)
+    for sample in range(logits.shape[0]):
+        mask_specials(logits[sample], may_end)
+        first = max(lengths[sample] - WINDOW, 0)
+        tokens[sample] = choose_token(logits[sample], history[sample][first : lengths[sample]], numbers, uniforms[sample])
+    _remember(history, lengths, np.maximum(tokens, 0))
+    return tokens
+
+
+@compiled
+def _write(
+    network: Network,
+    memory: Floats,
+    labels: Ids,
+    logits: Floats,
+    history: Ids,
+    lengths: Ids,
+    uniforms: NDArray[np.float64],
+    numbers: NDArray[np.float64],
+    may_end: bool,
+) -> Ids:
+    """Draws and feeds back, time by time, without returning to Python: (batch, time) uniform numbers -> (batch, time) ids."""
+    work = workspace(network, len(labels))
+    ids = np.empty(uniforms.shape, np.int64)
+    for time in range(uniforms.shape[1]):
+        tokens = _draw(logits, history, lengths, uniforms[:, time].copy(), numbers, may_end)
+        ids[:, time] = tokens
+        advance(network, np.maximum(tokens, 0), labels, memory, work)
+        predict(network, work, logits)
+    return ids

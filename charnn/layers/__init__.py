@@ -1,0 +1,1 @@
+"""Ids to numbers: networks and losses, in torch."""

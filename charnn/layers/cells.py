@@ -1,0 +1,75 @@
+"""One recurrent layer over a whole sequence, for each cell; torch's own sequence kernels on our own weights."""
+
+from collections.abc import Callable
+from math import sqrt
+
+import torch
+from torch import Tensor, nn
+
+from charnn.architecture import GATES, STATES, StackSettings
+from charnn.layers.state import State
+
+
+class RecurrentLayer(nn.Module):
+    """Shared weights applied at every time step, in torch's gate order.
+
+    lstm: Hochreiter and Schmidhuber 1997 with the forget gate of Gers et al. 2000. gru: Cho et al. 2014, in the form
+    n = tanh(W x + b + r * (U h + c)) that fast kernels use. rnn: Elman 1990.
+    """
+
+    def __init__(self, input_size: int, settings: StackSettings) -> None:
+        super().__init__()
+        size, rows = settings.hidden_size, GATES[settings.cell] * settings.hidden_size
+        self.sequence = SEQUENCES[settings.cell, settings.activation]
+        self.input_to_gates = nn.Parameter(torch.empty(rows, input_size))
+        self.hidden_to_gates = nn.Parameter(torch.empty(rows, size))
+        self.input_bias = nn.Parameter(torch.zeros(rows))
+        self.hidden_bias = nn.Parameter(torch.zeros(rows))
+        self._initialise(settings)
+
+    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """(batch, time, units) and a state of (1, batch, hidden) parts -> (batch, time, hidden), the state after the last step."""
+        weights: list[Tensor] = [self.input_to_gates, self.hidden_to_gates, self.input_bias, self.hidden_bias]
+        return self.sequence(x, state, weights)
+
+    def _initialise(self, settings: StackSettings) -> None:
+        bound = 1 / sqrt(settings.hidden_size)
+        nn.init.uniform_(self.input_to_gates, -bound, bound)
+        # Orthogonal recurrent weights keep the state's length over many steps (Saxe et al. 2014); each gate gets its own.
+        for block in self.hidden_to_gates.data.view(-1, settings.hidden_size, settings.hidden_size):
+            nn.init.orthogonal_(block)
+        if settings.cell == "lstm":  # Forget bias 1: remember by default (Jozefowicz et al. 2015).
+            nn.init.ones_(self.input_bias.data[settings.hidden_size : 2 * settings.hidden_size])
+
+
+def _gru(x: Tensor, state: State, weights: list[Tensor]) -> tuple[Tensor, State]:
+    outputs, hidden = torch.gru(x, state[0], weights, True, 1, 0.0, False, False, True)
+    return outputs, (hidden,)
+
+
+def _lstm(x: Tensor, state: State, weights: list[Tensor]) -> tuple[Tensor, State]:
+    outputs, hidden, cell = torch.lstm(x, state, weights, True, 1, 0.0, False, False, True)
+    return outputs, (hidden, cell)
+
+
+def _rnn_tanh(x: Tensor, state: State, weights: list[Tensor]) -> tuple[Tensor, State]:
+    outputs, hidden = torch.rnn_tanh(x, state[0], weights, True, 1, 0.0, False, False, True)
+    return outputs, (hidden,)
+
+
+def _rnn_relu(x: Tensor, state: State, weights: list[Tensor]) -> tuple[Tensor, State]:
+    outputs, hidden = torch.rnn_relu(x, state[0], weights, True, 1, 0.0, False, False, True)
+    return outputs, (hidden,)
+
+
+Sequence = Callable[[Tensor, State, list[Tensor]], tuple[Tensor, State]]
+
+SEQUENCES: dict[tuple[str, str], Sequence] = {
+    ("rnn", "tanh"): _rnn_tanh,
+    ("rnn", "relu"): _rnn_relu,
+    ("lstm", "tanh"): _lstm,
+    ("gru", "tanh"): _gru,
+}
+"""The sequence function of each (cell, activation)."""
+
+assert {cell for cell, _ in SEQUENCES} == set(GATES) == set(STATES)

@@ -1,0 +1,117 @@
+"""A trained model, loaded: what `charnn.load` gives and what the command line samples, predicts and evaluates with."""
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from charnn.checkpoint import SavedModel, load_model
+from charnn.decoding.settings import SamplingSettings
+from charnn.errors import CheckpointError, SettingError
+from charnn.tasks.settings import LanguageModelSettings
+from charnn.text.corpus import Corpus
+from charnn.text.store import scratch_folder
+from charnn.text.tokenized import Part, TokenizedText, take, tokenize, whole
+from charnn.text.tokenizers import restore_tokenizer
+
+if TYPE_CHECKING:
+    from charnn.generator import Generator
+    from charnn.tasks.lm import LanguageModel
+
+
+class TrainedModel:
+    """A language model ready to use. Sampling and predicting run in compiled code without torch; evaluating loads torch."""
+
+    def __init__(self, saved: SavedModel, name: str = "model") -> None:
+        """Raises CheckpointError for a file whose contents make no model."""
+        self.saved = saved
+        self.name = name
+        if saved.task != "lm":
+            raise CheckpointError(f"{name} holds a {saved.task}, which this charnn does not know; upgrade it")
+        try:
+            self.settings = LanguageModelSettings.from_plain(saved.settings)
+            self.labels = [str(label) for label in saved.learned["labels"]]
+            learned = saved.learned["tokenizer"]
+        except (SettingError, KeyError, TypeError) as error:
+            raise CheckpointError(f"{name} is damaged: {error}; train it again or copy it anew") from None
+        own = {key.removeprefix("tokenizer."): array for key, array in saved.tensors.items() if key.startswith("tokenizer.")}
+        self.tokenizer = restore_tokenizer(self.settings.tokens.tokenizer, learned, own)
+
+    @cached_property
+    def generator(self) -> "Generator":
+        """What writes text."""
+        from charnn.generator import Generator
+        from charnn.kernels.engine import Engine
+
+        engine = Engine(self.settings.network, self.saved.tensors)
+        return Generator(engine, self.tokenizer, documents=self.is_documents, labels=self.labels)
+
+    @cached_property
+    def network(self) -> "LanguageModel":
+        """The model as torch has it."""
+        from charnn.tasks.lm import LanguageModel
+
+        return LanguageModel.restore(self.settings, self.tokenizer, self.labels, self.saved.tensors)
+
+    @property
+    def is_documents(self) -> bool:
+        """Was it trained on documents with a beginning and an end?"""
+        return self.settings.corpus.is_documents
+
+    def sample(self, prompt: str = "", *, length: int = 500, seed: int = 0, label: str | None = None, **rules: Any) -> str:
+        """One text that goes on from the prompt, up to `length` tokens; rules are the names of SamplingSettings. Raises SettingError."""
+        return self.samples(prompt, count=1, length=length, seed=seed, label=label, **rules)[0]
+
+    def samples(
+        self,
+        prompt: str = "",
+        *,
+        count: int,
+        length: int = 500,
+        seed: int = 0,
+        label: str | None = None,
+        stop: Iterable[str] = (),
+        **rules: Any,
+    ) -> list[str]:
+        """Several texts; the first is the one that sample() gives for the same seed. Raises SettingError."""
+        settings = SamplingSettings.from_plain(rules)
+        return self.generator.sample(prompt, count=count, length=length, settings=settings, seed=seed, label=label, stop=tuple(stop))
+
+    def predict(self, prompt: str, *, top: int = 5, label: str | None = None) -> list[tuple[str, float]]:
+        """The likeliest next tokens and their probabilities, the likeliest first. Raises SettingError."""
+        return self.generator.predict(prompt, top=top, label=label)
+
+    def evaluate(
+        self, paths: Sequence[str | Path], *, protocol: str | None = None, window: int = 64, tail: float | None = None
+    ) -> dict[str, Any]:
+        """Metrics of the model on files, read as its training corpus was; the keys are those of `charnn evaluate --json`.
+
+        protocol: `streamed` or `windows` for running text, `documents` for documents. tail: only this last share of a text.
+        Raises DataError, SettingError.
+        """
+        text = self.tokenized(paths, tail)
+        return self.network.evaluate(text, protocol or self.protocols[0], window)
+
+    @property
+    def protocols(self) -> list[str]:
+        """The ways to evaluate this model, the default first."""
+        return ["documents"] if self.is_documents else ["streamed", "windows"]
+
+    def tokenized(self, paths: Sequence[str | Path], tail: float | None) -> TokenizedText:
+        """Files as token ids, kept in an unnamed temporary file."""
+        corpus = Corpus(paths, self.settings.corpus)
+        part = whole(corpus) if tail is None else _tail(corpus, tail)
+        return tokenize(self.tokenizer, part, self.labels, scratch_folder())
+
+
+def load(model: str | Path) -> TrainedModel:
+    """The model of a run folder or a model file. Raises CheckpointError."""
+    return TrainedModel(load_model(model), str(model))
+
+
+def _tail(corpus: Corpus, share: float) -> Part:
+    """The last share of a running text."""
+    if corpus.is_documents:
+        raise SettingError("tail", "is for running text, and this model was trained on documents; leave it out")
+    cut = int(sum(map(len, corpus.chunks())) * (1 - share))
+    return Part(lambda: take(corpus.chunks(), cut, None), None)

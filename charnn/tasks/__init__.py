@@ -1,0 +1,1 @@
+"""One file is one task is one subcommand of `train`."""

@@ -1,0 +1,174 @@
+"""The language model: the next token of a text, or of documents with start, end and perhaps a label."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from charnn.errors import CheckpointError, DataError
+from charnn.layers.language import LanguageNetwork
+from charnn.layers.state import State, detach
+from charnn.metrics import LossSums, language_metrics
+from charnn.task import Loss
+from charnn.tasks.settings import LanguageModelSettings
+from charnn.text.batches import Batch, Batches, DocumentBatches, StreamBatches, streams, windows
+from charnn.text.protocol import Tokenizer
+from charnn.text.tokenized import TokenizedText
+
+STREAMED_WIDTH = 2048
+"""Tokens fed at once when one text is read in order; the state is carried, so it changes no result."""
+
+EVALUATION_TOKENS = 16384
+"""Tokens fed at once when windows or documents stand side by side."""
+
+TOKENIZER = "tokenizer."
+"""What the names of a tokenizer's tensors begin with in a model file."""
+
+VALIDATION_ROWS = 64
+"""Parallel streams of the quick validation while training."""
+
+
+class LanguageModel:
+    """A tokenizer and a network that predicts its tokens; settings apart from what is learned."""
+
+    name = "lm"
+
+    def __init__(self, settings: LanguageModelSettings, tokenizer: Tokenizer, labels: Sequence[str]) -> None:
+        self.settings = settings
+        self.tokenizer = tokenizer
+        self.labels = list(labels)
+        torch.manual_seed(settings.loop.seed)
+        self.network = LanguageNetwork(settings.network, vocabulary_size=tokenizer.size, labels=len(self.labels))
+
+    @classmethod
+    def restore(
+        cls, settings: LanguageModelSettings, tokenizer: Tokenizer, labels: Sequence[str], tensors: Mapping[str, NDArray[Any]]
+    ) -> "LanguageModel":
+        """The model of a model file; raises CheckpointError where the weights do not fit the settings."""
+        model = cls(settings, tokenizer, labels)
+        model.take_weights(tensors)
+        model.network.eval()
+        return model
+
+    def take_weights(self, tensors: Mapping[str, NDArray[Any]]) -> None:
+        """Puts the weights of a model file into the network; raises CheckpointError where names or shapes differ."""
+        weights = {name: torch.from_numpy(array) for name, array in tensors.items() if not name.startswith(TOKENIZER)}
+        if self.settings.network.tie_weights and "embedding.weight" in weights:
+            weights["output.weight"] = weights["embedding.weight"]
+        try:
+            self.network.load_state_dict(weights)
+        except RuntimeError as error:
+            raise CheckpointError(f"the weights do not fit the settings: {' '.join(str(error).split())}") from None
+
+    def learned(self) -> dict[str, Any]:
+        """What was learned besides tensors, as JSON-ready data."""
+        return {"tokenizer": self.tokenizer.learned(), "labels": self.labels}
+
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        """Weights by name, and the tokenizer's binary parts below `tokenizer.`; tied weights once."""
+        weights = {name: tensor.detach().cpu().numpy() for name, tensor in self.network.state_dict().items()}
+        if self.settings.network.tie_weights:
+            del weights["output.weight"]
+        return weights | {f"{TOKENIZER}{name}": array for name, array in self.tokenizer.tensors().items()}
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that training changes."""
+        return sum(one.numel() for one in self.network.parameters())
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return self.network.embedding.weight.device
+
+    def batches(self, text: TokenizedText) -> Batches:
+        """The training batches of a text; raises DataError for one shorter than a window."""
+        loop = self.settings.loop
+        if text.starts is not None:
+            return DocumentBatches(text.ids, text.starts, text.labels, batch_size=loop.batch_size, window=loop.window, seed=loop.seed)
+        if len(text.ids) < loop.window + 1:
+            needed = f"one window needs {loop.window + 1:,}; give more text or a smaller --window"
+            raise DataError(f"the training text has {len(text.ids):,} tokens, {needed}")
+        return StreamBatches(text.ids, batch_size=loop.batch_size, window=loop.window, restarts=loop.restarts, seed=loop.seed)
+
+    def loss(self, batch: Batch, carry: State | None) -> Loss:
+        """Summed nats of a batch's targets, and the state to carry on, cut from its history (Williams and Peng 1990)."""
+        losses, state, count = self._losses(batch, carry)
+        return Loss(losses.sum(), count, detach(state))
+
+    @torch.no_grad()
+    def quick_loss(self, text: TokenizedText) -> float:
+        """Nats per token over the whole text, read as parallel streams: the validation while training."""
+        rows = max(1, min(VALIDATION_ROWS, len(text.ids) // 256))
+        batches = self._document_batches(text) if text.starts is not None else streams(text.ids, 256, rows)
+        sums = LossSums()
+        for losses in self._read(batches):
+            sums.add(losses)
+        return sums.total / max(1, sums.symbols)
+
+    @torch.no_grad()
+    def evaluate(self, text: TokenizedText, protocol: str, window: int = 64) -> dict[str, Any]:
+        """The metrics of a text under a protocol of PROTOCOLS; every symbol is predicted once.
+
+        `streamed`: one pass in order, the state carried. `windows`: the state cold at the start of each window of so many
+        tokens. `documents`: each document from its start to its end symbol.
+        """
+        sums = LossSums()
+        self.network.eval()
+        for losses in self._read(self._protocol_batches(text, protocol, window)):
+            sums.add(losses)
+        return {"protocol": protocol_name(protocol, window), **language_metrics(sums, text.counts)}
+
+    def _protocol_batches(self, text: TokenizedText, protocol: str, window: int) -> Iterator[Batch]:
+        if protocol == "documents":
+            return self._document_batches(text)
+        if protocol == "windows":
+            return windows(text.ids, window, max(1, EVALUATION_TOKENS // window))
+        return streams(text.ids, STREAMED_WIDTH, 1)
+
+    def _document_batches(self, text: TokenizedText) -> Iterator[Batch]:
+        """All documents once, side by side by length."""
+        assert text.starts is not None
+        batches = DocumentBatches(text.ids, text.starts, text.labels, batch_size=64, window=256, seed=0)
+        return (batches.batch(*part) for part in batches.plan(0))
+
+    def _read(self, batches: Iterator[Batch]) -> Iterator[NDArray[np.float32]]:
+        """The losses of each batch that count, the state carried from batch to batch."""
+        carry: State | None = None
+        for batch in batches:
+            losses, carry, _ = self._losses(batch, carry)
+            yield losses.float().cpu().numpy()
+
+    def _losses(self, batch: Batch, carry: State | None) -> tuple[Tensor, State, int]:
+        """(count,) nats of the targets that count, the state after the batch, and their count."""
+        labels = None if batch.labels is None else torch.from_numpy(batch.labels).to(self.device)
+        inputs = torch.from_numpy(batch.inputs).to(self.device)
+        hidden, state = self.network(inputs, self._state(batch, carry, labels), labels)
+        targets = torch.from_numpy(batch.targets).to(self.device)
+        if batch.mask is not None:
+            mask = torch.from_numpy(batch.mask).to(self.device)
+            hidden, targets = hidden[mask], targets[mask]
+        losses = self.network.losses(hidden, targets)
+        return losses, state, losses.numel()
+
+
+    def _state(self, batch: Batch, carry: State | None, labels: Tensor | None) -> State | None:
+        """The carried state, with the initial one in rows that start anew; None where all do."""
+        if carry is None or batch.fresh.all():
+            return None
+        if not batch.fresh.any():
+            return carry
+        fresh = torch.from_numpy(batch.fresh).to(self.device)[:, None]  # (batch, 1)
+        start = self.network.start(len(batch.fresh), labels)
+        return tuple(torch.where(fresh, new, old) for new, old in zip(start, carry, strict=True))
+
+
+PROTOCOLS = ("streamed", "windows", "documents")
+
+
+def protocol_name(protocol: str, window: int) -> str:
+    """A protocol as results name it."""
+    return {"windows": f"windows of {window}, cold"}.get(protocol, protocol)

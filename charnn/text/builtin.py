@@ -1,0 +1,59 @@
+"""The corpora that every installation has: they come with Python itself."""
+
+import os
+import sysconfig
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from charnn.errors import DataError
+
+CODE_BYTES = 4_000_000
+"""Most bytes of `python-code`."""
+
+SKIPPED = {"site-packages", "dist-packages", "__pycache__", "test", "tests", "idle_test", "encodings", "pydoc_data"}
+"""Folders of the standard library that are no part of it, or hold tables."""
+
+
+def python_docs() -> Iterator[bytes]:
+    """The topics of the language reference that `help()` shows, in the order of their names. Raises DataError where Python lacks them."""
+    try:
+        from pydoc_data.topics import topics
+    except ImportError as error:
+        raise DataError("python-docs: this Python came without pydoc_data; give a text file of your own") from error
+    named: Mapping[str, str] = topics
+    for name in sorted(named):
+        yield named[name].strip().encode() + b"\n\n\n"
+
+
+def python_code() -> Iterator[bytes]:
+    """The standard library's modules in the order of their paths, as many as fit in CODE_BYTES. Raises DataError where there are none."""
+    folder = Path(sysconfig.get_path("stdlib"))
+    used = 0
+    for path in _modules(folder):
+        if used + path.stat().st_size > CODE_BYTES:
+            continue
+        source = path.read_bytes()
+        if _is_utf8(source):
+            used += len(source)
+            yield source
+    if not used:
+        raise DataError(f"python-code: found no Python modules in {folder}; give a text file of your own")
+
+
+BUILTIN: dict[str, Callable[[], Iterator[bytes]]] = {"python-docs": python_docs, "python-code": python_code}
+"""Names that stand for a corpus wherever no file has that name."""
+
+
+def _modules(folder: Path) -> list[Path]:
+    found: list[Path] = []
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if name not in SKIPPED]
+        found += [Path(parent, name) for name in files if name.endswith(".py")]
+    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+
+
+def _is_utf8(source: bytes) -> bool:
+    try:
+        return "\0" not in source.decode()
+    except UnicodeDecodeError:
+        return False

@@ -1,0 +1,143 @@
+"""A corpus: running text in pieces, or documents with labels, read from files as often as needed and never held in memory."""
+
+import codecs
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from charnn.errors import DataError, SettingError
+from charnn.settings import Settings, setting
+from charnn.text.readers import Decoding, Source, find_sources, read_lines, read_text
+from charnn.text.tables import TABLES, label_cell, text_cell, text_column
+
+
+@dataclass(frozen=True)
+class CorpusSettings(Settings):
+    """How files become text."""
+
+    documents: str = setting("whole", "What a document is: the whole text, or each line.", choices=("whole", "lines"))
+    text_column: str | None = setting(None, "Column of a CSV, TSV or JSONL file that holds the text; each row is a document.")
+    label_column: str | None = setting(None, "Column that holds the label of each row.")
+    labels_from_files: bool = setting(False, "Take each file's name as the label of its lines.")
+    encoding: str = setting("utf-8", "Encoding of the text files.")
+    errors: str = setting("strict", "What to do with bytes that are no text: refuse, or replace by U+FFFD.", choices=("strict", "replace"))
+    newlines: str = setting("keep", "Ends of lines: as they are, or all turned into a newline.", choices=("keep", "unix"))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        try:
+            codecs.getincrementaldecoder(self.encoding)
+            "x".encode(self.encoding)
+        except (LookupError, ValueError, UnicodeError) as error:
+            raise SettingError("encoding", f"must name a text encoding such as utf-8, utf-16 or cp1252; got {self.encoding!r}") from error
+        if self.is_table and self.labels_from_files:
+            raise SettingError("labels_from_files", "cannot be combined with text_column or label_column; choose one")
+        if self.is_table and self.documents == "lines":
+            raise SettingError("documents", "cannot be lines when text_column or label_column is given: there each row is a document")
+
+    @property
+    def is_table(self) -> bool:
+        """Do the files hold rows with named columns?"""
+        return self.text_column is not None or self.label_column is not None
+
+    @property
+    def is_documents(self) -> bool:
+        """Does the corpus hold documents, each with a beginning and an end?"""
+        return self.is_table or self.labels_from_files or self.documents == "lines"
+
+
+@dataclass(frozen=True)
+class Document:
+    """A text with a beginning and an end."""
+
+    text: str
+    label: str | None
+    where: str
+    """path:line"""
+
+
+class Corpus:
+    """Several files as one corpus, in the order given; iterating reads them anew, in constant memory.
+
+    Raises DataError, when made, for what is missing or unreadable; when read, for what is no text, is empty, or a bad row.
+    """
+
+    def __init__(self, paths: Sequence[str | Path], settings: CorpusSettings | None = None) -> None:
+        self.settings = settings or CorpusSettings()
+        self.is_documents = self.settings.is_documents
+        self.name = _name([str(path) for path in paths])
+        self._sources = find_sources(paths)
+        self._decoding = Decoding(self.settings.encoding, self.settings.errors, self.settings.newlines)
+        self._read = self._rows if self.settings.is_table else self._lines
+
+    def chunks(self) -> Iterator[str]:
+        """The text in pieces of about a million characters; a file that does not end in a newline is given one before the next file.
+
+        Of tables it gives the texts of the rows, a line each. Raises DataError when there is no text at all.
+        """
+        if self.settings.is_table:
+            yield from (f"{document.text}\n" for document in self.documents())
+            return
+        last = "\n"
+        is_empty = True
+        for source in self._sources:
+            separator = "" if last.endswith("\n") else "\n"
+            for piece in read_text(source, self._decoding):
+                yield separator + piece
+                separator, last, is_empty = "", piece, False
+        if is_empty:
+            raise DataError(f"{self._names()}: holds no text; give a file that does")
+
+    def documents(self) -> Iterator[Document]:
+        """The documents: each line without its end, or the text of each row; empty ones are skipped.
+
+        Raises DataError with path:line for a bad row or an empty label, and when no document is left.
+        """
+        is_empty = True
+        for source in self._sources:
+            for document in self._read(source):
+                if document.text:
+                    is_empty = False
+                    yield document
+        if is_empty:
+            raise DataError(f"{self._names()}: holds no documents: no line or row has any text; give a file that does")
+
+    def labels(self) -> list[str]:
+        """The distinct labels, sorted; none for a corpus without labels. Reads the whole corpus the first time."""
+        return list(self._labels)
+
+    @cached_property
+    def _labels(self) -> list[str]:
+        if self.settings.label_column is None and not self.settings.labels_from_files:
+            return []
+        return sorted({document.label for document in self.documents() if document.label is not None})
+
+    def _lines(self, source: Source) -> Iterator[Document]:
+        label = source.stem if self.settings.labels_from_files else None
+        for number, line in enumerate(read_lines(read_text(source, self._decoding)), 1):
+            yield Document(line.removesuffix("\n").removesuffix("\r"), label, f"{source.name}:{number}")
+
+    def _rows(self, source: Source) -> Iterator[Document]:
+        if source.kind not in TABLES:
+            raise DataError(f"{source.name}: is no table; columns are read from files named {', '.join(TABLES)} (or one of them and .gz)")
+        column, label_column = self.settings.text_column, self.settings.label_column
+        for row in TABLES[source.kind](source.name, read_lines(read_text(source, self._decoding))):
+            column = column or text_column(row)
+            label = None if label_column is None else label_cell(row, label_column)
+            yield Document(text_cell(row, column), label, row.where)
+
+    def _names(self) -> str:
+        first = self._sources[0].name
+        return first if len(self._sources) == 1 else f"{first} and {len(self._sources) - 1} more"
+
+
+def _name(paths: Sequence[str]) -> str:
+    """A short name that is fit for a folder: that of the first file, and how many more there are."""
+    assert paths
+    first = Path(os.path.abspath(paths[0])).name if paths[0] != "-" else "stdin"
+    stem = re.sub(r"(?<=.)(\.[A-Za-z]\w{0,7})?(\.gz)?$", "", first, count=1)
+    name = re.sub(r"[^\w.-]+", "-", stem).strip("-.") or "corpus"
+    return name if len(paths) == 1 else f"{name}-and-{len(paths) - 1}-more"

@@ -1,0 +1,129 @@
+"""Rows of CSV, TSV and JSONL: which column holds the text, which the label."""
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from charnn.errors import DataError
+
+TEXT_COLUMNS = ("text", "sentence", "review", "tweet", "content")
+"""Names by which the text column is known when only the label column is said."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table."""
+
+    where: str
+    """path:line of its first line."""
+    values: Mapping[str, Any]
+    """Its cells by column: strings, or anything JSON in JSONL."""
+
+
+def read_csv(name: str, lines: Iterable[str]) -> Iterator[Row]:
+    """Rows of a CSV with a header line; quoted fields may hold newlines. Raises DataError with path:line for a malformed row."""
+    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
+    reader = csv.reader(lines, strict=True)
+    columns: list[str] | None = None
+    while True:
+        where = f"{name}:{reader.line_num + 1}"
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            raise DataError(f"{where}: is not valid csv: {error}") from error
+        if cells is None:
+            return
+        if not cells:
+            continue
+        if columns is None:
+            columns = _header(where, cells)
+        else:
+            yield Row(where, _cells(where, columns, cells))
+
+
+def read_tsv(name: str, lines: Iterable[str]) -> Iterator[Row]:
+    """Rows of a TSV with a header line; quotes are ordinary characters. Raises DataError with path:line for a malformed row."""
+    columns: list[str] | None = None
+    for number, line in enumerate(lines, 1):
+        cells = line.removesuffix("\n").removesuffix("\r").split("\t")
+        where = f"{name}:{number}"
+        if cells == [""]:
+            continue
+        if columns is None:
+            columns = _header(where, cells)
+        else:
+            yield Row(where, _cells(where, columns, cells))
+
+
+def read_jsonl(name: str, lines: Iterable[str]) -> Iterator[Row]:
+    """Rows of a file with one JSON object a line. Raises DataError with path:line for anything else."""
+    for number, line in enumerate(lines, 1):
+        where = f"{name}:{number}"
+        if not line.strip():
+            continue
+        try:
+            values = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{where}: is not valid JSON: {error}") from error
+        if not isinstance(values, dict):
+            raise DataError(f"{where}: expected a JSON object such as {{\"text\": ...}}, got {line.strip():.40}")
+        yield Row(where, values)
+
+
+TABLES: dict[str, Callable[[str, Iterable[str]], Iterator[Row]]] = {
+    ".csv": read_csv,
+    ".tsv": read_tsv,
+    ".jsonl": read_jsonl,
+    ".ndjson": read_jsonl,
+}
+"""Readers by file extension."""
+
+
+def text_column(row: Row) -> str:
+    """The column that by its name holds the text. Raises DataError when there is none."""
+    known = {column.lower(): column for column in reversed(list(row.values))}
+    for name in TEXT_COLUMNS:
+        if name in known:
+            return known[name]
+    raise DataError(f"{row.where}: which column holds the text? say --text-column; there are {', '.join(row.values)}")
+
+
+def text_cell(row: Row, column: str) -> str:
+    """The text in a column. Raises DataError when the column is missing or holds no string."""
+    value = _cell(row, column)
+    if not isinstance(value, str):
+        raise DataError(f"{row.where}: the column {column} should hold text, got {value!r:.40}")
+    return value
+
+
+def label_cell(row: Row, column: str) -> str:
+    """The label in a column, without white space around it; JSON numbers and booleans are written out. Raises DataError when empty."""
+    value = _cell(row, column)
+    if value is None or isinstance(value, list | dict):
+        raise DataError(f"{row.where}: the column {column} should hold a label, got {value!r:.40}")
+    label = value.strip() if isinstance(value, str) else json.dumps(value)
+    if not label:
+        raise DataError(f"{row.where}: has no label in the column {column}; fill it in or leave the row out")
+    return label
+
+
+def _cell(row: Row, column: str) -> Any:
+    if column not in row.values:
+        raise DataError(f"{row.where}: has no column {column!r}; there are {', '.join(row.values)}")
+    return row.values[column]
+
+
+def _header(where: str, cells: Sequence[str]) -> list[str]:
+    columns = [cell.strip() for cell in cells]
+    if len(set(columns)) != len(columns):
+        raise DataError(f"{where}: the header line names a column twice: {', '.join(columns)}")
+    return columns
+
+
+def _cells(where: str, columns: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
+    if len(cells) != len(columns):
+        raise DataError(f"{where}: expected {len(columns)} columns ({', '.join(columns)}), found {len(cells)}")
+    return dict(zip(columns, cells, strict=True))

@@ -1,0 +1,37 @@
+"""All tokenizers by name, and how to make one from a text or from a model file."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy.typing as npt
+
+from charnn.errors import CheckpointError
+from charnn.text.characters import ByteTokenizer, CharTokenizer
+from charnn.text.protocol import Chunks, TextStream, Tokenizer, TokenizerSettings, encode_chunks
+from charnn.text.subwords import SubwordTokenizer
+from charnn.text.torchtext_words import TorchtextWordTokenizer
+from charnn.text.words import WordTokenizer
+
+__all__ = ["TOKENIZERS", "TextStream", "Tokenizer", "TokenizerSettings", "encode_chunks", "fit_tokenizer", "restore_tokenizer"]
+
+TOKENIZERS: dict[str, type[Tokenizer]] = {
+    "char": CharTokenizer,
+    "byte": ByteTokenizer,
+    "word": WordTokenizer,
+    "subword": SubwordTokenizer,
+    "torchtext:basic_english": TorchtextWordTokenizer,
+}
+"""The values of the setting `tokenizer`."""
+
+
+def fit_tokenizer(chunks: Chunks, settings: TokenizerSettings) -> Tokenizer:
+    """The tokenizer that the settings name, fitted to a text. Raises DataError where the text allows none."""
+    return TOKENIZERS[settings.tokenizer].fit(chunks, settings)
+
+
+def restore_tokenizer(name: str, learned: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[Any]]) -> Tokenizer:
+    """The tokenizer of a model file, from its name and what its learned() and tensors() gave. Raises CheckpointError."""
+    if name not in TOKENIZERS:
+        known = ", ".join(TOKENIZERS)
+        raise CheckpointError(f"the model's tokenizer is {name!r:.60}, this charnn knows {known}; upgrade or train it again")
+    return TOKENIZERS[name].restore(learned, tensors)

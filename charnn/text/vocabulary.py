@@ -1,0 +1,64 @@
+"""Symbols to ids and back; the first ids are the same three specials in every vocabulary."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from charnn.errors import CheckpointError, DataError
+
+UNKNOWN, START, END = 0, 1, 2
+SPECIALS = ("<unk>", "<start>", "<end>")
+"""Names of the first ids. A text that holds the word `<unk>` holds an ordinary symbol of that name, never the special one."""
+
+SPECIAL_TEXTS = ("\ufffd", "", "")
+"""What the specials look like in decoded text: an unknown symbol leaves a mark, start and end leave nothing."""
+
+Ids = npt.NDArray[np.unsignedinteger[Any]]
+
+
+def id_type(size: int) -> np.dtype[Any]:
+    """The smallest unsigned type that holds the ids 0..size-1."""
+    return np.min_scalar_type(max(size - 1, 0))
+
+
+class Vocabulary:
+    """An ordered list of distinct symbols behind the specials: symbol k has the id k + 3."""
+
+    def __init__(self, symbols: Sequence[str]) -> None:
+        self.symbols = tuple(symbols)
+        self.size = len(SPECIALS) + len(self.symbols)
+        self.ids = {symbol: number for number, symbol in enumerate(self.symbols, len(SPECIALS))}
+        assert len(self.ids) == len(self.symbols)
+
+    @classmethod
+    def fit(cls, counts: Mapping[str, int], size: int | None = None, min_count: int = 1) -> "Vocabulary":
+        """The symbols counted at least min_count times, the most frequent first and ties in code point order; size includes the specials.
+
+        Lone surrogates are left out: they cannot be written to any file. Raises DataError when nothing is left.
+        """
+        kept = [symbol for symbol, count in counts.items() if count >= min_count and _is_unicode(symbol)]
+        kept.sort(key=lambda symbol: (-counts[symbol], symbol))
+        if size is not None:
+            del kept[size - len(SPECIALS) :]
+        if not kept:
+            raise DataError(f"no symbol of the corpus occurs {min_count:,} times; lower --min-count or give more text")
+        return cls(kept)
+
+    @classmethod
+    def restore(cls, symbols: Any) -> "Vocabulary":
+        """The vocabulary of a saved symbol list. Raises CheckpointError unless it is a list of distinct strings."""
+        if not isinstance(symbols, list) or not all(isinstance(one, str) and one for one in symbols):
+            raise CheckpointError("the model's vocabulary is damaged: expected a list of symbols")
+        if not symbols or len(set(symbols)) != len(symbols):
+            raise CheckpointError("the model's vocabulary is damaged: it is empty or holds a symbol twice")
+        return cls(symbols)
+
+    def symbol(self, id: int) -> str:
+        """The name of one id, specials as `<unk>`, `<start>`, `<end>`."""
+        return SPECIALS[id] if id < len(SPECIALS) else self.symbols[id - len(SPECIALS)]
+
+
+def _is_unicode(symbol: str) -> bool:
+    return symbol.isascii() or not any("\ud800" <= character <= "\udfff" for character in symbol)

@@ -1,0 +1,77 @@
+"""How fast this machine trains this network: a budget in minutes becomes a number of steps."""
+
+import copy
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+from statistics import median
+
+import torch
+
+from charnn.task import Task
+from charnn.text.batches import Batches
+from charnn.training.settings import LoopSettings, OptimizerSettings
+from charnn.training.trainer import Trainer
+
+PROBE_SECONDS = 3.0
+WARM_STEPS = 3
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """What was measured: seconds per update, predictions per update, seconds per validation."""
+
+    step_seconds: float
+    step_tokens: float
+    validation_seconds: float
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Predictions trained on in a second."""
+        return self.step_tokens / self.step_seconds
+
+    def steps_in(self, minutes: float, reports: int) -> int:
+        """How many updates fit into the minutes beside the validations."""
+        return max(1, int((minutes * 60 - reports * self.validation_seconds) / self.step_seconds))
+
+    def seconds_for(self, steps: int, reports: int) -> float:
+        """How long so many updates and validations take."""
+        return steps * self.step_seconds + reports * self.validation_seconds
+
+
+def measure(
+    task: Task, batches: Batches, validate: Callable[[], float], settings: OptimizerSettings, loop: LoopSettings, device: torch.device
+) -> Throughput:
+    """Trains for some seconds and puts weights and random states back as they were."""
+    weights = copy.deepcopy(task.network.state_dict())
+    random = torch.get_rng_state()
+    trainer = Trainer(task, settings, loop, steps=1_000_000, device=device)
+    task.network.train()
+    seconds, tokens, carry = [], [], None
+    started = time.monotonic()
+    for number, batch in enumerate(islice(batches.since(0), 200)):
+        before = time.monotonic()
+        carry = trainer.advance(batch, carry)
+        _wait(device)
+        if number >= WARM_STEPS:
+            seconds.append(time.monotonic() - before)
+            tokens.append(batch.inputs.size if batch.mask is None else int(batch.mask.sum()))
+        if time.monotonic() - started > PROBE_SECONDS and seconds:
+            break
+    before = time.monotonic()
+    trainer.validation(validate)
+    validation = time.monotonic() - before
+    task.network.load_state_dict(weights)
+    torch.set_rng_state(random)
+    # The median shrugs off a neighbour's burst; document batches differ in size, so there the mean counts.
+    step = median(seconds) if batch.mask is None else sum(seconds) / len(seconds)
+    return Throughput(step, sum(tokens) / len(tokens), validation)
+
+
+def _wait(device: torch.device) -> None:
+    """Waits until the device has done its queue."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    elif device.type == "mps":
+        torch.mps.synchronize()

@@ -1,0 +1,60 @@
+"""Settings of every training run, whatever the task."""
+
+from dataclasses import dataclass
+
+from charnn.errors import SettingError
+from charnn.settings import Settings, setting
+
+OPTIMIZERS = {"adamw": 4e-3, "adam": 4e-3, "sgd": 1.0, "rmsprop": 2e-3}
+"""The learning rate each optimizer takes when none is given."""
+
+SCHEDULES = ("cosine", "constant", "step")
+
+
+@dataclass(frozen=True)
+class BudgetSettings(Settings):
+    """How long to train: exactly one of the three."""
+
+    minutes: float | None = setting(None, "Minutes to train; turned into steps by a measurement before the first.", above=0, most=100_000)
+    epochs: int | None = setting(None, "Passes over the training data.", least=1, most=1_000_000)
+    steps: int | None = setting(None, "Updates of the weights.", least=1, most=1_000_000_000)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        given = [name for name in ("minutes", "epochs", "steps") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise SettingError(given[1], f"cannot be combined with {given[0]}; give one of minutes, epochs, steps")
+        if not given:
+            object.__setattr__(self, "minutes", 2.0)
+
+
+@dataclass(frozen=True)
+class OptimizerSettings(Settings):
+    """How weights follow gradients."""
+
+    optimizer: str = setting("adamw", "Rule that updates the weights.", choices=OPTIMIZERS)
+    learning_rate: float | None = setting(None, "Peak learning rate; by default that of the optimizer.", above=0, most=1000)
+    schedule: str = setting("cosine", "Learning rate over the run; step divides by 10 at 60 and 85 %.", choices=SCHEDULES)
+    warmup: int = setting(50, "Updates over which the learning rate rises from zero.", least=0, most=10_000_000)
+    weight_decay: float = setting(0.0, "Decoupled weight decay (adamw), or L2 penalty (the others).", least=0, most=100)
+    clip_norm: float | None = setting(1.0, "Largest norm of the whole gradient.", above=0)
+    clip_value: float | None = setting(None, "Largest absolute value of each part of the gradient.", above=0)
+    averaging: float | None = setting(None, "Decay of an exponential average of the weights, which is then the model.", above=0, below=1)
+
+    @property
+    def peak(self) -> float:
+        """The learning rate at its highest."""
+        return OPTIMIZERS[self.optimizer] if self.learning_rate is None else self.learning_rate
+
+
+@dataclass(frozen=True)
+class LoopSettings(Settings):
+    """Batches, validation and randomness of a run."""
+
+    batch_size: int = setting(16, "Sequences side by side in an update.", least=1, most=65536)
+    window: int = setting(64, "Tokens between two updates, through which gradients flow.", least=1, most=65536)
+    restarts: float = setting(0.05, "Share of windows of a running text that start without the state of the one before.", least=0, most=1)
+    reports: int = setting(10, "Validations, evenly spread over the run.", least=1, most=100_000)
+    patience: int | None = setting(None, "Validations without improvement after which training stops.", least=1)
+    seed: int = setting(1, "Seed of every random choice.", least=0, most=2**31 - 1)
+    precision: str = setting("float32", "Numbers in matrix products.", choices=("float32", "bfloat16"))

@@ -1,0 +1,190 @@
+"""The training loop: a generator of reports, whatever the task."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from charnn.device import autocast
+from charnn.errors import DivergedError
+from charnn.task import Task
+from charnn.text.batches import Batch, Batches
+from charnn.training.optimizers import blend, clip, make_optimizer, rate_share
+from charnn.training.settings import LoopSettings, OptimizerSettings
+
+TICK = 0.25
+"""Seconds between two signs of life."""
+
+BAD_STEPS = 20
+"""Updates in a row without a finite loss after which a run is given up."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """Where a run stands; `valid_loss` and `is_best` only after a validation."""
+
+    step: int
+    steps: int
+    epoch: float
+    seconds: float
+    tokens: int  # predictions trained on so far
+    learning_rate: float
+    train_loss: float  # nats per token since the last validation
+    valid_loss: float | None = None  # nats per token
+    is_best: bool = False
+
+
+class Trainer:
+    """Trains a task's network over numbered batches.
+
+    The weights change in place. With averaging, `weights()` is the average and validation sees it.
+    """
+
+    def __init__(self, task: Task, optimizer: OptimizerSettings, loop: LoopSettings, *, steps: int, device: torch.device) -> None:
+        self.task = task
+        self.settings = optimizer
+        self.loop = loop
+        self.steps = steps
+        self.device = device
+        self.parameters = [one for one in task.network.parameters() if one.requires_grad]
+        self.optimizer = make_optimizer(self.parameters, optimizer)
+        self.averages = None if optimizer.averaging is None else [one.detach().clone() for one in self.parameters]
+        self.step = 0
+        self._skipped = 0
+
+    def run(self, batches: Batches, validate: Callable[[], float]) -> Iterator[Report]:
+        """Trains to the last step or until patience ends; `validate` gives nats per token and is called with the weights to be kept.
+
+        Raises DivergedError when the loss stays not finite.
+        """
+        clock = _Clock()
+        totals = _Totals()
+        best, stale = float("inf"), 0
+        due = {round(number * self.steps / self.loop.reports) for number in range(1, self.loop.reports + 1)}
+        self.task.network.train()
+        carry = None
+        for batch in batches.since(self.step):
+            carry = self._update(batch, carry, totals)
+            self.step += 1
+            if self.step in due:
+                valid = self.validation(validate)
+                is_best = valid < best
+                best, stale = (valid, 0) if is_best else (best, stale + 1)
+                yield self._report(batches, clock, totals, valid, is_best)
+                totals.restart()
+            elif clock.ticked():
+                yield self._report(batches, clock, totals, None, False)
+            if self.step >= self.steps or (self.loop.patience is not None and stale >= self.loop.patience):
+                return
+
+    def advance(self, batch: Batch, carry: object) -> object:
+        """One update outside a run, for measuring; returns what the next batch needs."""
+        return self._update(batch, carry, _Totals())
+
+    def _update(self, batch: Batch, carry: object, totals: "_Totals") -> object:
+        rate = self.settings.peak * rate_share(self.settings, self.step, self.steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        with autocast(self.device, self.loop.precision):
+            loss = self.task.loss(batch, carry)
+        mean = loss.total / max(1, loss.count)
+        mean.backward()  # type: ignore[no-untyped-call]
+        norm = clip(self.parameters, self.settings)
+        if self._is_finite(norm):
+            self.optimizer.step()
+            totals.add(loss.total.detach(), loss.count)
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.averages is not None:
+            blend(self.averages, self.parameters, self.settings, self.step)
+        return loss.carry
+
+    def _is_finite(self, norm: Tensor) -> bool:
+        """Counts updates without a finite gradient, which are skipped."""
+        # On a GPU this waits for the step; on a CPU it is free. A weight that became NaN cannot be taken back.
+        self._skipped = 0 if bool(torch.isfinite(norm)) else self._skipped + 1
+        if self._skipped >= BAD_STEPS:
+            raise DivergedError(
+                f"the loss was not finite for {BAD_STEPS} updates in a row at step {self.step}; lower --learning-rate or --clip-norm"
+            )
+        return self._skipped == 0
+
+    def validation(self, validate: Callable[[], float]) -> float:
+        self.task.network.eval()
+        with torch.no_grad(), self.kept_weights():
+            loss = validate()
+        self.task.network.train()
+        return loss
+
+    def kept_weights(self) -> "_Swapped":
+        """A context in which the network has the weights to be kept: the average where there is one."""
+        return _Swapped(self.parameters, self.averages)
+
+    def _report(self, batches: Batches, clock: "_Clock", totals: "_Totals", valid: float | None, is_best: bool) -> Report:
+        share = rate_share(self.settings, self.step - 1, self.steps)
+        return Report(
+            step=self.step,
+            steps=self.steps,
+            epoch=batches.epoch_of(self.step),
+            seconds=clock.seconds(),
+            tokens=totals.tokens,
+            learning_rate=self.settings.peak * share,
+            train_loss=totals.mean(),
+            valid_loss=valid,
+            is_best=is_best,
+        )
+
+
+class _Totals:
+    """Sums of losses that stay tensors until somebody asks."""
+
+    def __init__(self) -> None:
+        self.tokens = 0
+        self.restart()
+
+    def restart(self) -> None:
+        self._sums: list[Tensor] = []
+        self._count = 0
+
+    def add(self, total: Tensor, count: int) -> None:
+        self._sums.append(total)
+        self._count += count
+        self.tokens += count
+
+    def mean(self) -> float:
+        self._sums = [torch.stack(self._sums).sum()] if self._sums else []
+        return float(self._sums[0]) / self._count if self._sums else float("nan")
+
+
+class _Clock:
+    """Seconds since the start, and whether it is time for a sign of life."""
+
+    def __init__(self) -> None:
+        self._start = self._last = time.monotonic()
+
+    def seconds(self) -> float:
+        return time.monotonic() - self._start
+
+    def ticked(self) -> bool:
+        now = time.monotonic()
+        is_due = now - self._last >= TICK
+        self._last = now if is_due else self._last
+        return is_due
+
+
+class _Swapped:
+    """Puts the averages in the parameters' place for a while."""
+
+    def __init__(self, parameters: list[torch.nn.Parameter], averages: list[Tensor] | None) -> None:
+        self._pairs = [] if averages is None else list(zip(parameters, averages, strict=True))
+
+    def __enter__(self) -> None:
+        self._swap()
+
+    def __exit__(self, *_: object) -> None:
+        self._swap()
+
+    def _swap(self) -> None:
+        for parameter, average in self._pairs:
+            parameter.data, average.data = average.data, parameter.data

@@ -1,0 +1,6 @@
+"""The door: `python cli.py ...` is `charnn ...`."""
+
+from charnn.cli.main import run
+
+if __name__ == "__main__":
+    run()

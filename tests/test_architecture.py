@@ -1,0 +1,187 @@
+"""The shape of the package: who may import whom, how long things are, what a help page loads."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "charnn"
+
+STEPS = [
+    ["errors"],
+    ["settings"],
+    ["architecture"],
+    ["text", "kernels"],
+    ["layers", "decoding"],
+    ["metrics", "device", "task"],
+    ["training"],
+    ["tasks"],
+    ["checkpoint"],
+    ["generator", "card"],
+    ["run", "model"],
+    ["cli"],
+    ["__main__"],
+]
+"""From the ground up: a module imports only from the steps before its own, or from its own package."""
+
+STEP_OF = {part: number for number, step in enumerate(STEPS) for part in step}
+
+SETTINGS_ONLY = ["charnn.settings", "charnn.architecture", "charnn.decoding.settings", "charnn.training.settings", "charnn.tasks.settings"]
+
+WITHOUT_TORCH = ["text", "kernels", "decoding", "checkpoint", "generator", "model", "cli"]
+
+CROSS_CUTTING = {"laws", "readme", "formats"}
+"""Tests of what no single module or package does."""
+
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in sorted(PACKAGE.rglob("*.py"))
+}
+FACE = "charnn"
+"""The package itself: the version, and `load` on first use."""
+
+
+@cache
+def tree(module: str) -> ast.Module:
+    return ast.parse(MODULES[module].read_text(encoding="utf-8"))
+
+
+def statements(node: ast.AST, *, inner: bool) -> Iterator[ast.Import | ast.ImportFrom]:
+    """Import statements that run: those for type checkers never do, those in functions run late."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import | ast.ImportFrom):
+            yield child
+        elif isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+            continue
+        elif inner or not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from statements(child, inner=inner)
+
+
+@cache
+def imports(module: str, *, inner: bool = True) -> frozenset[str]:
+    """Modules that a module imports: dotted names, submodules resolved."""
+    found = set()
+    for statement in statements(tree(module), inner=inner):
+        if isinstance(statement, ast.Import):
+            found |= {alias.name for alias in statement.names}
+        else:
+            assert statement.level == 0, f"{module}: imports are absolute"
+            assert statement.module is not None
+            inside = {f"{statement.module}.{alias.name}" for alias in statement.names}
+            found |= inside & MODULES.keys() or {statement.module}
+    return frozenset(found)
+
+
+def part(module: str) -> str:
+    """The step's name for a module: charnn.text.words -> text."""
+    return module.split(".")[1]
+
+
+def loaded(module: str) -> set[str]:
+    """Everything that importing a module imports, outside the package by top-level name."""
+    seen, waiting = set(), [module]
+    while waiting:
+        name = waiting.pop()
+        if name not in seen and name in MODULES:
+            waiting += imports(name, inner=False)
+        seen.add(name if name in MODULES else name.split(".")[0])
+    return seen
+
+
+def functions(module: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return (node for node in ast.walk(tree(module)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def fresh_python(program: str) -> str:
+    """The last line that a program prints in a new process."""
+    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    return run.stdout.splitlines()[-1]
+
+
+def test_every_part_of_the_package_has_its_step():
+    assert {part(module) for module in MODULES if module != FACE} == STEP_OF.keys()
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if module != FACE])
+def test_a_module_imports_only_from_earlier_steps(module):
+    others = {name for name in imports(module) if name in MODULES and name != FACE}
+    late = {name for name in others if part(name) != part(module) and STEP_OF[part(name)] >= STEP_OF[part(module)]}
+    assert late == set()
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    graph = {module: {name for name in imports(module) if name in MODULES and name != FACE} for module in MODULES if module != FACE}
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if module != FACE and part(module) in WITHOUT_TORCH])
+def test_sampling_never_waits_for_torch(module):
+    assert "torch" not in loaded(module)
+
+
+@pytest.mark.parametrize("module", SETTINGS_ONLY)
+def test_settings_load_no_numerics(module):
+    assert not {"torch", "numba"} & loaded(module)
+    assert not {"numpy", "torch", "numba"} & imports(module)
+
+
+def test_the_package_itself_loads_nothing():
+    assert imports(FACE, inner=False) <= {"typing"}
+
+
+def test_help_pages_load_neither_torch_nor_numba():
+    program = """
+import sys
+import click
+from click.testing import CliRunner
+from charnn.cli.main import main
+
+def show(command, words):
+    result = CliRunner().invoke(main, [*words, "--help"])
+    assert result.exit_code == 0 and result.output.startswith("Usage: "), result.output
+    shown.append(" ".join(words))
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            show(command.get_command(context, name), [*words, name])
+
+shown = []
+show(main, [])
+assert {"train", "train lm", "sample"} <= set(shown)
+print(sorted({"torch", "numba"} & sys.modules.keys()))
+"""
+    assert fresh_python(program) == "[]"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_is_short(module):
+    assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) <= 400
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_function_is_short(module):
+    assert [node.name for node in functions(module) if node.end_lineno - node.lineno >= 50] == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_says_what_it_is_in_one_line(module):
+    docstring = ast.get_docstring(tree(module))
+    assert docstring
+    assert docstring.splitlines()[0].endswith(".")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_nothing_is_left_for_later(module):
+    assert re.findall(r"TODO|FIXME|XXX|NotImplementedError", MODULES[module].read_text(encoding="utf-8")) == []
+
+
+def test_a_test_file_is_named_after_what_it_tests():
+    known = {module.split(".")[-1] for module in MODULES} | CROSS_CUTTING
+    assert {path.stem.removeprefix("test_") for path in Path(__file__).parent.glob("test_*.py")} <= known

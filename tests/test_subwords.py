@@ -1,0 +1,101 @@
+"""Tests of charnn.text.subwords; its laws are in test_tokenizers."""
+
+import inspect
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from charnn.errors import CheckpointError, DataError
+from charnn.text import subwords
+from charnn.text.subwords import SubwordTokenizer
+from charnn.text.tokenizers import TokenizerSettings
+
+TEXT = inspect.getsource(subwords)
+
+
+def fit(text: str, **values: object) -> SubwordTokenizer:
+    return SubwordTokenizer.fit(lambda: [text], TokenizerSettings.from_plain({"tokenizer": "subword", **values}))
+
+
+@pytest.mark.parametrize("model", ["unigram", "bpe"])
+def test_frequent_words_become_one_token(model: str) -> None:
+    tokenizer = fit(TEXT, subword_model=model)
+    assert " the" in [tokenizer.symbol(id) for id in tokenizer.encode("all of the text").tolist()]
+    assert len(tokenizer.encode(TEXT)) < len(TEXT) / 2
+
+
+def test_a_newline_is_one_token() -> None:
+    tokenizer = fit(TEXT)
+    assert [tokenizer.symbol(id) for id in tokenizer.encode("\n").tolist()] == ["\n"]
+
+
+@pytest.mark.parametrize("model", ["unigram", "bpe"])
+def test_a_size_that_was_asked_for_is_kept(model: str) -> None:
+    assert fit(TEXT, vocabulary_size=320, subword_model=model).size == 320
+
+
+@pytest.mark.parametrize("model", ["unigram", "bpe"])
+def test_a_size_too_large_names_the_largest(model: str) -> None:
+    text = TEXT[:1000]
+    largest = fit(text, subword_model=model).size
+    with pytest.raises(DataError, match=f"^the corpus is too small for 9,000 subwords; say --vocabulary-size {largest} or less$"):
+        fit(text, vocabulary_size=9000, subword_model=model)
+    assert fit(text, vocabulary_size=largest, subword_model=model).size == largest
+
+
+def test_a_size_too_large_for_a_tiny_text_should_be_left_out() -> None:
+    with pytest.raises(DataError, match=r"^the corpus is too small for 400 subwords; leave --vocabulary-size out$"):
+        fit("a b c", vocabulary_size=400)
+
+
+def test_more_characters_than_the_vocabulary_holds_fall_back_to_bytes() -> None:
+    text = "".join(chr(0x4E00 + number) * (1 + number % 5) for number in range(3000))
+    tokenizer = fit(text, vocabulary_size=300)
+    assert tokenizer.size <= 300
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
+@pytest.mark.parametrize("text", ["", "\n\n\r\n", "\0"])
+def test_a_text_without_words_is_refused(text: str) -> None:
+    with pytest.raises(DataError, match=r"^the corpus holds nothing that subwords could be learned from; use --tokenizer byte$"):
+        fit(text)
+
+
+def test_one_character_is_enough() -> None:
+    tokenizer = fit("a")
+    assert tokenizer.decode(tokenizer.encode("a b")) == "a b"
+
+
+def test_a_very_long_line_comes_back() -> None:
+    text = "x" * 100_000 + " " * 5_000 + "\u4e2d" * 50_000
+    tokenizer = fit(TEXT)
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
+def test_the_sample_is_spread_over_the_corpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subwords, "SAMPLE", 1000)
+    monkeypatch.setattr(subwords, "DEFAULT_SIZE", 300)
+    chunks = ["ab" * 1000, "cd" * 1000]
+    tokenizer = SubwordTokenizer.fit(lambda: chunks, TokenizerSettings("subword"))
+    assert {"a", "b", "c", "d"} <= {tokenizer.symbol(id) for id in range(tokenizer.size)}
+
+
+def test_training_is_silent(capfd: pytest.CaptureFixture[str]) -> None:
+    fit(TEXT)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_cache_may_be_emptied_at_any_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    tokenizer = fit(TEXT)
+    ids = tokenizer.encode(TEXT)
+    monkeypatch.setattr(subwords, "CACHED", 1)
+    assert np.array_equal(tokenizer.encode(TEXT), ids)
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.binary(max_size=300))
+def test_random_bytes_are_no_model(data: bytes) -> None:
+    with pytest.raises(CheckpointError, match=r"^the model's tokenizer is damaged: its sentencepiece model "):
+        SubwordTokenizer.restore({"lowercase": False}, {"subword_model": np.frombuffer(data, np.uint8)})
