@@ -39,7 +39,7 @@ class SavedModel:
 
 def save_model(path: Path, model: SavedModel) -> None:
     """Writes a model file; raises StorageError and leaves an older file whole when the disk does not take it."""
-    tensors = {name: np.ascontiguousarray(array) for name, array in model.tensors.items()}
+    tensors = {name: np.asarray(array, order="C") for name, array in model.tensors.items()}
     document = {
         "format": FORMAT,
         "charnn": __version__,
@@ -47,8 +47,8 @@ def save_model(path: Path, model: SavedModel) -> None:
         "settings": model.settings,
         "learned": model.learned,
         "metrics": model.metrics,
-        "sha256": checksum(tensors),
     }
+    document["sha256"] = checksum(document, tensors)
     # Surrogates in a vocabulary are escaped by JSON's ASCII form; raw UTF-8 could not hold them.
     write_whole(path, save(tensors, metadata={"charnn": json.dumps(document)}))
 
@@ -65,7 +65,7 @@ def load_model(model: str | Path) -> SavedModel:
         tensors = load(data)
     except (SafetensorError, KeyError, ValueError) as error:
         raise CheckpointError(f"{path} is damaged: {error}; train it again or copy it anew") from None
-    if checksum(tensors) != document["sha256"]:
+    if checksum(document, tensors) != document["sha256"]:
         raise CheckpointError(f"{path} is damaged: its checksum does not match; train it again or copy it anew")
     return SavedModel(document["task"], document["settings"], document["learned"], tensors, document["metrics"])
 
@@ -89,13 +89,13 @@ def newest_run(root: Path, task: str) -> Path:
     raise CheckpointError(f"{root} holds no trained {task}; make one: charnn train {task}")
 
 
-def checksum(tensors: Mapping[str, NDArray[Any]]) -> str:
-    """SHA-256 over names, types, shapes and bytes of the tensors, sorted by name."""
-    digest = hashlib.sha256()
+def checksum(document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> str:
+    """SHA-256 over the document but for its own entry, and over names, types, shapes and bytes of the tensors, sorted by name."""
+    digest = hashlib.sha256(json.dumps({name: value for name, value in document.items() if name != "sha256"}).encode())
     for name in sorted(tensors):
         array = tensors[name]
         digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
-        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+        digest.update(array.reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 

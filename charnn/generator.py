@@ -1,7 +1,6 @@
 """A language model ready to write: text in, text out, piece by piece."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +12,8 @@ from charnn.decoding.stopping import StopWatch
 from charnn.decoding.writing import SteppedEngine, Writer, uniform_streams
 from charnn.errors import CheckpointError, SettingError
 from charnn.kernels.activations import log_softmax
-from charnn.kernels.engine import Engine
 from charnn.text.protocol import TextStream, Tokenizer
 from charnn.text.vocabulary import END, SPECIALS, START, UNKNOWN
-
-if TYPE_CHECKING:
-    from charnn.model import TrainedModel
 
 LENGTH = 500
 """Tokens of a text unless told otherwise."""
@@ -42,19 +37,13 @@ class Generator:
     """
 
     def __init__(self, engine: SteppedEngine, tokenizer: Tokenizer, *, documents: bool, labels: Sequence[str] = ()) -> None:
-        assert len(labels) == engine.label_count
-        self.engine, self.tokenizer, self.documents, self.labels = engine, tokenizer, documents, list(labels)
-
-    @classmethod
-    def of(cls, model: "TrainedModel") -> "Generator":
-        """The generator of a loaded model, in compiled code. Raises CheckpointError where weights and settings disagree."""
-        engine = Engine(model.settings.network, model.saved.tensors)
-        if (engine.vocabulary_size, engine.label_count) != (model.tokenizer.size, len(model.labels)):
+        """Raises CheckpointError where the network is of another vocabulary or has other labels."""
+        if (engine.vocabulary_size, engine.label_count) != (tokenizer.size, len(labels)):
             raise CheckpointError(
                 f"the model is damaged: its weights are for {engine.vocabulary_size} tokens and {engine.label_count} labels, "
-                f"its vocabulary has {model.tokenizer.size} and {len(model.labels)}; train it again or copy it anew"
+                f"its vocabulary has {tokenizer.size} and {len(labels)}; train it again or copy it anew"
             )
-        return cls(engine, model.tokenizer, documents=model.is_documents, labels=model.labels)
+        self.engine, self.tokenizer, self.documents, self.labels = engine, tokenizer, documents, list(labels)
 
     def stream(
         self,

@@ -84,6 +84,15 @@ def _output_tensors(settings, vocabulary, weights) -> Tensors:
 
 def reference(settings: LanguageNetworkSettings, tensors: Mapping[str, NDArray[np.float32]], ids, labels=None):
     """(batch, time) ids -> (batch, time, vocabulary) logits and the state after the last, by torch's own recurrences."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # on a busy machine two threads spend a hundred times as long waiting for each other as computing
+    try:
+        return _reference(settings, tensors, ids, labels)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _reference(settings, tensors, ids, labels):
     stack, w = settings.stack, {name: torch.from_numpy(tensor) for name, tensor in tensors.items()}
     ids = torch.as_tensor(ids)
     state = torch.zeros(STATES[stack.cell], stack.layers, len(ids), stack.hidden_size)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from charnn.errors import CheckpointError
 from charnn.kernels.activations import exp, sigmoid, tanh
 from charnn.kernels.engine import Engine
 from tests.networks import CELLS, OPTIONS, random_tensors, reference, with_cell
@@ -90,6 +91,16 @@ def test_the_first_layers_table_changes_no_bit(monkeypatch, option, labels):
     assert not len(without.network.table)
     ids, label = ids_for(engine, 2, 9), [0, 1] if labels else None
     assert (engine.read(ids, engine.start(2, label)) == without.read(ids, without.start(2, label))).all()
+
+
+@pytest.mark.parametrize("name", ["embedding.weight", "stack.cells.1.hidden_to_gates", "output.bias"])
+def test_weights_that_do_not_fit_are_refused(name):
+    settings, tensors, _ = build("gru", "plain")
+    without = {other: tensor for other, tensor in tensors.items() if other != name}
+    with pytest.raises(CheckpointError, match=f"^the model is damaged: .*{name}"):
+        Engine(settings, without)
+    with pytest.raises(CheckpointError, match=r"^the model is damaged: its weight .* has the shape .*, expected"):
+        Engine(settings, {**tensors, name: tensors[name][:-1]})
 
 
 def test_picked_rows_go_on_by_themselves():

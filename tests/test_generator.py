@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from charnn.decoding.settings import SamplingSettings
-from charnn.errors import SettingError
+from charnn.errors import CheckpointError, SettingError
 from charnn.generator import Generator
 from charnn.kernels.engine import Engine
 from charnn.text.tokenizers import TOKENIZERS, TokenizerSettings, fit_tokenizer
@@ -43,9 +43,9 @@ EVERY_RULE = SamplingSettings(temperature=0.9, top_k=20, top_p=0.95, min_p=0.001
 @pytest.mark.parametrize("name", ["plain", "documents", "labelled"])
 def test_a_sample_is_the_same_whatever_the_count(request, name, settings):
     generator = request.getfixturevalue(name)
-    many = generator.sample("the", settings=settings, length=150, seed=5, count=9)
-    assert len(set(many)) > 7
-    for count in (1, 2, 4, 6):
+    many = generator.sample("the", settings=settings, length=150, seed=5, count=19)
+    assert len(set(many)) > 12
+    for count in (1, 2, 6, 16):
         assert generator.sample("the", settings=settings, length=150, seed=5, count=count) == many[:count]
 
 
@@ -115,6 +115,11 @@ def test_stop_text_and_what_follows_never_show(plain):
         stop = whole[at : at + 5]
         (cut,) = plain.sample("fox", length=400, seed=6, stop=(stop, "no such text"))
         assert cut == whole[: whole.index(stop)]
+
+
+def test_a_network_of_another_vocabulary_is_refused(plain, labelled):
+    with pytest.raises(CheckpointError, match=r"^the model is damaged: its weights are for \d+ tokens and 3 labels, its"):
+        Generator(labelled.engine, plain.tokenizer, documents=False)
 
 
 def test_an_empty_stop_text_is_refused(plain):

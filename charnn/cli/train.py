@@ -1,6 +1,7 @@
 """`charnn train`: a task's data and settings in, a run folder out."""
 
 import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,6 +88,7 @@ def follow(run: "Run", display: Display) -> None:
     """Trains a run to its end before the user's eyes, and says what came out."""
     from charnn.card import results_table
 
+    compile_sampling(run, is_quiet=type(display) is Quiet)
     display.begin(run.plan)
     folder = run.place.folder
     try:
@@ -106,11 +108,20 @@ def follow(run: "Run", display: Display) -> None:
     click.echo(f"Wrote {folder}. Write with it: charnn sample {folder}", err=True)
 
 
-def sample_of(run: "Run", seed: int) -> str:
+def compile_sampling(run: "Run", *, is_quiet: bool) -> None:
+    """Compiles what the samples need before the clock of training starts; says so where it takes time, which is once per installation."""
+    note = threading.Timer(2, click.echo, ["Compiling the sampling kernels, once; later runs load them from disk."], {"err": True})
+    if not is_quiet:
+        note.start()
+    sample_of(run, 0, length=1)
+    note.cancel()
+
+
+def sample_of(run: "Run", seed: int, length: int = SAMPLE_LENGTH) -> str:
     """A short text by the model as it stands."""
     from charnn.model import TrainedModel
 
-    return TrainedModel(run.saved_model()).sample(length=SAMPLE_LENGTH, seed=seed)
+    return TrainedModel(run.saved_model()).sample(length=length, seed=seed)
 
 
 def free_folder(task: str, corpus: tuple[str, ...]) -> Path:

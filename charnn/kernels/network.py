@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from charnn.kernels.activations import log_softmax
 from charnn.kernels.cells import turn
 from charnn.kernels.compile import compiled, compiled_sum
-from charnn.kernels.products import Floats, add_product
+from charnn.kernels.products import Floats, add_product, copy_row
 
 WIDTH, BIAS, INPUT_WEIGHTS, HIDDEN_WEIGHTS, NORM = range(5)
 """Columns of Network.layers: the width of the layer's input, then where in Network.weights its parts begin."""
@@ -102,9 +102,8 @@ def embed(network: Network, tokens: Any, labels: Any, inputs: Floats) -> None:
     """The first layer's input of every sample: the token's embedding, plus the label's where there are labels."""
     width = network.embedding.shape[1]
     for sample in range(len(tokens)):
-        row, embedding = inputs[sample], network.embedding[tokens[sample]]
-        for i in range(width):
-            row[i] = embedding[i]
+        row = inputs[sample]
+        copy_row(network.embedding[tokens[sample]], 0, row, width)
         if network.label_embedding.shape[0]:
             label = network.label_embedding[labels[sample]]
             for i in range(width):
@@ -116,7 +115,7 @@ def input_sums(network: Network, layer: int, work: Workspace) -> None:
     """work.gates = biases + the product of the layer's (normalised) input work.inputs."""
     bias, width = network.layers[layer, BIAS], network.layers[layer, WIDTH]
     for sample in range(work.gates.shape[0]):
-        work.gates[sample][:] = network.weights[bias : bias + network.gate_columns]
+        copy_row(network.weights, bias, work.gates[sample], network.gate_columns)
     source = work.inputs
     if network.has_norm:
         normalise(work.inputs, work.normed, width, network.weights, network.layers[layer, NORM])
@@ -133,7 +132,8 @@ def advance(network: Network, tokens: Any, labels: Any, memory: Any, work: Works
         if layer == 0 and network.table.shape[0]:
             vocabulary, labelled = network.embedding.shape[0], network.label_embedding.shape[0] > 0
             for sample in range(len(tokens)):
-                work.gates[sample][:] = network.table[tokens[sample] + (labels[sample] * vocabulary if labelled else 0)]
+                row = tokens[sample] + (labels[sample] * vocabulary if labelled else 0)
+                copy_row(network.table[row], 0, work.gates[sample], network.gate_columns)
         else:
             input_sums(network, layer, work)
         place = network.layers[layer, HIDDEN_WEIGHTS]
@@ -141,9 +141,9 @@ def advance(network: Network, tokens: Any, labels: Any, memory: Any, work: Works
         turn(network.kind, work.gates, memory, layer)
         keep = network.is_residual and network.layers[layer, WIDTH] == hidden
         for sample in range(len(tokens)):
-            row, h = work.inputs[sample], memory[0, layer, sample]
+            output, h = work.inputs[sample], memory[0, layer, sample]
             for i in range(hidden):
-                row[i] = row[i] + h[i] if keep else h[i]
+                output[i] = output[i] + h[i] if keep else h[i]
 
 
 @compiled
@@ -155,13 +155,13 @@ def predict(network: Network, work: Workspace, logits: Floats) -> None:
         source = work.normed
     bias = network.output_bias
     for sample in range(logits.shape[0]):
-        work.outputs[sample][: network.head] = network.weights[bias : bias + network.head]
+        copy_row(network.weights, bias, work.outputs[sample], network.head)
     add_product(work.outputs, 0, source, network.hidden, network.weights, network.output_weights, network.head)
     if network.tails.shape[0]:
         _adaptive(network, source, work, logits)
     else:
         for sample in range(logits.shape[0]):
-            logits[sample][:] = work.outputs[sample][: network.head]
+            copy_row(work.outputs[sample], 0, logits[sample], network.head)
 
 
 @compiled
@@ -172,14 +172,14 @@ def _adaptive(network: Network, source: Floats, work: Workspace, logits: Floats)
     for sample in range(logits.shape[0]):
         head = work.outputs[sample][: network.head]
         log_softmax(head)
-        logits[sample][:common] = head[:common]
+        copy_row(head, 0, logits[sample], common)
         for tail in range(tails):
             # The tail's own share waits in the place of its first token until the tail's turn.
             logits[sample, network.tails[tail, LOW]] = head[common + tail]
     for tail in range(tails):
         low, high, projected = network.tails[tail, LOW], network.tails[tail, HIGH], network.tails[tail, PROJECTED]
-        work.projected[:] = np.float32(0.0)
-        work.outputs[:] = np.float32(0.0)
+        work.projected.fill(0)
+        work.outputs.fill(0)
         add_product(work.projected, 0, source, network.hidden, network.weights, network.tails[tail, PROJECTION], projected)
         add_product(work.outputs, 0, work.projected, projected, network.weights, network.tails[tail, CLUSTER], high - low)
         for sample in range(logits.shape[0]):

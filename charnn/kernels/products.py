@@ -91,6 +91,13 @@ _tile_for_group = _tile_product(GROUP)
 
 
 @compiled
+def copy_row(source: Any, start: int, target: Any, count: int) -> None:
+    """target[:count] = source[start:start+count]; numba's own slice assignment takes seconds to compile, for its error messages."""
+    for i in range(count):
+        target[i] = source[start + i]
+
+
+@compiled
 def add_product(results: Floats, place: int, inputs: Floats, columns: int, weights: Floats, offset: int, rows: int) -> None:
     """results[:, place:place+rows] += inputs[:, :columns] @ matrix.T, the matrix packed at weights[offset:].
 

@@ -1,4 +1,4 @@
-"""One recurrent layer over a whole sequence, for each cell; torch's own sequence kernels on our own weights."""
+"""One recurrent layer over a whole sequence, for each cell: our kernels for gru and rnn on a CPU, torch's elsewhere."""
 
 from collections.abc import Callable
 from math import sqrt
@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from charnn.architecture import GATES, STATES, StackSettings
+from charnn.layers.sequences import GruSequence, RnnSequence
 from charnn.layers.state import State
 
 
@@ -43,8 +44,12 @@ class RecurrentLayer(nn.Module):
 
 
 def _gru(x: Tensor, state: State, weights: list[Tensor]) -> tuple[Tensor, State]:
-    outputs, hidden = torch.gru(x, state[0], weights, True, 1, 0.0, False, False, True)
-    return outputs, (hidden,)
+    if not _is_compiled(x):
+        outputs, hidden = torch.gru(x, state[0], weights, True, 1, 0.0, False, False, True)
+        return outputs, (hidden,)
+    inputs = _input_products(x, weights)
+    outputs = GruSequence.apply(inputs, state[0][0], weights[1], weights[3])  # type: ignore[no-untyped-call]
+    return outputs, (outputs[None, :, -1],)
 
 
 def _lstm(x: Tensor, state: State, weights: list[Tensor]) -> tuple[Tensor, State]:
@@ -53,13 +58,33 @@ def _lstm(x: Tensor, state: State, weights: list[Tensor]) -> tuple[Tensor, State
 
 
 def _rnn_tanh(x: Tensor, state: State, weights: list[Tensor]) -> tuple[Tensor, State]:
-    outputs, hidden = torch.rnn_tanh(x, state[0], weights, True, 1, 0.0, False, False, True)
-    return outputs, (hidden,)
+    if not _is_compiled(x):
+        outputs, hidden = torch.rnn_tanh(x, state[0], weights, True, 1, 0.0, False, False, True)
+        return outputs, (hidden,)
+    return _rnn(x, state, weights, is_relu=False)
 
 
 def _rnn_relu(x: Tensor, state: State, weights: list[Tensor]) -> tuple[Tensor, State]:
-    outputs, hidden = torch.rnn_relu(x, state[0], weights, True, 1, 0.0, False, False, True)
-    return outputs, (hidden,)
+    if not _is_compiled(x):
+        outputs, hidden = torch.rnn_relu(x, state[0], weights, True, 1, 0.0, False, False, True)
+        return outputs, (hidden,)
+    return _rnn(x, state, weights, is_relu=True)
+
+
+def _rnn(x: Tensor, state: State, weights: list[Tensor], *, is_relu: bool) -> tuple[Tensor, State]:
+    inputs = _input_products(x, weights)
+    outputs = RnnSequence.apply(inputs, state[0][0], weights[1], weights[3], is_relu)  # type: ignore[no-untyped-call]
+    return outputs, (outputs[None, :, -1],)
+
+
+def _is_compiled(x: Tensor) -> bool:
+    """Do our own kernels take this: float32 on a CPU? Torch's take the rest."""
+    return x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+
+
+def _input_products(x: Tensor, weights: list[Tensor]) -> Tensor:
+    """(batch, time, units) -> (time, batch, gates), for all steps at once."""
+    return nn.functional.linear(x.transpose(0, 1).contiguous(), weights[0], weights[2])
 
 
 Sequence = Callable[[Tensor, State, list[Tensor]], tuple[Tensor, State]]

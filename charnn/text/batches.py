@@ -88,19 +88,20 @@ class DocumentBatches:
         self.window = window
         self.seed = seed
         self._plans: dict[int, list[tuple[NDArray[np.int64], int]]] = {}
+        # The same lengths make groups of the same sizes, so all epochs have equally many batches.
+        self.epoch_steps = len(self.plan(0))
 
     def steps(self, epochs: int) -> int:
         """How many batches the first so many epochs have."""
-        return sum(len(self.plan(epoch)) for epoch in range(epochs))
+        return epochs * self.epoch_steps
 
     def epoch_of(self, step: int) -> float:
         """How many epochs are over after so many batches."""
-        epoch, index = self._find(step)
-        return epoch + index / len(self.plan(epoch))
+        return step / self.epoch_steps
 
     def since(self, step: int) -> Iterator[Batch]:
         """The batches from this number on, without end."""
-        epoch, index = self._find(step)
+        epoch, index = divmod(step, self.epoch_steps)
         while True:
             for documents, begin in self.plan(epoch)[index:]:
                 yield self.batch(documents, begin)
@@ -147,13 +148,6 @@ class DocumentBatches:
     def _lengths(self, documents: NDArray[np.int64]) -> NDArray[np.int64]:
         """Predictions each document asks for: its tokens less the first."""
         return self.starts[documents + 1] - self.starts[documents] - 1
-
-    def _find(self, step: int) -> tuple[int, int]:
-        epoch = 0
-        while step >= len(self.plan(epoch)):
-            step -= len(self.plan(epoch))
-            epoch += 1
-        return epoch, step
 
 
 def windows(ids: Ids, width: int, rows: int) -> Iterator[Batch]:

@@ -150,7 +150,7 @@ def _joined(documents: Iterable[Document]) -> Iterator[str]:
 
 def _measured(chunks: Iterable[str], counts: TextCounts) -> Iterator[str]:
     is_inside_word = False
-    for chunk in chunks:
+    for chunk in filter(None, chunks):
         _measure(chunk, counts)
         # A word that the end of a chunk cuts was counted on both sides.
         counts.words -= is_inside_word and not chunk[:1].isspace()

@@ -49,15 +49,14 @@ def measure(
     trainer = Trainer(task, settings, loop, steps=1_000_000, device=device)
     task.network.train()
     seconds, tokens, carry = [], [], None
-    started = time.monotonic()
-    for number, batch in enumerate(islice(batches.since(0), 200)):
+    for number, batch in enumerate(islice(batches.since(0), 1000)):
         before = time.monotonic()
         carry = trainer.advance(batch, carry)
         _wait(device)
-        if number >= WARM_STEPS:
+        if number >= WARM_STEPS:  # The first ones compile kernels and fill caches.
             seconds.append(time.monotonic() - before)
             tokens.append(batch.inputs.size if batch.mask is None else int(batch.mask.sum()))
-        if time.monotonic() - started > PROBE_SECONDS and seconds:
+        if sum(seconds) > PROBE_SECONDS:
             break
     before = time.monotonic()
     trainer.validation(validate)

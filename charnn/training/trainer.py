@@ -39,7 +39,7 @@ class Report:
 class Trainer:
     """Trains a task's network over numbered batches.
 
-    The weights change in place. With averaging, `weights()` is the average and validation sees it.
+    The weights change in place. With averaging, `kept_weights()` are the average and validation sees them.
     """
 
     def __init__(self, task: Task, optimizer: OptimizerSettings, loop: LoopSettings, *, steps: int, device: torch.device) -> None:
@@ -57,7 +57,7 @@ class Trainer:
     def run(self, batches: Batches, validate: Callable[[], float]) -> Iterator[Report]:
         """Trains to the last step or until patience ends; `validate` gives nats per token and is called with the weights to be kept.
 
-        Raises DivergedError when the loss stays not finite.
+        Raises DivergedError when the loss stays not finite, in training or in every validation.
         """
         clock = _Clock()
         totals = _Totals()
@@ -77,7 +77,9 @@ class Trainer:
             elif clock.ticked():
                 yield self._report(batches, clock, totals, None, False)
             if self.step >= self.steps or (self.loop.patience is not None and stale >= self.loop.patience):
-                return
+                break
+        if best == float("inf"):
+            raise DivergedError("the loss on validation was never finite; lower --learning-rate or --clip-norm")
 
     def advance(self, batch: Batch, carry: object) -> object:
         """One update outside a run, for measuring; returns what the next batch needs."""
@@ -91,14 +93,14 @@ class Trainer:
             loss = self.task.loss(batch, carry)
         mean = loss.total / max(1, loss.count)
         mean.backward()  # type: ignore[no-untyped-call]
-        norm = clip(self.parameters, self.settings)
-        if self._is_finite(norm):
+        is_finite = self._is_finite(clip(self.parameters, self.settings))
+        if is_finite:
             self.optimizer.step()
             totals.add(loss.total.detach(), loss.count)
         self.optimizer.zero_grad(set_to_none=True)
         if self.averages is not None:
             blend(self.averages, self.parameters, self.settings, self.step)
-        return loss.carry
+        return loss.carry if is_finite else None  # A state that overflowed would spoil every batch after it.
 
     def _is_finite(self, norm: Tensor) -> bool:
         """Counts updates without a finite gradient, which are skipped."""

@@ -1,0 +1,79 @@
+"""Every command and every line of Python in the README runs, on small files of the same names."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+COMMANDS = [line[2:] for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL) for line in block.split("\n") if line.startswith("$ ")]
+SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+VERSE = "Once upon a time there was a sea, a sea of blue and green.\nOnce more the king went out to see what nobody had seen.\n"
+SMALL = "--hidden-size 16 --reports 2 --batch-size 4 --window 16"
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the files that the README speaks of."""
+    folder = tmp_path_factory.mktemp("desk")
+    for name in ("corpus.txt", "other.txt"):
+        (folder / name).write_text(VERSE * 60)
+    (folder / "names.txt").write_text("ann\nbob\neve\nian\nzoe\n" * 20)
+    (folder / "tweets.csv").write_text("text,mood\nwhat a day,happy\nrain again,sad\n" * 40)
+    (folder / "names-by-language").mkdir()
+    for language in ("English", "Italian"):
+        (folder / "names-by-language" / f"{language}.txt").write_text(f"{language[:3]}son\n{language[:2]}ini\n" * 20)
+    return folder
+
+
+def shortened(command: str) -> str:
+    """The same command with a smaller network and fewer steps."""
+    if " train " in command:
+        command = re.sub(r"--(minutes|steps) \d+", "--steps 20", command) + f" {SMALL}"
+    return command.replace("charnn ", f"{shlex.quote(sys.executable)} -m charnn ")
+
+
+def test_the_readme_shows_commands() -> None:
+    assert len(COMMANDS) > 10
+    assert len(SNIPPETS) == 2
+
+
+def test_every_command_works_in_order(desk: Path) -> None:
+    for command in COMMANDS:
+        done = subprocess.run(["bash", "-c", shortened(command)], cwd=desk, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, f"{command}\n{done.stderr}"
+        assert "Traceback" not in done.stderr
+        assert done.stdout or " train " in command, command
+
+
+def test_every_piece_of_python_works(desk: Path) -> None:
+    if not (desk / "checkpoints" / "poems").exists():
+        command = shortened("charnn train lm corpus.txt --steps 20 --to checkpoints/poems")
+        subprocess.run(["bash", "-c", command], cwd=desk, check=True, capture_output=True)
+    small = "LanguageModelSettings.from_plain({'network': {'stack': {'hidden_size': 16}}})"
+    for snippet in SNIPPETS:
+        code = snippet.replace("LanguageModelSettings()", small).replace("steps=100", "steps=20")
+        done = subprocess.run([sys.executable, "-c", code], cwd=desk, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout
+
+
+def test_the_file_tree_names_every_module() -> None:
+    package = Path(__file__).parent.parent / "charnn"
+    modules = {path.name for path in package.rglob("*.py")} - {"__init__.py"}
+    assert {name for name in modules if name not in README} == set()
+
+
+def test_the_settings_named_in_the_readme_exist() -> None:
+    from click.testing import CliRunner
+
+    from charnn.cli.main import main
+
+    verbs = (["train", "lm"], ["sample"], ["predict"], ["evaluate"])
+    pages = "".join(CliRunner().invoke(main, [*verb, "--help"]).output for verb in verbs)
+    known = {"--constraint", "--version", "--help", "--debug"}
+    assert {flag for flag in re.findall(r"--[a-z][a-z-]+", README)} - known - set(re.findall(r"--[a-z][a-z-]+", pages)) == set()
