@@ -66,7 +66,6 @@ def flat(plain: dict[str, Any]) -> dict[str, Any]:
 def _held_out(run: "Run") -> str:
     if run.place.valid is not None:
         return f"from {run.place.valid.name}"
-    share = f"{100 * run.place.valid_share:g} %"
     if run.valid_text.starts is None:
-        return f"the last {share} of the corpus"
-    return f"{share} of the documents, drawn by seed {run.settings.loop.seed}"
+        return "the end of the corpus"
+    return f"documents drawn by seed {run.settings.loop.seed}"

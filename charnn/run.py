@@ -1,6 +1,7 @@
 """A training run of a language model: corpus and settings in, a run folder out."""
 
 import json
+import math
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -30,7 +31,7 @@ class Place:
     corpus: Sequence[str | Path]
     folder: Path
     valid: Path | None = None  # validation from a file of its own
-    valid_share: float = 0.1  # else: this share of the corpus
+    valid_share: float | None = None  # else: this share of the corpus; None is a tenth, or a million characters if that is less
     device: str = "auto"
     threads: int | None = None
     overwrite: bool = False
@@ -151,8 +152,10 @@ class Run:
         return self.model.quick_loss(self.valid_text)
 
     def _log(self, report: Report) -> None:
+        # JSON has no NaN and no infinity.
+        facts = {name: value if math.isfinite(value) else None for name, value in asdict(report).items()}
         with storage_errors(self.place.folder / METRICS_FILE), open(self.place.folder / METRICS_FILE, "a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(report) | {"time": round(time.time(), 1)}) + "\n")
+            file.write(json.dumps(facts | {"time": round(time.time(), 1)}) + "\n")
 
     def _save(self, metrics: dict[str, Any]) -> None:
         save_model(self.place.folder / MODEL_FILE, self.saved_model(metrics))

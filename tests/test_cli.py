@@ -92,9 +92,8 @@ def test_one_seed_trains_one_model(tmp_path: Path) -> None:
 def test_standard_input_trains_like_a_file(tmp_path: Path) -> None:
     (tmp_path / "verse.txt").write_text(VERSE * 30)
     assert charnn("train", "lm", tmp_path / "verse.txt", "--to", tmp_path / "a", *TINY).exit_code == 0
-    process = subprocess.run(
-        [sys.executable, "-m", "charnn", "train", "lm", "-", "--to", str(tmp_path / "b"), *TINY], input=(VERSE * 30).encode(), capture_output=True
-    )
+    command = [sys.executable, "-m", "charnn", "train", "lm", "-", "--to", str(tmp_path / "b"), *TINY]
+    process = subprocess.run(command, input=(VERSE * 30).encode(), capture_output=True)
     assert process.returncode == 0, process.stderr
     first, second = (load_model(tmp_path / name).tensors for name in ("a", "b"))
     assert all((first[name] == second[name]).all() for name in first)
@@ -302,9 +301,9 @@ def test_contradictory_flags_are_refused(options: list[str], said: str, tmp_path
     [
         (["--top-p", "1.5"], "must be above 0 and at most 1, got 1.5."),
         (["--length", "0"], "0 is not in the range x>=1."),
-        (["--beam", "3", "--temperature", "0.5"], "--temperature has no effect on a beam search, which draws nothing; leave it or --beam out."),
+        (["--beam", "3", "--temperature", "0.5"], "has no effect on a beam search, which draws nothing; leave it or --beam out."),
         (["--beam", "3", "--count", "4"], "--count can be at most the beam of 3, got 4."),
-        (["--temperature", "0", "--top-k", "3"], "--top-k has no effect at temperature 0, which always takes the likeliest token; leave it out."),
+        (["--temperature", "0", "--top-k", "3"], "has no effect at temperature 0, which always takes the likeliest token; leave it out."),
         (["--label", "x"], "--label was given, and this model was trained without labels; leave it out."),
         (["--until-end"], "--until-end needs a model of documents; this one was trained on running text, which has no end."),
         (["--length-penalty", "1"], "--length-penalty has no effect without --beam; leave it out or give --beam."),

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-COMMANDS = [line[2:] for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL) for line in block.split("\n") if line.startswith("$ ")]
+BLOCKS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+COMMANDS = [line[2:] for block in BLOCKS for line in block.split("\n") if line.startswith("$ ")]
 SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 VERSE = "Once upon a time there was a sea, a sea of blue and green.\nOnce more the king went out to see what nobody had seen.\n"
@@ -76,4 +77,4 @@ def test_the_settings_named_in_the_readme_exist() -> None:
     verbs = (["train", "lm"], ["sample"], ["predict"], ["evaluate"])
     pages = "".join(CliRunner().invoke(main, [*verb, "--help"]).output for verb in verbs)
     known = {"--constraint", "--version", "--help", "--debug"}
-    assert {flag for flag in re.findall(r"--[a-z][a-z-]+", README)} - known - set(re.findall(r"--[a-z][a-z-]+", pages)) == set()
+    assert set(re.findall(r"--[a-z][a-z-]+", README)) - known - set(re.findall(r"--[a-z][a-z-]+", pages)) == set()

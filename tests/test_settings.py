@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import charnn
+from charnn.architecture import LanguageNetworkSettings, StackSettings
 from charnn.errors import SettingError
 from charnn.settings import Limits, Settings, base_type, check_value, own_settings, setting, setting_type
 
@@ -117,6 +118,29 @@ def test_nested_settings_must_be_given():
 def test_a_number_too_large_for_a_float_is_refused_like_any_other():
     """Asking whether such a number is finite raised OverflowError."""
     assert message(lambda: Wheel(spokes=10**400)) == f"spokes must be at least 0 and at most 64, got {10**400}"
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: StackSettings(activation="relu"), "activation is a choice of the rnn cell only, and the cell is gru"),
+        (lambda: StackSettings(locked_dropout=True), "locked_dropout has no effect without dropout; give dropout too"),
+        (
+            lambda: LanguageNetworkSettings(embedding_size=8, tie_weights=True),
+            "tie_weights needs an embedding_size equal to hidden_size, got 8 and 256",
+        ),
+        (
+            lambda: LanguageNetworkSettings(tie_weights=True, adaptive_softmax=True),
+            "tie_weights cannot be combined with adaptive_softmax; choose one",
+        ),
+        (
+            lambda: LanguageNetworkSettings(StackSettings(residual=True), embedding_size=8),
+            "residual has no effect on one layer whose embedding_size differs from hidden_size",
+        ),
+    ],
+)
+def test_network_settings_that_contradict_each_other_are_refused(make, said):
+    assert message(make) == said
 
 
 def every_settings_class():

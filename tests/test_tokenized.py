@@ -135,6 +135,14 @@ def test_a_random_share_of_documents_is_held_out(corpus_of, share):
     assert valid != [str(number) for number in range(100)][-len(valid) :]
 
 
+@pytest.mark.parametrize(("most", "held"), [(1000, 100), (30, 30)])
+def test_unless_told_otherwise_a_tenth_is_held_out_but_no_more_than_is_needed(corpus_of, monkeypatch, most, held):
+    monkeypatch.setattr("charnn.text.tokenized.MOST_CHARACTERS", most)
+    monkeypatch.setattr("charnn.text.tokenized.MOST_DOCUMENTS", most)
+    assert len("".join(split_corpus(corpus_of("a" * 1000), None, seed=1)[1].chunks())) == held
+    assert len(list(split_corpus(corpus_of("a\n" * 1000, LINES), None, seed=1)[1].documents())) == held
+
+
 def test_which_documents_are_held_out_is_a_function_of_the_seed(corpus_of):
     corpus = corpus_of("".join(f"{number}\n" for number in range(100)), LINES)
     held = [[document.text for document in split_corpus(corpus, 0.1, seed)[1].documents()] for seed in (1, 1, 2)]

@@ -17,6 +17,7 @@ VERBS = {
     "sample": "charnn.cli.sample:sample",
     "predict": "charnn.cli.predict:predict",
     "evaluate": "charnn.cli.evaluate:evaluate",
+    "bench": "charnn.cli.bench:bench",
 }
 """Where each verb's command is; reading this table costs nothing."""
 
@@ -25,6 +26,7 @@ SHORT_HELP = {
     "sample": "Write text with a trained language model.",
     "predict": "Show what a model expects next.",
     "evaluate": "Measure a model on a text.",
+    "bench": "Measure how fast this machine samples and trains.",
 }
 
 INTERRUPTED, TERMINATED = 130, 143

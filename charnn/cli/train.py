@@ -35,7 +35,7 @@ def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--valid-share",
             type=click.FloatRange(0, 0.9, min_open=True),
-            help="Share held out to validate on: the end of a text, random documents.  [default: 0.1]",
+            help="Share held out to validate on: the end of a text, random documents.  [default: 0.1, at most 1,000,000 characters]",
         ),
         click.option("--device", type=click.Choice(DEVICES), default="auto", show_default=True, help="Where to compute."),
         click.option("--threads", type=click.IntRange(1, 1024), help="CPU threads; by default all cores."),
@@ -76,7 +76,7 @@ def train_lm(corpus: tuple[str, ...], **values: Any) -> None:
         corpus=paths,
         folder=values["to"] or free_folder("lm", paths),
         valid=values["valid"],
-        valid_share=values["valid_share"] or 0.1,
+        valid_share=values["valid_share"],
         device=values["device"],
         threads=values["threads"],
         overwrite=values["overwrite"],

@@ -27,8 +27,8 @@ EVALUATION_TOKENS = 16384
 TOKENIZER = "tokenizer."
 """What the names of a tokenizer's tensors begin with in a model file."""
 
-VALIDATION_ROWS = 64
-"""Parallel streams of the quick validation while training."""
+VALIDATION_ROWS, VALIDATION_TOKENS = 64, 200_000
+"""Parallel streams of the quick validation while training, and how many tokens it takes at most."""
 
 
 class LanguageModel:
@@ -101,9 +101,12 @@ class LanguageModel:
 
     @torch.no_grad()
     def quick_loss(self, text: TokenizedText) -> float:
-        """Nats per token over the whole text, read as parallel streams: the validation while training."""
-        rows = max(1, min(VALIDATION_ROWS, len(text.ids) // 256))
-        batches = self._document_batches(text) if text.starts is not None else streams(text.ids, 256, rows)
+        """Nats per token over the text's first tokens, read as parallel streams: the validation while training."""
+        if text.starts is not None:
+            batches = self._document_batches(text)
+        else:
+            ids = text.ids[: VALIDATION_TOKENS + 1]
+            batches = streams(ids, 256, max(1, min(VALIDATION_ROWS, len(ids) // 256)))
         sums = LossSums()
         for losses in self._read(batches):
             sums.add(losses)

@@ -14,6 +14,9 @@ from charnn.text.protocol import Chunks, Tokenizer, cut_chunks
 from charnn.text.store import TokenStore
 from charnn.text.vocabulary import END, START, UNKNOWN, Ids
 
+VALID_SHARE, MOST_CHARACTERS, MOST_DOCUMENTS = 0.1, 1_000_000, 20_000
+"""The validation part where nobody asked for another: this share, and the most it comes to."""
+
 JOINED_CHARACTERS = 1 << 20
 """Documents are joined to texts of about this size where a tokenizer learns from them."""
 
@@ -99,17 +102,19 @@ def whole(corpus: Corpus) -> Part:
     return Part(None, corpus.documents) if corpus.is_documents else Part(corpus.chunks, None)
 
 
-def split_corpus(corpus: Corpus, share: float, seed: int) -> tuple[Part, Part]:
+def split_corpus(corpus: Corpus, share: float | None, seed: int) -> tuple[Part, Part]:
     """A training and a validation part: the last share of a running text, or a random share of documents.
 
-    Documents often come in an order that means something: by label, by length, by date.
+    Documents often come in an order that means something: by label, by length, by date. Without a share it is a tenth, but at
+    most a million characters or 20,000 documents, which is enough to tell models apart.
     """
     if corpus.is_documents:
         total = sum(1 for _ in corpus.documents())
         held = np.zeros(total, bool)
-        held[np.random.default_rng(seed).permutation(total)[: round(total * share)]] = True
+        held[np.random.default_rng(seed).permutation(total)[: _held_out(total, share, MOST_DOCUMENTS)]] = True
         return Part(None, lambda: _chosen(corpus, ~held)), Part(None, lambda: _chosen(corpus, held))
-    cut = int(sum(map(len, corpus.chunks())) * (1 - share))
+    total = sum(map(len, corpus.chunks()))
+    cut = total - _held_out(total, share, MOST_CHARACTERS)
     return Part(lambda: take(corpus.chunks(), 0, cut), None), Part(lambda: take(corpus.chunks(), cut, None), None)
 
 
@@ -130,6 +135,12 @@ def take(chunks: Iterable[str], begin: int, end: int | None) -> Iterator[str]:
             yield piece
         if end is not None and position >= end:
             return
+
+
+def _held_out(total: int, share: float | None, most: int) -> int:
+    """How many of so many things to hold out; rounded up, as nanoGPT's tenth of a text is."""
+    held = total - int(total * (1 - (VALID_SHARE if share is None else share)))
+    return min(held, most) if share is None else held
 
 
 def _chosen(corpus: Corpus, mask: NDArray[np.bool_]) -> Iterator[Document]:
