@@ -1,6 +1,6 @@
 """What a network is made of: settings that the torch network and the compiled engine are both built from."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from charnn.errors import SettingError
 from charnn.settings import Settings, setting
@@ -12,6 +12,10 @@ STATES = {"rnn": 1, "lstm": 2, "gru": 1}
 """Tensors in a recurrent state, by cell: (h,), or (h, c) for an lstm; each is (layers, batch, hidden)."""
 
 
+SMALL_VOCABULARY, SMALL_EMBEDDING = 1000, 64
+"""Up to so many tokens an embedding has so many units, unless told otherwise."""
+
+
 @dataclass(frozen=True)
 class StackSettings(Settings):
     """A stack of recurrent layers."""
@@ -19,7 +23,7 @@ class StackSettings(Settings):
     cell: str = setting("gru", "Recurrent cell.", choices=GATES)
     activation: str = setting("tanh", "Activation of the rnn cell.", choices=("tanh", "relu"))
     layers: int = setting(1, "Recurrent layers, one above the other.", least=1, most=64)
-    hidden_size: int = setting(256, "Units of every recurrent layer.", least=1, most=16384)
+    hidden_size: int = setting(384, "Units of every recurrent layer.", least=1, most=16384)
     dropout: float = setting(0.0, "Share of units dropped at the input, between layers and at the output.", least=0, most=0.9)
     locked_dropout: bool = setting(False, "Drop the same units at every time step of a window.")
     layer_norm: bool = setting(False, "Normalise the input of every layer and of the output projection.")
@@ -43,7 +47,9 @@ class LanguageNetworkSettings(Settings):
     """Embedding, recurrent stack, output projection."""
 
     stack: StackSettings = field(default_factory=StackSettings)
-    embedding_size: int | None = setting(None, "Units of a token's embedding; by default the hidden size.", least=1, most=16384)
+    embedding_size: int | None = setting(
+        None, "Units of a token's embedding; by default 64 for up to 1,000 tokens, else the hidden size.", least=1, most=16384
+    )
     tie_weights: bool = setting(False, "Use the embedding as output weights too (needs an embedding as wide as the hidden size).")
     adaptive_softmax: bool = setting(False, "Give rare tokens smaller output weights; for vocabularies over 4,000.")
 
@@ -56,6 +62,12 @@ class LanguageNetworkSettings(Settings):
             raise SettingError("tie_weights", "cannot be combined with adaptive_softmax; choose one")
         if self.stack.residual and self.stack.layers == 1 and self.width != self.stack.hidden_size:
             raise SettingError("residual", "has no effect on one layer whose embedding_size differs from hidden_size")
+
+    def for_vocabulary(self, size: int) -> "LanguageNetworkSettings":
+        """The same with the default embedding size spelled out: a few symbols need no more than a few units to be told apart."""
+        if self.embedding_size is not None or self.tie_weights or size > SMALL_VOCABULARY:
+            return self
+        return replace(self, embedding_size=min(SMALL_EMBEDDING, self.stack.hidden_size))
 
     @property
     def width(self) -> int:

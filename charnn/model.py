@@ -30,10 +30,12 @@ class TrainedModel:
             raise CheckpointError(f"{name} holds a {saved.task}, which this charnn does not know; upgrade it")
         try:
             self.settings = LanguageModelSettings.from_plain(saved.settings)
-            self.labels = [str(label) for label in saved.learned["labels"]]
-            learned = saved.learned["tokenizer"]
-        except (SettingError, KeyError, TypeError) as error:
+        except SettingError as error:
             raise CheckpointError(f"{name} is damaged: {error}; train it again or copy it anew") from None
+        learned, labels = saved.learned.get("tokenizer"), saved.learned.get("labels")
+        if not isinstance(learned, dict) or not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+            raise CheckpointError(f"{name} is damaged: it lacks a tokenizer or labels; train it again or copy it anew")
+        self.labels = labels
         own = {key.removeprefix("tokenizer."): array for key, array in saved.tensors.items() if key.startswith("tokenizer.")}
         self.tokenizer = restore_tokenizer(self.settings.tokens.tokenizer, learned, own)
 

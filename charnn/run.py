@@ -1,11 +1,10 @@
 """A training run of a language model: corpus and settings in, a run folder out."""
 
 import json
-import math
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,15 +64,15 @@ class Run:
     def __init__(self, place: Place, settings: LanguageModelSettings, budget: BudgetSettings) -> None:
         check_free(place.folder, place.overwrite)
         self.place = place
-        self.settings = settings
         self.device = choose_device(place.device)
         threads = use_threads(place.threads)
         self.corpus = Corpus(place.corpus, settings.corpus)
         scratch = scratch_folder()
-        train, valid = self._parts()
+        train, valid = self._parts(settings)
         if not any(train.chunks()):
             raise DataError(f"{self.corpus.name} holds too little text to train on; give more")
         tokenizer = fit_tokenizer(train.chunks, settings.tokens)
+        self.settings = settings = replace(settings, network=settings.network.for_vocabulary(tokenizer.size))
         labels = self.corpus.labels()
         self.train_text = tokenize(tokenizer, train, labels, scratch)
         self.valid_text = tokenize(tokenizer, valid, labels, scratch)
@@ -118,10 +117,10 @@ class Run:
             tensors = {name: array.copy() for name, array in self.model.tensors().items()}
         return SavedModel("lm", self.settings.plain(), self.model.learned(), tensors, metrics or {})
 
-    def _parts(self) -> tuple[Part, Part]:
+    def _parts(self, settings: LanguageModelSettings) -> tuple[Part, Part]:
         if self.place.valid is not None:
-            return whole(self.corpus), whole(Corpus([self.place.valid], self.settings.corpus))
-        return split_corpus(self.corpus, self.place.valid_share, self.settings.loop.seed)
+            return whole(self.corpus), whole(Corpus([self.place.valid], settings.corpus))
+        return split_corpus(self.corpus, self.place.valid_share, settings.loop.seed)
 
     def _plan(self, budget: BudgetSettings, threads: int) -> Plan:
         settings = self.settings
@@ -152,10 +151,8 @@ class Run:
         return self.model.quick_loss(self.valid_text)
 
     def _log(self, report: Report) -> None:
-        # JSON has no NaN and no infinity.
-        facts = {name: value if math.isfinite(value) else None for name, value in asdict(report).items()}
         with storage_errors(self.place.folder / METRICS_FILE), open(self.place.folder / METRICS_FILE, "a", encoding="utf-8") as file:
-            file.write(json.dumps(facts | {"time": round(time.time(), 1)}) + "\n")
+            file.write(json.dumps(report.facts() | {"time": round(time.time(), 1)}) + "\n")
 
     def _save(self, metrics: dict[str, Any]) -> None:
         save_model(self.place.folder / MODEL_FILE, self.saved_model(metrics))
@@ -167,6 +164,8 @@ def check_free(folder: Path, overwrite: bool) -> None:
         raise SettingError("to", f"{folder} is a file; name a folder")
     if (folder / MODEL_FILE).exists() and not overwrite:
         raise SettingError("to", f"{folder} already holds a model; name another folder, or give --overwrite")
+    if (folder / CARD_FILE).exists() and not (folder / MODEL_FILE).exists():
+        raise SettingError("to", f"{folder} holds a {CARD_FILE} that is no model card; name another folder")
     parent = next(one for one in (folder, *folder.absolute().parents) if one.exists())
     if not os.access(parent, os.W_OK):
         raise SettingError("to", f"{parent} cannot be written; name another folder")

@@ -1,8 +1,12 @@
 """Fixtures that all tests share."""
 
+import os
 from pathlib import Path
 
-import pytest
+# Small tests gain nothing from two threads, and threads that wait for a busy core make them twenty times as slow.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import pytest  # the variable must be set before anything loads torch
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ STEPS = [
     ["training"],
     ["tasks"],
     ["checkpoint"],
-    ["generator", "card"],
+    ["generator", "card", "bench"],
     ["run", "model"],
     ["cli"],
     ["__main__"],
@@ -40,9 +40,7 @@ WITHOUT_TORCH = ["text", "kernels", "decoding", "checkpoint", "generator", "mode
 CROSS_CUTTING = {"laws", "readme", "formats"}
 """Tests of what no single module or package does."""
 
-MODULES = {
-    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in sorted(PACKAGE.rglob("*.py"))
-}
+MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in sorted(PACKAGE.rglob("*.py"))}
 FACE = "charnn"
 """The package itself: the version, and `load` on first use."""
 
@@ -183,5 +181,8 @@ def test_nothing_is_left_for_later(module):
 
 
 def test_a_test_file_is_named_after_what_it_tests():
-    known = {module.split(".")[-1] for module in MODULES} | CROSS_CUTTING
-    assert {path.stem.removeprefix("test_") for path in Path(__file__).parent.glob("test_*.py")} <= known
+    """A module, a package, a helper of the tests, or something cross-cutting."""
+    stems = {path.stem for path in Path(__file__).parent.glob("*.py")}
+    tests = {stem for stem in stems if stem.startswith("test_")}
+    known = {module.split(".")[-1] for module in MODULES} | (stems - tests) | CROSS_CUTTING
+    assert {test.removeprefix("test_") for test in tests} <= known

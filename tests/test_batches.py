@@ -257,3 +257,16 @@ def test_one_stream_reads_a_text_from_its_beginning_to_its_end(length, width):
     batches = list(streams(np.arange(length), width, 1))
     assert all_predicted(batches).tolist() == list(range(1, length))
     assert [bool(batch.fresh) for batch in batches] == [True] + [False] * (len(batches) - 1)
+
+
+@small
+@given(st.integers(20, 200), st.integers(1, 20), st.integers(2, 8), st.integers(1, 30))
+def test_warm_streams_predict_every_token_once_and_none_while_they_warm_up(length, width, rows, warm):
+    batches = list(streams(np.arange(length), width, rows, warm))
+    assert np.sort(all_predicted(batches)).tolist() == list(range(1, length))
+    assert batches[0].fresh.all()
+    assert not batches[0].mask.any()
+    first = next(batch for batch in batches if batch.mask is None)
+    assert first.fresh.tolist() == [True] + [False] * (rows - 1)
+    last = [batch for batch in batches if batch.mask is not None][-1]
+    assert (first.inputs[1:, 0] == last.targets[1:, -1]).all()

@@ -30,9 +30,7 @@ MODEL = SavedModel(
 )
 
 shapes = st.one_of(st.just(()), array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=4))
-tensors = st.dictionaries(
-    st.text("abc.01", min_size=1), st.sampled_from(KINDS).flatmap(lambda kind: arrays(kind, shapes)), max_size=4
-)
+tensors = st.dictionaries(st.text("abc.01", min_size=1), st.sampled_from(KINDS).flatmap(lambda kind: arrays(kind, shapes)), max_size=4)
 plain = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(st.characters(), max_size=5)),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(st.characters(), max_size=5), inner, max_size=3)),
@@ -99,7 +97,7 @@ def test_a_run_folder_is_as_good_as_its_model_file(saved):
 def test_a_flipped_bit_is_refused_wherever_it_is(saved):
     """Also in the vocabulary and the settings, which a checksum of the tensors alone did not cover."""
     data = saved.read_bytes()
-    chosen = random.Random(1).sample(range(len(data)), 400)
+    chosen = random.Random(1).sample(range(len(data)), 200)
     for place in {*range(40), *chosen, len(data) - 1}:
         for bit in (0, 2, 5):
             damaged = bytearray(data)

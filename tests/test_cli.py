@@ -279,7 +279,7 @@ CONTRADICTIONS = [
     (["--minutes", "1", "--steps", "5"], "Error: --steps cannot be combined with minutes; give one of minutes, epochs, steps.\n"),
     (["--activation", "relu"], "Error: --activation is a choice of the rnn cell only, and the cell is gru.\n"),
     (["--locked-dropout"], "Error: --locked-dropout has no effect without dropout; give dropout too.\n"),
-    (["--tie-weights", "--embedding-size", "8"], "Error: --tie-weights needs an embedding_size equal to hidden_size, got 8 and 256.\n"),
+    (["--tie-weights", "--embedding-size", "8"], "Error: --tie-weights needs an embedding_size equal to hidden_size, got 8 and 384.\n"),
     (["--min-count", "2", "--tokenizer", "byte"], "Error: --min-count has no effect on the tokenizer byte; leave it out.\n"),
     (["--adaptive-softmax"], "Error: --adaptive-softmax needs a vocabulary of at least 4,000 tokens, this one has 25.\n"),
     (["--valid", "verse.txt", "--valid-share", "0.2"], "Error: --valid and --valid-share exclude each other; give one.\n"),

@@ -71,12 +71,38 @@ def test_windows_as_long_as_the_text_are_streamed(tmp_path, changes):
     assert windows == pytest.approx(streamed, rel=1e-5)
 
 
+def test_many_warm_streams_give_the_loss_of_one_pass(tmp_path, monkeypatch):
+    model = shaken(small_model())
+    text = running_text(model, tmp_path)
+    one_pass = model.evaluate(text, "streamed")
+    monkeypatch.setattr(lm, "STREAMED_LEAST", len(text.ids) // 4)
+    monkeypatch.setattr(lm, "STREAMED_WARM", 100)
+    monkeypatch.setattr(lm, "STREAMED_WIDTH", 60)
+    streams = model.evaluate(text, "streamed")
+    assert streams["symbols"] == one_pass["symbols"]
+    assert streams["nats_per_token"] == pytest.approx(one_pass["nats_per_token"], abs=1e-4)
+
+
 @pytest.mark.parametrize("window", WINDOWS)
 def test_each_window_begins_cold(tmp_path, window):
     model = shaken(small_model(initial_state="learned"))
     text = running_text(model, tmp_path)
     parts = [nats_of(model, text.ids[begin : begin + window + 1]) for begin in range(0, len(text.ids) - 1, window)]
     assert model.evaluate(text, "windows", window)["nats_per_token"] == pytest.approx(np.concatenate(parts).mean(), rel=1e-4)
+
+
+def test_how_many_logits_are_computed_at_once_changes_nothing(tmp_path, monkeypatch):
+    """A batch of the evaluation took gigabytes at a vocabulary of 50,000 words."""
+    model = shaken(small_model())
+    text = running_text(model, tmp_path)
+    ids = np.random.default_rng(0).integers(3, 20, (3, 9))
+    results = []
+    for logits in (100, 1 << 24):
+        monkeypatch.setattr(lm, "LOGITS", logits)
+        loss = model.loss(batch_of(ids), None)
+        gradients = torch.autograd.grad(loss.total, model.network.embedding.weight)[0].sum().item()
+        results.append([loss.total.item(), gradients, model.evaluate(text, "windows")["nats_per_token"]])
+    assert results[0] == pytest.approx(results[1], rel=1e-4)
 
 
 def test_how_much_is_fed_at_once_changes_nothing(tmp_path, monkeypatch):

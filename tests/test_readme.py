@@ -5,6 +5,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from pydoc_data.topics import topics
 
 import pytest
 
@@ -22,7 +23,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the files that the README speaks of."""
     folder = tmp_path_factory.mktemp("desk")
     for name in ("corpus.txt", "other.txt"):
-        (folder / name).write_text(VERSE * 60)
+        (folder / name).write_text(VERSE * 10 + "\n".join(topics["strings"].split("\n")[:200]))
     (folder / "names.txt").write_text("ann\nbob\neve\nian\nzoe\n" * 20)
     (folder / "tweets.csv").write_text("text,mood\nwhat a day,happy\nrain again,sad\n" * 40)
     (folder / "names-by-language").mkdir()

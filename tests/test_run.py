@@ -152,6 +152,14 @@ def test_an_existing_model_is_not_overwritten_unless_asked(corpus, tmp_path):
     assert (tmp_path / "run" / MODEL_FILE).read_bytes() != before
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_with_a_readme_of_its_own_is_no_place_for_a_run(corpus, tmp_path, overwrite):
+    """With `--to .` the README of somebody's project became a model card."""
+    (tmp_path / "README.md").write_text("# My project\n")
+    said = message(SettingError, lambda: run_of(corpus, tmp_path, overwrite=overwrite))
+    assert said == f"to {tmp_path} holds a README.md that is no model card; name another folder"
+
+
 def test_a_file_is_no_place_for_a_run(corpus, tmp_path):
     assert message(SettingError, lambda: run_of(corpus, corpus)) == f"to {corpus} is a file; name a folder"
 

@@ -265,6 +265,13 @@ def test_a_run_without_any_finite_validation_has_diverged():
     assert str(caught.value) == "the loss on validation was never finite; lower --learning-rate or --clip-norm"
 
 
+@pytest.fixture
+def _quick_probe(monkeypatch):
+    """What is tested needs no careful measurement."""
+    monkeypatch.setattr("charnn.training.probe.PROBE_SECONDS", 0.05)
+
+
+@pytest.mark.usefixtures("_quick_probe")
 @pytest.mark.parametrize("changes", [{}, {"dropout": 0.3, "averaging": 0.9, "precision": "bfloat16"}], ids=["plain", "options"])
 def test_measuring_leaves_weights_and_random_state_as_they_were(tmp_path, changes):
     model = small_model(**changes)
@@ -277,6 +284,7 @@ def test_measuring_leaves_weights_and_random_state_as_they_were(tmp_path, change
     assert torch.equal(torch.get_rng_state(), random)
 
 
+@pytest.mark.usefixtures("_quick_probe")
 def test_measuring_gives_what_an_update_and_a_validation_take():
     task = Valley()
     found = measure(task, BATCHES, task.validate, OptimizerSettings(), LoopSettings(), CPU)

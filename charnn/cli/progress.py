@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Protocol
 
 import click
@@ -73,7 +72,7 @@ class Json(Quiet):
     def report(self, report: "Report") -> None:
         """The report's fields."""
         if report.valid_loss is not None:
-            click.echo(json.dumps(asdict(report)), err=True)
+            click.echo(json.dumps(report.facts()), err=True)
 
     def sample(self, text: str) -> None:
         """The text as a JSON object."""

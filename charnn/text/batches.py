@@ -159,12 +159,21 @@ def windows(ids: Ids, width: int, rows: int) -> Iterator[Batch]:
     yield from _rest(ids, whole * width)
 
 
-def streams(ids: Ids, width: int, rows: int) -> Iterator[Batch]:
-    """A text as so many parallel streams, each token predicted once, the state to be carried; rows=1 is one pass in order."""
+def streams(ids: Ids, width: int, rows: int, warm: int = 0) -> Iterator[Batch]:
+    """A text as so many parallel streams, each token predicted once, the state to be carried; rows=1 is one pass in order.
+
+    Each stream but the first reads the `warm` tokens before its own first, masked, so that it begins with the state that one
+    pass would have brought it, nearly: what lies further back has faded.
+    """
     length = (len(ids) - 1) // rows
+    first = np.arange(rows) * length
+    for begin in range(-min(warm, length) if rows > 1 else 0, 0, width):
+        places = np.maximum(first + begin, 0)[:, None] + np.arange(min(width, -begin))
+        yield _batch(ids, places, np.full(rows, begin == -min(warm, length)), np.zeros(places.shape, bool))
+    is_cold = np.arange(rows) == 0 if warm else np.full(rows, True)
     for begin in range(0, length, width):
-        places = (np.arange(rows) * length + begin)[:, None] + np.arange(min(width, length - begin))
-        yield _batch(ids, places, np.full(rows, begin == 0))
+        places = (first + begin)[:, None] + np.arange(min(width, length - begin))
+        yield _batch(ids, places, is_cold & (begin == 0))
     yield from _rest(ids, rows * length)
 
 

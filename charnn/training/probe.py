@@ -45,10 +45,22 @@ def measure(
 ) -> Throughput:
     """Trains for some seconds and puts weights and random states back as they were."""
     weights = copy.deepcopy(task.network.state_dict())
-    random = torch.get_rng_state()
     trainer = Trainer(task, settings, loop, steps=1_000_000, device=device)
     task.network.train()
-    seconds, tokens, carry = [], [], None
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        seconds, tokens, is_even = _time_updates(trainer, batches, device)
+        before = time.monotonic()
+        trainer.validation(validate)
+        validation = time.monotonic() - before
+    task.network.load_state_dict(weights)
+    # The median shrugs off a neighbour's burst; document batches differ in size, so there the mean counts.
+    step = median(seconds) if is_even else sum(seconds) / len(seconds)
+    return Throughput(step, sum(tokens) / len(tokens), validation)
+
+
+def _time_updates(trainer: Trainer, batches: Batches, device: torch.device) -> tuple[list[float], list[int], bool]:
+    """Seconds and predictions of each update, and whether all batches have one size."""
+    seconds, tokens, carry, batch = [], [], None, None
     for number, batch in enumerate(islice(batches.since(0), 1000)):
         before = time.monotonic()
         carry = trainer.advance(batch, carry)
@@ -58,14 +70,7 @@ def measure(
             tokens.append(batch.inputs.size if batch.mask is None else int(batch.mask.sum()))
         if sum(seconds) > PROBE_SECONDS:
             break
-    before = time.monotonic()
-    trainer.validation(validate)
-    validation = time.monotonic() - before
-    task.network.load_state_dict(weights)
-    torch.set_rng_state(random)
-    # The median shrugs off a neighbour's burst; document batches differ in size, so there the mean counts.
-    step = median(seconds) if batch.mask is None else sum(seconds) / len(seconds)
-    return Throughput(step, sum(tokens) / len(tokens), validation)
+    return seconds, tokens, batch is not None and batch.mask is None
 
 
 def _wait(device: torch.device) -> None:

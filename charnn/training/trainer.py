@@ -1,8 +1,10 @@
 """The training loop: a generator of reports, whatever the task."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -34,6 +36,10 @@ class Report:
     train_loss: float  # nats per token since the last validation
     valid_loss: float | None = None  # nats per token
     is_best: bool = False
+
+    def facts(self) -> dict[str, Any]:
+        """The fields as JSON takes them: no NaN, no infinity."""
+        return {name: value if value is None or math.isfinite(value) else None for name, value in asdict(self).items()}
 
 
 class Trainer:
