@@ -84,14 +84,14 @@ class Run:
         self.plan = self._plan(budget, threads)
         self.trainer = Trainer(self.model, settings.optimizer, settings.loop, steps=self.plan.steps, device=self.device)
         self.seconds = 0.0
+        self.is_saved = False
 
     def train(self) -> Iterator[Report]:
         """Trains, keeps the best model on validation in the run folder, and gives a report now and then."""
         folder = self.place.folder
         with storage_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            for stale in (MODEL_FILE, METRICS_FILE, CARD_FILE):
-                (folder / stale).unlink(missing_ok=True)
+            (folder / METRICS_FILE).unlink(missing_ok=True)
         for report in self.trainer.run(self.batches, self._validate):
             self.seconds = report.seconds
             if report.valid_loss is not None:
@@ -155,7 +155,10 @@ class Run:
             file.write(json.dumps(report.facts() | {"time": round(time.time(), 1)}) + "\n")
 
     def _save(self, metrics: dict[str, Any]) -> None:
+        if not self.is_saved:  # An older model stays until there is a better one than none.
+            (self.place.folder / CARD_FILE).unlink(missing_ok=True)
         save_model(self.place.folder / MODEL_FILE, self.saved_model(metrics))
+        self.is_saved = True
 
 
 def check_free(folder: Path, overwrite: bool) -> None:

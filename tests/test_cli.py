@@ -282,6 +282,11 @@ CONTRADICTIONS = [
     (["--tie-weights", "--embedding-size", "8"], "Error: --tie-weights needs an embedding_size equal to hidden_size, got 8 and 384.\n"),
     (["--min-count", "2", "--tokenizer", "byte"], "Error: --min-count has no effect on the tokenizer byte; leave it out.\n"),
     (["--adaptive-softmax"], "Error: --adaptive-softmax needs a vocabulary of at least 4,000 tokens, this one has 25.\n"),
+    (["--quiet", "--progress", "json"], "Error: --quiet and --progress exclude each other; give one.\n"),
+    (
+        ["--documents", "lines", "--restarts", "0.1"],
+        "Error: --restarts has no effect on documents, each of which starts anew; leave it out.\n",
+    ),
     (["--valid", "verse.txt", "--valid-share", "0.2"], "Error: --valid and --valid-share exclude each other; give one.\n"),
 ]
 

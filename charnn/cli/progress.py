@@ -19,6 +19,8 @@ SAMPLE_LINES = 4
 class Display(Protocol):
     """Shows a plan, reports and samples."""
 
+    talks: bool  # does it show anything at all?
+
     def begin(self, plan: "Plan") -> None:
         """Before the first update."""
 
@@ -35,6 +37,8 @@ class Display(Protocol):
 class Quiet:
     """Shows nothing."""
 
+    talks = False
+
     def begin(self, plan: "Plan") -> None:
         """Nothing."""
 
@@ -50,6 +54,8 @@ class Quiet:
 
 class Plain(Quiet):
     """A line per validation, for logs and pipes."""
+
+    talks = True
 
     def begin(self, plan: "Plan") -> None:
         """The plan, a line a fact."""
@@ -69,6 +75,8 @@ class Plain(Quiet):
 class Json(Quiet):
     """One JSON object per validation."""
 
+    talks = True
+
     def report(self, report: "Report") -> None:
         """The report's fields."""
         if report.valid_loss is not None:
@@ -81,6 +89,8 @@ class Json(Quiet):
 
 class Live(Quiet):
     """A rich progress bar with the time left, the rate and the loss; a line per validation above it."""
+
+    talks = True
 
     def __init__(self) -> None:
         from rich.console import Console

@@ -1,16 +1,17 @@
 """`charnn train`: a task's data and settings in, a run folder out."""
 
-import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from charnn.cli.options import SectionedCommand, collect, settings_options
-from charnn.cli.progress import Display, Quiet, choose_display
+from charnn.cli.options import SectionedCommand, collect, given, settings_options
+from charnn.cli.progress import Display, choose_display
+from charnn.errors import SettingError
 from charnn.tasks.settings import LanguageModelSettings
+from charnn.text.corpus import corpus_name
 from charnn.training.settings import BudgetSettings
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @place_options
 @settings_options(BudgetSettings)
 @settings_options(LanguageModelSettings)
-def train_lm(corpus: tuple[str, ...], **values: Any) -> None:
+@click.pass_context
+def train_lm(ctx: click.Context, /, corpus: tuple[str, ...], **values: Any) -> None:
     """Train a language model: the next character, byte, word or subword of a text.
 
     CORPUS: text files, folders, .gz files, tables with --text-column, or - for standard input; by default python-docs,
@@ -69,6 +71,10 @@ def train_lm(corpus: tuple[str, ...], **values: Any) -> None:
     display = choose_display(values["progress"], values["quiet"])
     if values["valid"] is not None and values["valid_share"] is not None:
         raise click.UsageError("--valid and --valid-share exclude each other; give one.")
+    if values["quiet"] and given(ctx, ["progress"]):
+        raise click.UsageError("--quiet and --progress exclude each other; give one.")
+    if settings.corpus.is_documents and given(ctx, ["restarts"]):
+        raise SettingError("restarts", "has no effect on documents, each of which starts anew; leave it out")
     from charnn.run import Place, Run
 
     paths = corpus or ("python-docs",)
@@ -88,31 +94,33 @@ def follow(run: "Run", display: Display) -> None:
     """Trains a run to its end before the user's eyes, and says what came out."""
     from charnn.card import results_table
 
-    compile_sampling(run, is_quiet=type(display) is Quiet)
-    display.begin(run.plan)
+    talks = display.talks
     folder = run.place.folder
+    if talks:
+        compile_sampling(run)
+    display.begin(run.plan)
     try:
         for report in run.train():
             display.report(report)
-            if report.valid_loss is not None:
+            if talks and report.valid_loss is not None:
                 display.sample(sample_of(run, report.step))
     except KeyboardInterrupt:
         display.end()
-        kept = f"the best model so far is in {folder}" if (folder / "model.safetensors").exists() else "no model was kept yet"
+        kept = f"the best model so far is in {folder}" if run.is_saved else "no model was kept yet"
         click.echo(f"Stopped at update {run.trainer.step:,} of {run.plan.steps:,}; {kept}.", err=True)
         raise
-    display.end()
+    finally:
+        display.end()
     results = run.finish()
-    if type(display) is not Quiet:
+    if talks:
         click.echo("\n".join(results_table(results)), err=True)
     click.echo(f"Wrote {folder}. Write with it: charnn sample {folder}", err=True)
 
 
-def compile_sampling(run: "Run", *, is_quiet: bool) -> None:
+def compile_sampling(run: "Run") -> None:
     """Compiles what the samples need before the clock of training starts; says so where it takes time, which is once per installation."""
     note = threading.Timer(2, click.echo, ["Compiling the sampling kernels, once; later runs load them from disk."], {"err": True})
-    if not is_quiet:
-        note.start()
+    note.start()
     sample_of(run, 0, length=1)
     note.cancel()
 
@@ -124,9 +132,8 @@ def sample_of(run: "Run", seed: int, length: int = SAMPLE_LENGTH) -> str:
     return TrainedModel(run.saved_model()).sample(length=length, seed=seed)
 
 
-def free_folder(task: str, corpus: tuple[str, ...]) -> Path:
+def free_folder(task: str, corpus: Sequence[str]) -> Path:
     """A run folder named after task and corpus that does not exist yet."""
-    stem = "stdin" if corpus[0] == "-" else Path(corpus[0]).name.split(".")[0] or "corpus"
-    name = f"{task}-" + re.sub(r"[^\w-]+", "-", stem)
+    name = f"{task}-{corpus_name(corpus)}"
     names = [name, *(f"{name}-{number}" for number in range(2, 10_000))]
     return next(path for path in (Path("checkpoints") / one for one in names) if not path.exists())

@@ -68,7 +68,7 @@ class Corpus:
     def __init__(self, paths: Sequence[str | Path], settings: CorpusSettings | None = None) -> None:
         self.settings = settings or CorpusSettings()
         self.is_documents = self.settings.is_documents
-        self.name = _name([str(path) for path in paths])
+        self.name = corpus_name([str(path) for path in paths])
         self._sources = find_sources(paths)
         self._decoding = Decoding(self.settings.encoding, self.settings.errors, self.settings.newlines)
         self._read = self._rows if self.settings.is_table else self._lines
@@ -134,7 +134,7 @@ class Corpus:
         return first if len(self._sources) == 1 else f"{first} and {len(self._sources) - 1} more"
 
 
-def _name(paths: Sequence[str]) -> str:
+def corpus_name(paths: Sequence[str]) -> str:
     """A short name that is fit for a folder: that of the first file, and how many more there are."""
     assert paths
     first = Path(os.path.abspath(paths[0])).name if paths[0] != "-" else "stdin"
