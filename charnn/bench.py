@@ -3,8 +3,10 @@
 All contestants of a row take turns, and the medians of several rounds are compared: a neighbour's burst hits them alike.
 """
 
+import multiprocessing
+import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -14,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from charnn.architecture import GATES, LanguageNetworkSettings, StackSettings
+from charnn.architecture import GATES, STATES, LanguageNetworkSettings, StackSettings
 from charnn.decoding.settings import SamplingSettings
 from charnn.decoding.writing import Writer, uniform_streams
 from charnn.kernels.compile import compiled_sum
@@ -28,8 +30,8 @@ SYMBOLS = 68
 WINDOW = 64
 """Time steps of the sequences that `train` is measured on."""
 
-PAUSE = 0.3
-"""Seconds after torch's turn: its threads wait in a busy loop for more work and would slow down who comes next."""
+TORCH_SPIN = "300000"
+"""GOMP_SPINCOUNT of torch's contestants, which run in a process of their own with the value that torch has without charnn."""
 
 TORCH = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
@@ -70,36 +72,19 @@ def bench_sampling(settings: LanguageNetworkSettings, batch: int, rounds: int, t
     writer = Writer(engine, SamplingSettings(), streams=uniform_streams(1, range(batch)), may_end=False)
     writer.begin(0 if engine.label_count else None)
     writer.read(np.array([3]))
-    loop = _torch_sampler(settings, vocabulary, batch)
-    bytes_read = weight_bytes(stack, vocabulary)
-    contestants = [
-        _Contestant(writer.write, 0.0),
-        _Contestant(loop, PAUSE),
-        _Contestant(_reader(bytes_read), 0.0),
-    ]
-    ours, theirs, steps = _take_turns(contestants, rounds)
-    return Row(stack.cell, stack.layers, stack.hidden_size, batch, ours * batch, theirs * batch, steps * batch)
+    with _InOwnProcess(_torch_sampler, settings, vocabulary, batch) as theirs:
+        reader = _reader(weight_bytes(stack, vocabulary))
+        charnn, torch_, steps = _take_turns([_timed(writer.write), theirs.seconds, _timed(reader)], rounds)
+    return Row(stack.cell, stack.layers, stack.hidden_size, batch, charnn * batch, torch_ * batch, steps * batch)
 
 
 def bench_training(cell: str, hidden_size: int, batch: int, rounds: int) -> Row:
     """Time steps per second of one layer, forwards and backwards: charnn's, torch's module, and the bare matrix products it needs."""
-    layer = RecurrentLayer(hidden_size, StackSettings(cell=cell, hidden_size=hidden_size))
-    module = TORCH[cell](hidden_size, hidden_size, batch_first=True)
-    x = torch.randn(batch, WINDOW, hidden_size, requires_grad=True)
-    outer = torch.randn(batch, WINDOW, hidden_size)
-    state = tuple(torch.zeros(1, batch, hidden_size) for _ in range(2 if cell == "lstm" else 1))
-
-    def ours(count: int) -> None:
-        for _ in range(count):
-            layer(x, state)[0].backward(outer)
-
-    def theirs(count: int) -> None:
-        for _ in range(count):
-            module(x)[0].backward(outer)
-
-    contestants = [_Contestant(ours, 0.0), _Contestant(theirs, 0.0), _Contestant(_products(GATES[cell], hidden_size, batch), 0.0)]
-    rates = [rate * batch * WINDOW for rate in _take_turns(contestants, rounds)]
-    return Row(cell, 1, hidden_size, batch, *rates)
+    ours = _training(RecurrentLayer(hidden_size, StackSettings(cell=cell, hidden_size=hidden_size)), cell, hidden_size, batch)
+    with _InOwnProcess(_torch_training, cell, hidden_size, batch) as theirs:
+        products = _products(GATES[cell], hidden_size, batch)
+        rates = _take_turns([_timed(ours), theirs.seconds, _timed(products)], rounds)
+    return Row(cell, 1, hidden_size, batch, *(rate * batch * WINDOW for rate in rates))
 
 
 def weight_bytes(stack: StackSettings, vocabulary: int) -> int:
@@ -109,36 +94,87 @@ def weight_bytes(stack: StackSettings, vocabulary: int) -> int:
     return 4 * (recurrent + vocabulary * stack.hidden_size)
 
 
-@dataclass(frozen=True)
-class _Contestant:
-    run: Callable[[int], Any]  # does its unit of work so many times
-    pause: float
+Run = Callable[[int], Any]
+"""Does a unit of work so many times."""
 
 
-def _take_turns(contestants: Sequence[_Contestant], rounds: int, seconds: float = 0.15) -> Iterator[float]:
-    """Units per second of each contestant: the median over the rounds."""
+def _take_turns(contestants: Sequence[Callable[[int], float]], rounds: int, seconds: float = 0.15) -> list[float]:
+    """Units per second of each contestant, who says how long so many units took: the median over the rounds."""
     counts = [_warm_count(contestant, seconds) for contestant in contestants]
     times: list[list[float]] = [[] for _ in contestants]
     for _ in range(rounds):
         for number, contestant in enumerate(contestants):
-            times[number].append(_timed(contestant, counts[number]))
-            time.sleep(contestant.pause)
-    return (count / median(taken) for count, taken in zip(counts, times, strict=True))
+            times[number].append(contestant(counts[number]))
+            time.sleep(0.05)  # Until threads that wait in a busy loop have gone to sleep.
+    return [count / median(taken) for count, taken in zip(counts, times, strict=True)]
 
 
-def _warm_count(contestant: _Contestant, seconds: float) -> int:
+def _warm_count(contestant: Callable[[int], float], seconds: float) -> int:
     """How many units take about so long; compiles and fills caches on the way."""
-    _timed(contestant, 2)
+    contestant(2)
     count = 2
-    while (taken := _timed(contestant, count)) < seconds / 2 and count < 1 << 20:
+    while (taken := contestant(count)) < seconds / 2 and count < 1 << 20:
         count = min(4 * count, max(count + 1, round(count * seconds / max(taken, 1e-6))))
     return count
 
 
-def _timed(contestant: _Contestant, count: int) -> float:
-    started = time.perf_counter()
-    contestant.run(count)
-    return time.perf_counter() - started
+def _timed(run: Run) -> Callable[[int], float]:
+    def seconds(count: int) -> float:
+        started = time.perf_counter()
+        run(count)
+        return time.perf_counter() - started
+
+    return seconds
+
+
+class _InOwnProcess:
+    """A contestant made and timed in another process, where torch is as it is without charnn."""
+
+    def __init__(self, make: Callable[..., Run], *arguments: Any) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, torch.get_num_threads(), make, *arguments), daemon=True)
+        before = os.environ.get("GOMP_SPINCOUNT")
+        os.environ["GOMP_SPINCOUNT"] = TORCH_SPIN
+        self._process.start()
+        os.environ["GOMP_SPINCOUNT"] = before or TORCH_SPIN
+
+    def __enter__(self) -> "_InOwnProcess":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pipe.send(None)
+        self._process.join()
+
+    def seconds(self, count: int) -> float:
+        """How long so many units took there."""
+        self._pipe.send(count)
+        return float(self._pipe.recv())
+
+
+def _serve(pipe: Any, threads: int, make: Callable[..., Run], *arguments: Any) -> None:
+    torch.set_num_threads(threads)
+    seconds = _timed(make(*arguments))
+    while (count := pipe.recv()) is not None:
+        pipe.send(seconds(count))
+
+
+def _torch_training(cell: str, hidden_size: int, batch: int) -> Run:
+    return _training(TORCH[cell](hidden_size, hidden_size, batch_first=True), cell, hidden_size, batch)
+
+
+def _training(module: nn.Module, cell: str, hidden_size: int, batch: int) -> Run:
+    """Forwards and backwards through a layer, from a zero state."""
+    x = torch.randn(batch, WINDOW, hidden_size, requires_grad=True)
+    outer = torch.randn(batch, WINDOW, hidden_size)
+    parts = tuple(torch.zeros(1, batch, hidden_size) for _ in range(STATES[cell]))
+    state = parts if isinstance(module, RecurrentLayer | nn.LSTM) else parts[0]
+
+    def run(count: int) -> None:
+        for _ in range(count):
+            module(x, state)[0].backward(outer)
+
+    return run
 
 
 @torch.no_grad()
@@ -147,7 +183,7 @@ def _torch_step(network: nn.Module, embedding: nn.Embedding, output: nn.Linear, 
     return torch.multinomial(torch.softmax(output(hidden[:, -1]) / 0.8, dim=-1), 1), state
 
 
-def _torch_sampler(settings: LanguageNetworkSettings, vocabulary: int, batch: int) -> Callable[[int], None]:
+def _torch_sampler(settings: LanguageNetworkSettings, vocabulary: int, batch: int) -> Run:
     """The loop that PyTorch programs sample with: a module called for one step, softmax, a draw."""
     stack = settings.stack
     embedding, output = nn.Embedding(vocabulary, settings.width), nn.Linear(stack.hidden_size, vocabulary)
@@ -169,7 +205,7 @@ def _sum(numbers: Any) -> Any:
     return total
 
 
-def _reader(size: int) -> Callable[[int], None]:
+def _reader(size: int) -> Run:
     """Reads so many bytes, again and again: what a step cannot do without."""
     numbers = np.ones(size // 4, np.float32)
 
@@ -180,7 +216,7 @@ def _reader(size: int) -> Callable[[int], None]:
     return run
 
 
-def _products(gates: int, hidden: int, batch: int) -> Callable[[int], None]:
+def _products(gates: int, hidden: int, batch: int) -> Run:
     """The matrix products of one layer's forward and backward pass, at their shapes, and nothing else."""
     rows = gates * hidden
     x, weights, one = torch.randn(batch * WINDOW, hidden), torch.randn(rows, hidden), torch.randn(batch, hidden)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from charnn.architecture import LanguageNetworkSettings, adaptive_cutoffs
 from charnn.kernels.cells import KINDS, gate_columns, input_order
 from charnn.kernels.network import Network, Workspace, input_sums
-from charnn.kernels.products import TILE, Floats, pack, padded
+from charnn.kernels.products import Floats, aligned, pack, padded
 from charnn.kernels.shapes import check_shapes
 
 TABLE_LIMIT = 8_000_000
@@ -34,11 +34,7 @@ class _Packer:
 
     def whole(self) -> Floats:
         """All arrays, the first at a multiple of 64 bytes, which aligned vector loads need."""
-        raw = np.empty(self.size + TILE, np.float32)
-        skip = -(raw.ctypes.data // raw.itemsize) % (64 // raw.itemsize)
-        weights = raw[skip : skip + self.size]
-        np.concatenate(self.parts, out=weights)
-        return weights
+        return aligned(np.concatenate(self.parts))
 
 
 def pack_network(settings: LanguageNetworkSettings, tensors: Tensors) -> Network:

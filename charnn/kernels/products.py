@@ -33,6 +33,15 @@ def pack(matrix: Floats) -> Floats:
     return np.ascontiguousarray(whole.reshape(-1, TILE, columns).transpose(0, 2, 1)).reshape(-1)
 
 
+def aligned(numbers: Floats) -> Floats:
+    """The same (size,) numbers where 64 bytes begin, as the aligned loads of weights need."""
+    raw = np.empty(numbers.size + TILE, np.float32)
+    skip = -(raw.ctypes.data // raw.itemsize) % (64 // raw.itemsize)
+    target = raw[skip : skip + numbers.size]
+    target[:] = numbers
+    return target
+
+
 def _tile_product(samples: int) -> Any:
     """A compiled function: results[s, place:place+TILE] += one tile of weights times inputs[s], for `samples` neighbouring rows s.
 

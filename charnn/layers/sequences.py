@@ -1,9 +1,12 @@
-"""Whole sequences of the GRU and the plain network on a CPU, with gradients.
+"""Whole sequences of the GRU and the plain network on a CPU, with gradients; torch's own LSTM is as fast as ours was.
 
-One large product for all inputs, one small one per step, fused gates in compiled code, one large product for the weight gradients.
+One large product for all inputs; then compiled code that each core runs over its own rows of the batch, from the first step to the
+last; one large product for the weight gradients.
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
 import torch
@@ -11,10 +14,11 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
+from charnn.kernels.products import aligned, pack, padded
 from charnn.kernels.sequences import gru_backward, gru_forward, rnn_backward, rnn_forward
 
-Products = tuple[Tensor, Tensor]
-"""Gradients of the input products and of the recurrent products, both (time, batch, gates)."""
+LEAST_ROWS = 4
+"""Rows of a batch that a core must have to itself: fewer would not share their loads of the weights."""
 
 
 class GruSequence(Function):
@@ -23,32 +27,22 @@ class GruSequence(Function):
     @staticmethod
     def forward(ctx: Any, inputs: Tensor, state: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         """Keeps the gates, so that the way back computes none again."""
-        steps, batch, size = inputs.shape[0], *state.shape
-        gates = torch.empty(steps, batch, 4 * size)
-        arrays = inputs.numpy(), gates.numpy()
-
-        def advance(step: int, recurrent: Any, hidden: Any) -> None:
-            gru_forward(step, arrays[0], recurrent, hidden, arrays[1])
-
-        hidden = _forward(steps, state, weight, bias, advance)
+        hidden = _states(len(inputs), state)
+        gates = torch.empty(*inputs.shape[:2], 4 * state.shape[1])
+        _share(gru_forward, len(state), *_arrays(inputs, bias), _packed(weight), *_arrays(hidden, gates, _room(state, weight)))
         ctx.save_for_backward(hidden, gates, weight)
         return hidden[1:].transpose(0, 1)  # (batch, time, hidden)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, outer: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Backpropagation through time, one product a step."""
+        """Backpropagation through time."""
         hidden, gates, weight = ctx.saved_tensors
-        inputs = torch.empty(*gates.shape[:2], weight.shape[0])
-        recurrent = torch.empty_like(inputs)
-        arrays = outer.contiguous().numpy(), hidden.numpy(), gates.numpy(), inputs.numpy(), recurrent.numpy()
-
-        def retreat(step: int, carried: Any) -> None:
-            gru_backward(step, arrays[0], carried, *arrays[1:])
-
-        state = _backward(recurrent, weight, retreat, adds=True)
-        flat = recurrent.flatten(0, 1)  # (time * batch, 3 hidden)
-        return inputs, state, flat.t() @ hidden[:-1].flatten(0, 1), flat.sum(0)
+        inputs = torch.empty(*gates.shape[:2], len(weight))
+        recurrent, carried = torch.empty_like(inputs), _carried(hidden[0])
+        outer_array, *kept = _arrays(outer.contiguous(), hidden, gates, inputs, recurrent, carried)
+        _share(gru_backward, hidden.shape[1], outer_array, _packed(weight.t()), *kept)
+        return inputs, carried[:, : hidden.shape[2]], *_weight_gradients(recurrent, hidden)
 
 
 class RnnSequence(Function):
@@ -57,12 +51,8 @@ class RnnSequence(Function):
     @staticmethod
     def forward(ctx: Any, inputs: Tensor, state: Tensor, weight: Tensor, bias: Tensor, is_relu: bool) -> Tensor:
         """Keeps the states alone: the slope of either activation follows from them."""
-        array = inputs.numpy()
-
-        def advance(step: int, recurrent: Any, hidden: Any) -> None:
-            rnn_forward(step, array, recurrent, hidden, is_relu)
-
-        hidden = _forward(len(inputs), state, weight, bias, advance)
+        hidden = _states(len(inputs), state)
+        _share(rnn_forward, len(state), *_arrays(inputs, bias), _packed(weight), *_arrays(hidden, _room(state, weight)), is_relu)
         ctx.save_for_backward(hidden, weight)
         ctx.is_relu = is_relu
         return hidden[1:].transpose(0, 1)  # (batch, time, hidden)
@@ -70,38 +60,60 @@ class RnnSequence(Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, outer: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, None]:
-        """Backpropagation through time, one product a step."""
+        """Backpropagation through time."""
         hidden, weight = ctx.saved_tensors
-        products = torch.empty_like(hidden[1:])
-        arrays = outer.contiguous().numpy(), hidden.numpy(), products.numpy()
-
-        def retreat(step: int, carried: Any) -> None:
-            rnn_backward(step, arrays[0], carried, arrays[1], arrays[2], ctx.is_relu)
-
-        state = _backward(products, weight, retreat, adds=False)
-        flat = products.flatten(0, 1)  # (time * batch, hidden)
-        return products, state, flat.t() @ hidden[:-1].flatten(0, 1), flat.sum(0), None
+        products, carried = torch.empty_like(hidden[1:]), _carried(hidden[0])
+        outer_array, *kept = _arrays(outer.contiguous(), hidden, products, carried)
+        _share(rnn_backward, hidden.shape[1], outer_array, _packed(weight.t()), *kept, ctx.is_relu)
+        return products, carried[:, : hidden.shape[2]], *_weight_gradients(products, hidden), None
 
 
-def _forward(steps: int, state: Tensor, weight: Tensor, bias: Tensor, advance: Callable[[int, Any, Any], None]) -> Tensor:
-    """(time + 1, batch, hidden): the state before the first step and after each."""
-    hidden = torch.empty(steps + 1, *state.shape)
-    hidden[0] = state
-    recurrent = torch.empty(len(state), len(weight))
-    arrays = recurrent.numpy(), hidden.numpy()
-    transposed = weight.t().contiguous()
-    for step, before in enumerate(hidden[:-1].unbind()):
-        torch.addmm(bias, before, transposed, out=recurrent)
-        advance(step, *arrays)
-    return hidden
+def _share(kernel: Callable[..., None], batch: int, *arguments: Any) -> None:
+    """Runs a kernel over all rows of a batch, a part of them on each core."""
+    parts = max(1, min(torch.get_num_threads(), batch // LEAST_ROWS))
+    if parts == 1:
+        kernel(0, batch, *arguments)
+        return
+    # Whole groups of rows that share a load of weights; the last part takes what is left.
+    bounds = [batch * part // parts // LEAST_ROWS * LEAST_ROWS for part in range(parts)] + [batch]
+    others = [_pool(parts).submit(kernel, bounds[part], bounds[part + 1], *arguments) for part in range(1, parts)]
+    kernel(0, bounds[1], *arguments)
+    for other in others:
+        other.result()
 
 
-def _backward(recurrent: Tensor, weight: Tensor, retreat: Callable[[int, Any], None], *, adds: bool) -> Tensor:
-    """(batch, hidden) gradient of the first state; `retreat` leaves in `carried` what reaches a state beside the product."""
-    carried = torch.zeros(recurrent.shape[1], weight.shape[1])
-    array = carried.numpy()
-    steps = recurrent.unbind()
-    for step in range(len(steps) - 1, -1, -1):
-        retreat(step, array)
-        torch.addmm(carried, steps[step], weight, beta=int(adds), out=carried)
-    return carried
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads - 1)
+
+
+def _arrays(*tensors: Tensor) -> list[Any]:
+    return [tensor.detach().numpy() for tensor in tensors]
+
+
+def _packed(weight: Tensor) -> Any:
+    """A matrix in the order in which the small products read it."""
+    return aligned(pack(weight.detach().numpy()))
+
+
+def _states(steps: int, state: Tensor) -> Tensor:
+    """(time + 1, batch, hidden), of which only the state before the first step is known."""
+    states = torch.empty(steps + 1, *state.shape)
+    states[0] = state
+    return states
+
+
+def _room(state: Tensor, weight: Tensor) -> Tensor:
+    """(batch, gates, rounded up) to sum in."""
+    return torch.empty(len(state), padded(len(weight)))
+
+
+def _carried(state: Tensor) -> Tensor:
+    """(batch, hidden, rounded up) zeros: the gradient of a state that nothing reads after the last step."""
+    return torch.zeros(len(state), padded(state.shape[1]))
+
+
+def _weight_gradients(products: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+    """The gradients of the recurrent matrix and its bias, for all steps at once."""
+    flat = products.flatten(0, 1)  # (time * batch, gates)
+    return flat.t() @ hidden[:-1].flatten(0, 1), flat.sum(0)
