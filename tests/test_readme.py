@@ -22,7 +22,7 @@ SMALL = "--hidden-size 16 --reports 2 --batch-size 4 --window 16"
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the files that the README speaks of."""
     folder = tmp_path_factory.mktemp("desk")
-    for name in ("corpus.txt", "other.txt"):
+    for name in ("corpus.txt", "other.txt", "shakespeare.txt"):
         (folder / name).write_text(VERSE * 10 + "\n".join(topics["strings"].split("\n")[:200]))
     (folder / "names.txt").write_text("ann\nbob\neve\nian\nzoe\n" * 20)
     (folder / "tweets.csv").write_text("text,mood\nwhat a day,happy\nrain again,sad\n" * 40)

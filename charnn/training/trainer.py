@@ -119,6 +119,7 @@ class Trainer:
         return self._skipped == 0
 
     def validation(self, validate: Callable[[], float]) -> float:
+        """What `validate` finds, with the network in evaluation mode and the weights that would be kept."""
         self.task.network.eval()
         with torch.no_grad(), self.kept_weights():
             loss = validate()
