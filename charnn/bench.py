@@ -200,8 +200,8 @@ def _torch_sampler(settings: LanguageNetworkSettings, vocabulary: int, batch: in
 @compiled_sum
 def _sum(numbers: Any) -> Any:
     total = np.float32(0.0)
-    for number in numbers:
-        total += number
+    for i in range(len(numbers)):  # By index: a loop over the numbers themselves is no vector code, and reads a twentieth as fast.
+        total += numbers[i]
     return total
 
 

@@ -127,7 +127,7 @@ def test_a_number_too_large_for_a_float_is_refused_like_any_other():
         (lambda: StackSettings(locked_dropout=True), "locked_dropout has no effect without dropout; give dropout too"),
         (
             lambda: LanguageNetworkSettings(embedding_size=8, tie_weights=True),
-            "tie_weights needs an embedding_size equal to hidden_size, got 8 and 256",
+            "tie_weights needs an embedding_size equal to hidden_size, got 8 and 384",
         ),
         (
             lambda: LanguageNetworkSettings(tie_weights=True, adaptive_softmax=True),
