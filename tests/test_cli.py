@@ -230,6 +230,14 @@ def test_only_the_tail_of_a_text_is_evaluated_on_request(verse_run: Path, tmp_pa
     assert result["symbols"] == len(VERSE)
 
 
+@pytest.mark.parametrize("protocol", ["streamed", "documents"])
+def test_a_window_without_effect_is_refused(protocol: str, verse_run: Path, names_run: Path) -> None:
+    run = verse_run if protocol == "streamed" else names_run
+    result = charnn("evaluate", run, "python-docs", "--protocol", protocol, "--window", 32)
+    assert result.exit_code == 2
+    assert result.stderr == f"Error: --window has no effect on the protocol {protocol}; leave it out.\n"
+
+
 # what goes wrong
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from charnn.cli.options import SectionedCommand
+from charnn.cli.options import SectionedCommand, given
 from charnn.errors import SettingError
 
 
@@ -18,7 +18,8 @@ from charnn.errors import SettingError
 @click.option("--tail", type=click.FloatRange(0, 1, min_open=True), help="Only this last share of the text, such as 0.1.")
 @click.option("--threads", type=click.IntRange(1, 1024), help="CPU threads; by default all cores.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
-def evaluate(model: str | None, data: tuple[str, ...], **values: Any) -> None:
+@click.pass_context
+def evaluate(ctx: click.Context, /, model: str | None, data: tuple[str, ...], **values: Any) -> None:
     """Measure a language model on a text: every symbol is predicted once.
 
     MODEL: a run folder or model file; by default the newest run. DATA: as in `charnn train lm`; by default the last tenth
@@ -36,11 +37,13 @@ def evaluate(model: str | None, data: tuple[str, ...], **values: Any) -> None:
     trained = open_model(model)
     if values["protocol"] not in (None, *trained.protocols):
         raise SettingError("protocol", f"must be one of {', '.join(trained.protocols)} for this model, got {values['protocol']}")
+    protocols = [values["protocol"]] if values["protocol"] else trained.protocols
+    if given(ctx, ["window"]) and "windows" not in protocols:
+        raise SettingError("window", f"has no effect on the protocol {protocols[0]}; leave it out")
     use_threads(values["threads"])
     started = time.monotonic()
     tail = values["tail"] if data or trained.is_documents else values["tail"] or 0.1
     text = trained.tokenized(data or ("python-docs",), tail)
-    protocols = [values["protocol"]] if values["protocol"] else trained.protocols
     results = {protocol: trained.network.evaluate(text, protocol, values["window"]) for protocol in protocols}
     facts = {
         "task": "lm",
@@ -49,10 +52,10 @@ def evaluate(model: str | None, data: tuple[str, ...], **values: Any) -> None:
         "examples": 1 if text.starts is None else len(text.starts) - 1,
         "seconds": round(time.monotonic() - started, 2),
     }
-    if as_json := values["as_json"]:
+    if values["as_json"]:
         first, *others = protocols
         click.echo(json.dumps({**facts, **results[first], **{name: results[name] for name in others}}))
-    if not as_json:
+    else:
         show(facts, results)
 
 
