@@ -37,6 +37,10 @@ class StackSettings(Settings):
         if self.locked_dropout and not self.dropout:
             raise SettingError("locked_dropout", "has no effect without dropout; give dropout too")
 
+    def words(self) -> str:
+        """The stack in words: `gru, 1 x 384 units`."""
+        return f"{self.cell}, {self.layers} x {self.hidden_size} units"
+
     def input_sizes(self, input_size: int) -> list[int]:
         """The width of each layer's input, from the first layer up."""
         return [input_size] + [self.hidden_size] * (self.layers - 1)
@@ -85,3 +89,50 @@ def adaptive_cutoffs(vocabulary_size: int) -> list[int]:
     return [vocabulary_size // 8, vocabulary_size // 2]
 
 
+POOLINGS = ("last", "mean", "max", "attention", "concat")
+"""How the outputs over a text become one vector; concat is last, mean and max side by side."""
+
+
+@dataclass(frozen=True)
+class EncoderSettings(Settings):
+    """Embedding and recurrent stack that read a text."""
+
+    stack: StackSettings = field(default_factory=lambda: StackSettings(hidden_size=128, dropout=0.3))
+    bidirectional: bool = setting(True, "Read from the end as well, with a stack of its own.")
+    embedding_size: int = setting(128, "Units of a token's embedding.", least=1, most=16384)
+    embedding_dropout: float = setting(0.0, "Share of the vocabulary left out of an update.", least=0, most=0.9)
+    word_characters: bool = setting(False, "Read each word character by character too (tokenizer word).")
+    character_size: int = setting(32, "Units of a character's embedding.", least=1, most=1024)
+    character_hidden_size: int = setting(32, "Units, in each direction, that read the characters of a word.", least=1, most=4096)
+
+    @property
+    def input_size(self) -> int:
+        """Units of a token as the stacks read it."""
+        return self.embedding_size + (2 * self.character_hidden_size if self.word_characters else 0)
+
+    @property
+    def directions(self) -> int:
+        """Stacks that read the text."""
+        return 2 if self.bidirectional else 1
+
+    @property
+    def output_size(self) -> int:
+        """Units of the encoder's output at every token."""
+        return self.directions * self.stack.hidden_size
+
+
+@dataclass(frozen=True)
+class ClassifierNetworkSettings(Settings):
+    """Encoder, pooling, output layer."""
+
+    encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    pooling: str = setting("concat", "How the outputs over a text become one vector.", choices=POOLINGS)
+    output_dropout: float = setting(0.3, "Share of pooled units dropped.", least=0, most=0.9)
+
+
+@dataclass(frozen=True)
+class TaggerNetworkSettings(Settings):
+    """Encoder, scores of the tags, transitions between them."""
+
+    encoder: EncoderSettings = field(default_factory=lambda: EncoderSettings(word_characters=True))
+    output: str = setting("crf", "How a sentence's tags depend on each other: through a crf, or not.", choices=("crf", "softmax"))

@@ -1,58 +1,58 @@
 """The model card: what a run was trained on, how, what it reaches, and how to use it."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from charnn.run import Run
+    from charnn.runs.run import Run
 
 
 def model_card(run: "Run", metrics: dict[str, Any]) -> str:
     """The README of a run folder, in Markdown."""
-    folder, plan = run.place.folder, run.plan
+    job, plan = run.job, run.plan
     lines = [
-        f"# {folder.name}",
+        f"# {run.place.folder.name}",
         "",
-        f"A language model of {plan.corpus}, trained by charnn.",
+        f"{job.title}, trained by charnn.",
         "",
         "## Use",
         "",
-        f"    charnn sample {folder}{'' if not run.model.labels else ' --label ' + repr(run.model.labels[0])}",
-        f"    charnn evaluate {folder} FILE",
+        *(f"    {command}" for command in job.commands(run.place.folder)),
         "",
-        "## Data",
+        "## Data and network",
         "",
-        f"- training: {plan.train.counts.characters:,} characters, {len(plan.train.ids):,} tokens",
-        f"- validation: {plan.valid.counts.characters:,} characters, {_held_out(run)}",
-        f"- vocabulary: {plan.vocabulary:,} tokens ({run.settings.tokens.tokenizer})",
-        *([f"- labels: {', '.join(run.model.labels)}"] if run.model.labels else []),
+        *(f"- {name}: {value}" for name, value in plan.facts),
         "",
         "## Training",
         "",
         f"- {plan.parameters:,} parameters, {metrics['minutes']} minutes on {plan.device} with {plan.threads} threads",
-        f"- best of {run.settings.loop.reports} validations: at update {metrics['step']:,} of {plan.steps:,} ({plan.epochs:.2f} epochs)",
+        f"- best of {job.settings.loop.reports} validations: at update {metrics['step']:,} of {plan.steps:,} ({plan.epochs:.2f} epochs)",
         "",
         "## Results on the validation part",
         "",
-        *results_table(metrics["valid"]),
+        *job.table(metrics["valid"]),
         "",
         "## Settings",
         "",
-        *(f"- {name}: {value}" for name, value in flat(run.settings.plain()).items()),
+        *(f"- {name}: {value}" for name, value in flat(job.settings.plain()).items()),
         "",
     ]
     return "\n".join(lines)
 
 
-def results_table(results: dict[str, Any]) -> list[str]:
-    """A Markdown table with a row a protocol."""
-    names = ["protocol", "nats per token", "bits per character", "bits per byte", "perplexity per word", "standard error (nats)"]
-    rows = [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
-    for result in results.values():
-        numbers = [result["nats_per_token"], result["bits_per_character"], result["bits_per_byte"], result["word_perplexity"]]
-        cells = ["-" if number is None else f"{number:.4f}" if number < 100 else f"{number:,.1f}" for number in numbers]
-        error = "-" if result["standard_error"] is None else f"{result['standard_error']:.4f}"
-        rows.append(f"| {result['protocol']} | {' | '.join(cells)} | {error} |")
-    return rows
+def metrics_table(head: str, rows: Mapping[str, Mapping[str, Any]], names: Mapping[str, str]) -> list[str]:
+    """A Markdown table: rows by title, columns by title with the metric each shows."""
+    lines = [f"| {' | '.join([head, *names])} |", "|---" * (len(names) + 1) + "|"]
+    for title, metrics in rows.items():
+        lines.append(f"| {' | '.join([title, *(cell(metrics[key]) for key in names.values())])} |")
+    return lines
+
+
+def cell(number: float | None) -> str:
+    """A metric with four decimals, a large one with one, none as a dash."""
+    if number is None:
+        return "-"
+    return f"{number:.4f}" if number < 100 else f"{number:,.1f}"
 
 
 def flat(plain: dict[str, Any]) -> dict[str, Any]:
@@ -61,11 +61,3 @@ def flat(plain: dict[str, Any]) -> dict[str, Any]:
     for name, value in plain.items():
         found.update(flat(value) if isinstance(value, dict) else {name: value})
     return found
-
-
-def _held_out(run: "Run") -> str:
-    if run.place.valid is not None:
-        return f"from {run.place.valid.name}"
-    if run.valid_text.starts is None:
-        return "the end of the corpus"
-    return f"documents drawn by seed {run.settings.loop.seed}"

@@ -4,11 +4,11 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,10 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from charnn import __version__
-from charnn.errors import CheckpointError, StorageError
+from charnn.errors import CheckpointError, SettingError, StorageError
+from charnn.settings import Settings
+
+Kind = TypeVar("Kind", bound=Settings)
 
 FORMAT = 1
 """The number of this layout; another one is refused."""
@@ -70,6 +73,26 @@ def load_model(model: str | Path) -> SavedModel:
     return SavedModel(document["task"], document["settings"], document["learned"], tensors, document["metrics"])
 
 
+def settings_of(saved: SavedModel, kind: type[Kind], name: str) -> Kind:
+    """The settings of a model; raises CheckpointError, naming the file, where they are none of this class."""
+    try:
+        return kind.from_plain(saved.settings)
+    except SettingError as error:
+        raise CheckpointError(f"{name} is damaged: {error}; train it again or copy it anew") from None
+
+
+def restored_strings(values: Any, complaint: str) -> list[str]:
+    """A saved list of strings; raises CheckpointError where it is none."""
+    if not isinstance(values, list) or not values or not all(isinstance(one, str) for one in values):
+        raise CheckpointError(f"{complaint}; train it again or copy it anew")
+    return values
+
+
+def tensors_below(saved: SavedModel, part: str) -> dict[str, NDArray[Any]]:
+    """The tensors of a part of the model, by their names in it: those that begin with `part.`."""
+    return {name.removeprefix(f"{part}."): array for name, array in saved.tensors.items() if name.startswith(f"{part}.")}
+
+
 def model_path(model: str | Path) -> Path:
     """The model file of a run folder, or the file itself; raises CheckpointError where there is neither."""
     path = Path(model)
@@ -80,13 +103,13 @@ def model_path(model: str | Path) -> Path:
     return path
 
 
-def newest_run(root: Path, task: str) -> Path:
-    """The run of a task whose model was written last; raises CheckpointError where there is none."""
+def newest_run(root: Path, tasks: Collection[str]) -> Path:
+    """The run of one of the tasks whose model was written last; raises CheckpointError where there is none."""
     files = sorted(root.glob(f"*/{MODEL_FILE}"), key=lambda path: path.stat().st_mtime, reverse=True)
     for path in files:
-        if _task_of(path) == task:
+        if _task_of(path) in tasks:
             return path.parent
-    raise CheckpointError(f"{root} holds no trained {task}; make one: charnn train {task}")
+    raise CheckpointError(f"{root} holds no trained {' or '.join(tasks)}; make one: charnn train {next(iter(tasks))}")
 
 
 def checksum(document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> str:

@@ -1,10 +1,10 @@
-"""The one thing the trainer knows about a task: a summed loss over a batch."""
+"""What the trainer knows about a task: a summed loss over a batch, and which weights learn how fast."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor, nn
-
-from charnn.text.batches import Batch
 
 
 class Loss(NamedTuple):
@@ -15,6 +15,23 @@ class Loss(NamedTuple):
     carry: Any  # what the next batch needs, without its history: a recurrent state, or None
 
 
+class Score(NamedTuple):
+    """What a validation found."""
+
+    loss: float  # nats per prediction
+    metrics: Mapping[str, float] = {}  # what else a person wants to see
+    error: float | None = None  # what the model to keep has least of; None is the loss
+
+
+@dataclass(frozen=True)
+class Group:
+    """Weights that learn alike."""
+
+    parameters: Sequence[nn.Parameter]
+    rate: float = 1.0  # times the learning rate
+    thaw: float = 0.0  # the share of the run after which they begin to learn
+
+
 class Task(Protocol):
     """A network that can be trained."""
 
@@ -22,5 +39,13 @@ class Task(Protocol):
     def network(self) -> nn.Module:
         """What is trained."""
 
-    def loss(self, batch: Batch, carry: Any) -> Loss:
+    def groups(self) -> list[Group]:
+        """All weights that are trained."""
+
+    def loss(self, batch: Any, carry: Any) -> Loss:
         """The loss of a batch, given what the batch before handed on."""
+
+
+def all_alike(network: nn.Module) -> list[Group]:
+    """One group of all weights of a network."""
+    return [Group([one for one in network.parameters() if one.requires_grad])]

@@ -9,7 +9,7 @@ from charnn.tasks.settings import LanguageModelSettings
 from charnn.text.corpus import CorpusSettings, Document
 from charnn.text.tokenized import TokenizedText, tokenize_documents, tokenize_text
 from charnn.text.tokenizers import TokenizerSettings, fit_tokenizer
-from charnn.training.settings import LoopSettings, OptimizerSettings
+from charnn.training.settings import OptimizerSettings, WindowSettings
 
 LINE = "the quick brown fox jumps over the lazy dog\n"
 TEXT = LINE * 40
@@ -24,7 +24,9 @@ def small_settings(**changes: object) -> LanguageModelSettings:
     def made(cls: type[Settings]) -> Settings:
         return cls(**{name: values.pop(name) for name in list(values) if name in cls.__dataclass_fields__})
 
-    stack, corpus, tokens, optimizer, loop = map(made, (StackSettings, CorpusSettings, TokenizerSettings, OptimizerSettings, LoopSettings))
+    stack, corpus, tokens, optimizer, loop = map(
+        made, (StackSettings, CorpusSettings, TokenizerSettings, OptimizerSettings, WindowSettings)
+    )
     values["stack"] = stack
     settings = LanguageModelSettings(corpus, tokens, made(LanguageNetworkSettings), optimizer, loop)
     assert not values, f"no such settings: {values}"

@@ -18,14 +18,15 @@ STEPS = [
     ["errors"],
     ["settings"],
     ["architecture"],
-    ["text", "kernels"],
+    ["text", "kernels", "rates"],
     ["layers", "decoding"],
-    ["metrics", "device", "task"],
+    ["metrics", "classification_metrics", "tagging_metrics", "referee", "device", "task"],
     ["training"],
     ["tasks"],
     ["checkpoint"],
     ["generator", "card", "bench"],
-    ["run", "model"],
+    ["models"],
+    ["runs"],
     ["cli"],
     ["__main__"],
 ]
@@ -35,7 +36,7 @@ STEP_OF = {part: number for number, step in enumerate(STEPS) for part in step}
 
 SETTINGS_ONLY = ["charnn.settings", "charnn.architecture", "charnn.decoding.settings", "charnn.training.settings", "charnn.tasks.settings"]
 
-WITHOUT_TORCH = ["text", "kernels", "decoding", "checkpoint", "generator", "model", "cli"]
+WITHOUT_TORCH = ["text", "kernels", "decoding", "checkpoint", "generator", "cli"]
 
 CROSS_CUTTING = {"laws", "readme", "formats"}
 """Tests of what no single module or package does."""

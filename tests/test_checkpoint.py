@@ -223,7 +223,7 @@ def make_run(folder, age, task="lm"):
 def test_the_newest_run_is_the_one_whose_model_was_written_last(tmp_path):
     for name, age in (("middle", 20), ("newest", 10), ("oldest", 30)):
         make_run(tmp_path / name, age)
-    assert newest_run(tmp_path, "lm") == tmp_path / "newest"
+    assert newest_run(tmp_path, ["lm"]) == tmp_path / "newest"
 
 
 def test_runs_of_other_tasks_and_damaged_ones_are_passed_over(tmp_path):
@@ -232,10 +232,10 @@ def test_runs_of_other_tasks_and_damaged_ones_are_passed_over(tmp_path):
     make_run(tmp_path / "damaged", age=10)
     (tmp_path / "damaged" / MODEL_FILE).write_bytes(b"nothing")
     (tmp_path / "unfinished").mkdir()
-    assert newest_run(tmp_path, "lm") == tmp_path / "mine"
+    assert newest_run(tmp_path, ["lm"]) == tmp_path / "mine"
 
 
 def test_without_any_run_the_next_command_is_named(tmp_path):
     with pytest.raises(CheckpointError) as caught:
-        newest_run(tmp_path / "checkpoints", "lm")
+        newest_run(tmp_path / "checkpoints", ["lm"])
     assert str(caught.value) == f"{tmp_path / 'checkpoints'} holds no trained lm; make one: charnn train lm"

@@ -54,14 +54,14 @@ def test_training_says_what_it_will_do_and_what_came_out(verse_run: Path, tmp_pa
     assert result.stdout == ""
     for fact in (
         "corpus      verse: 1,809 characters, 1,810 tokens",
-        "validation  201 characters, 202 tokens",
-        "vocabulary  25 tokens",
+        "validation  the end of the corpus: 201 characters, 202 tokens",
+        "vocabulary  25 tokens (char)",
         "network     gru, 1 x 16 units",
         "training    30 updates",
         "| protocol | nats per token |",
         "| streamed |",
         "| windows of 64, cold |",
-        f"Wrote {tmp_path / 'run'}. Write with it: charnn sample {tmp_path / 'run'}\n",
+        f"Wrote {tmp_path / 'run'}. Use it: charnn sample {tmp_path / 'run'}\n",
     ):
         assert fact in result.stderr
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["README.md", "metrics.jsonl", "model.safetensors"]
@@ -70,7 +70,7 @@ def test_training_says_what_it_will_do_and_what_came_out(verse_run: Path, tmp_pa
 def test_quiet_training_says_only_where_the_model_is(tmp_path: Path) -> None:
     (tmp_path / "verse.txt").write_text(VERSE * 30)
     result = charnn("train", "lm", tmp_path / "verse.txt", "--to", tmp_path / "run", *TINY[:-2], "--quiet")
-    assert result.output == f"Wrote {tmp_path / 'run'}. Write with it: charnn sample {tmp_path / 'run'}\n"
+    assert result.output == f"Wrote {tmp_path / 'run'}. Use it: charnn sample {tmp_path / 'run'}\n"
 
 
 def test_json_progress_is_one_object_a_line(tmp_path: Path) -> None:

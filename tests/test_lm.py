@@ -8,6 +8,7 @@ from torch import nn
 
 from charnn.checkpoint import SavedModel, load_model, save_model
 from charnn.errors import CheckpointError, DataError, SettingError
+from charnn.task import Score
 from charnn.tasks import lm
 from charnn.tasks.lm import PROTOCOLS, LanguageModel
 from charnn.text.batches import Batch
@@ -231,7 +232,7 @@ def test_a_label_tells_what_to_expect(tmp_path):
     model = small_model(labels=("x", "y"), learning_rate=0.02)
     text = documents(model, tmp_path)
     trainer = Trainer(model, model.settings.optimizer, model.settings.loop, steps=60, device=torch.device("cpu"))
-    list(trainer.run(model.batches(text), lambda: model.quick_loss(text)))
+    list(trainer.run(model.batches(text), lambda: Score(model.quick_loss(text))))
     swapped = replace(text, labels=1 - text.labels)
     assert model.quick_loss(swapped) > 5 * model.quick_loss(text)
 

@@ -5,8 +5,10 @@ import pytest
 
 from charnn.checkpoint import CARD_FILE, METRICS_FILE, MODEL_FILE, load_model
 from charnn.errors import DataError, SettingError
-from charnn.model import load
-from charnn.run import Place, Run
+from charnn.models.load import load
+from charnn.runs.lm import LanguageModelJob
+from charnn.runs.run import Place, Run
+from charnn.task import Score
 from charnn.training.settings import BudgetSettings
 from tests.models import TEXT, small_settings
 
@@ -36,8 +38,9 @@ def names(tmp_path):
 
 
 def run_of(corpus, folder, budget=None, *, valid=None, valid_share=None, overwrite=False, **changes):
-    place = Place([corpus], folder, valid=valid, valid_share=valid_share, device="cpu", threads=1, overwrite=overwrite)
-    return Run(place, small_settings(**changes), budget or BudgetSettings(steps=STEPS))
+    own = () if valid is None else (valid,)
+    place = Place([corpus], folder, valid=own, valid_share=valid_share, device="cpu", threads=1, overwrite=overwrite)
+    return Run(place, LanguageModelJob(place, small_settings(**changes)), budget or BudgetSettings(steps=STEPS))
 
 
 def trained(*args, **options):
@@ -70,7 +73,7 @@ def test_every_validation_is_a_line_of_json(corpus, tmp_path):
     run, _ = trained(corpus, tmp_path / "run", reports=5)
     lines = metrics_lines(tmp_path / "run")
     assert [line["step"] for line in lines] == [2, 4, 6, 8, 10]
-    assert {"epoch", "seconds", "tokens", "learning_rate", "train_loss", "valid_loss", "is_best", "time"} <= lines[0].keys()
+    assert {"epoch", "seconds", "predictions", "learning_rate", "train_loss", "valid_loss", "is_best", "time"} <= lines[0].keys()
     best = [line for line in lines if line["is_best"]][-1]
     saved = load_model(tmp_path / "run").metrics
     assert (saved["step"], saved["valid_loss"]) == (best["step"], best["valid_loss"])
@@ -80,7 +83,7 @@ def test_every_validation_is_a_line_of_json(corpus, tmp_path):
 def test_a_loss_that_is_no_number_is_logged_as_none(corpus, tmp_path, monkeypatch):
     """It was logged as NaN, which is no JSON."""
     run, losses = run_of(corpus, tmp_path / "run"), iter([float("nan"), 2.0])
-    monkeypatch.setattr(run, "_validate", lambda: next(losses))
+    monkeypatch.setattr(run.job, "validate", lambda: Score(next(losses)))
     list(run.train())
     assert [line["valid_loss"] for line in metrics_lines(tmp_path / "run")] == [None, 2.0]
 
@@ -92,8 +95,8 @@ def test_the_card_has_the_numbers_with_their_protocol(corpus, tmp_path):
     for result in results.values():
         assert f"| {result['protocol']} | {result['nats_per_token']:.4f} |" in card
     assert f"charnn sample {tmp_path / 'run'}\n" in card
-    assert f"- training: {run.train_text.counts.characters:,} characters" in card
-    assert f"- validation: {run.valid_text.counts.characters:,} characters, the end of the corpus" in card
+    assert f"- corpus: foxes: {run.job.train_text.counts.characters:,} characters" in card
+    assert f"- validation: the end of the corpus: {run.job.valid_text.counts.characters:,} characters" in card
     assert "- hidden_size: 16" in card
 
 
@@ -107,7 +110,7 @@ def test_the_results_are_what_evaluating_the_model_file_gives(corpus, tmp_path):
 
 def test_the_best_model_is_kept_not_the_last(corpus, tmp_path, monkeypatch):
     run, losses, seen = run_of(corpus, tmp_path / "run", reports=3), iter([2.0, 1.0, 3.0]), []
-    monkeypatch.setattr(run, "_validate", lambda: next(losses))
+    monkeypatch.setattr(run.job, "validate", lambda: Score(next(losses)))
     for report in run.train():
         if report.valid_loss is not None:
             seen.append(run.saved_model().tensors)
@@ -119,7 +122,7 @@ def test_the_best_model_is_kept_not_the_last(corpus, tmp_path, monkeypatch):
 def test_with_averaging_the_average_is_kept(corpus, tmp_path):
     run = run_of(corpus, tmp_path / "run", averaging=0.9, reports=1)
     list(run.train())
-    weights = [name for name, _ in run.model.network.named_parameters()]
+    weights = [name for name, _ in run.job.model.network.named_parameters()]
     saved = load_model(tmp_path / "run").tensors
     for name, average, last in zip(weights, run.trainer.averages, run.trainer.parameters, strict=True):
         assert (saved[name] == average.numpy()).all()
@@ -194,13 +197,16 @@ def test_a_share_that_holds_out_nothing_is_refused(corpus, tmp_path):
 
 
 def test_a_plan_says_what_the_run_will_do(corpus, tmp_path):
-    plan = run_of(corpus, tmp_path / "run", BudgetSettings(epochs=3)).plan
-    assert (plan.corpus, plan.device, plan.threads, plan.network) == ("foxes", "cpu", 1, "gru, 1 x 16 units")
-    assert plan.train.counts.characters + plan.valid.counts.characters == len(TEXT)
-    assert plan.vocabulary == len(set(TEXT)) + 3
+    run = run_of(corpus, tmp_path / "run", BudgetSettings(epochs=3))
+    plan, train, valid = run.plan, run.job.train_text, run.job.valid_text
+    facts = dict(plan.facts)
+    assert (plan.device, plan.threads, plan.rate_unit, plan.loss_unit) == ("cpu", 1, "characters", "nats/token")
+    assert facts["network"] == "gru, 1 x 16 units"
+    assert facts["vocabulary"] == f"{len(set(TEXT)) + 3} tokens (char)"
+    assert train.counts.characters + valid.counts.characters == len(TEXT)
     assert plan.epochs == 3
-    assert plan.steps == 3 * -(-len(plan.train.ids) // 64)
-    assert plan.characters_per_second > 0
+    assert plan.steps == 3 * -(-len(train.ids) // 64)
+    assert plan.per_second > 0
 
 
 def test_a_budget_in_minutes_becomes_steps(corpus, tmp_path):
@@ -212,20 +218,20 @@ def test_validation_may_have_a_file_of_its_own(corpus, tmp_path):
     other = tmp_path / "other.txt"
     other.write_text(TEXT[:500])
     run, _ = trained(corpus, tmp_path / "run", valid=other)
-    assert run.train_text.counts.characters == len(TEXT)
-    assert run.valid_text.counts.characters == 500
-    assert "- validation: 500 characters, from other.txt" in (tmp_path / "run" / CARD_FILE).read_text()
+    assert run.job.train_text.counts.characters == len(TEXT)
+    assert run.job.valid_text.counts.characters == 500
+    assert "- validation: from other.txt: 500 characters" in (tmp_path / "run" / CARD_FILE).read_text()
 
 
 def test_documents_with_labels_are_trained_evaluated_and_described(names, tmp_path):
     run, results = trained(names, tmp_path / "run", text_column="name", label_column="country")
     assert list(results) == ["documents"]
-    assert results["documents"]["symbols"] == run.valid_text.counts.characters
+    assert results["documents"]["symbols"] == run.job.valid_text.counts.characters
     assert load(tmp_path / "run").labels == ["x", "y"]
     card = (tmp_path / "run" / CARD_FILE).read_text()
     assert "- labels: x, y\n" in card
     assert "--label 'x'\n" in card
-    assert f"- validation: {run.valid_text.counts.characters:,} characters, documents drawn by seed 1" in card
+    assert f"- validation: documents drawn by seed 1: {run.job.valid_text.counts.characters:,} characters" in card
 
 
 def test_a_label_that_only_the_validation_has_is_refused(names, tmp_path):
@@ -248,7 +254,7 @@ def test_the_same_text_has_the_same_bytes_whatever_the_tokens(corpus, tmp_path):
     counts = []
     for tokenizer in ("char", "byte", "word", "subword"):
         run = run_of(corpus, tmp_path / "run", tokenizer=tokenizer)
-        counts.append((run.valid_text.counts.characters, run.valid_text.counts.bytes))
+        counts.append((run.job.valid_text.counts.characters, run.job.valid_text.counts.bytes))
     assert len(set(counts)) == 1
 
 

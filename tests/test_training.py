@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from charnn.errors import DivergedError, SettingError
-from charnn.task import Loss
+from charnn.task import Loss, Score, all_alike
 from charnn.text.batches import StreamBatches
 from charnn.training.optimizers import clip, rate_share
 from charnn.training.probe import Throughput, measure
@@ -30,6 +30,9 @@ class Valley:
         self.bad_steps = set(bad_steps)
         self.carries, self.modes = [], []
 
+    def groups(self):
+        return all_alike(self.network)
+
     def loss(self, batch, carry):
         step = len(self.carries)
         self.carries.append(carry)
@@ -39,7 +42,7 @@ class Valley:
 
     @torch.no_grad()
     def validate(self):
-        return float((self.network.weight - 1).square().sum())
+        return Score(float((self.network.weight - 1).square().sum()))
 
 
 def trainer_of(task, steps=10, reports=10, patience=None, **optimizer):
@@ -58,7 +61,7 @@ def train_small(folder, steps=60, **changes):
     text = running_text(model, folder)
     first = model.quick_loss(text)
     trainer = Trainer(model, model.settings.optimizer, model.settings.loop, steps=steps, device=CPU)
-    reports = list(trainer.run(model.batches(text), lambda: model.quick_loss(text)))
+    reports = list(trainer.run(model.batches(text), lambda: Score(model.quick_loss(text))))
     return model, first, reports[-1].valid_loss
 
 
@@ -165,9 +168,9 @@ def test_validations_are_spread_evenly_and_the_last_is_at_the_end(steps, reports
 def test_a_report_says_where_a_run_stands():
     task = Valley()
     report = next(validated(trainer_of(task, steps=20, reports=1, schedule="cosine").run(BATCHES, task.validate)))
-    assert (report.step, report.steps, report.epoch, report.tokens) == (20, 20, 2.0, 200)
+    assert (report.step, report.steps, report.epoch, report.predictions) == (20, 20, 2.0, 200)
     assert report.learning_rate == pytest.approx(0.1 * rate_share(OptimizerSettings(warmup=0), 19, 20))
-    assert report.valid_loss == task.validate()
+    assert report.valid_loss == task.validate().loss
 
 
 def test_the_train_loss_is_the_mean_since_the_last_validation():
@@ -179,18 +182,18 @@ def test_the_train_loss_is_the_mean_since_the_last_validation():
 
 def test_a_best_report_is_better_than_all_before():
     losses = iter([3.0, 2.0, 2.0, 2.5, 1.0])
-    reports = trainer_of(Valley(), steps=5, reports=5).run(BATCHES, lambda: next(losses))
+    reports = trainer_of(Valley(), steps=5, reports=5).run(BATCHES, lambda: Score(next(losses)))
     assert [report.is_best for report in validated(reports)] == [True, True, False, False, True]
 
 
 def test_patience_counts_validations_without_improvement():
     losses = iter([3.0, 4.0, 2.0, 2.0, 2.0, 1.0])
-    reports = trainer_of(Valley(), steps=6, reports=6, patience=2).run(BATCHES, lambda: next(losses))
+    reports = trainer_of(Valley(), steps=6, reports=6, patience=2).run(BATCHES, lambda: Score(next(losses)))
     assert [report.valid_loss for report in validated(reports)] == [3, 4, 2, 2, 2]
 
 
 def test_without_patience_a_run_goes_to_its_end():
-    assert len(list(validated(trainer_of(Valley(), steps=6, reports=6).run(BATCHES, lambda: 1.0)))) == 6
+    assert len(list(validated(trainer_of(Valley(), steps=6, reports=6).run(BATCHES, lambda: Score(1.0))))) == 6
 
 
 def test_what_a_batch_carries_goes_to_the_next_one():
@@ -201,7 +204,11 @@ def test_what_a_batch_carries_goes_to_the_next_one():
 
 def test_validation_is_in_evaluation_mode_and_training_is_not():
     task, modes = Valley(), []
-    list(trainer_of(task, steps=4, reports=4).run(BATCHES, lambda: modes.append((task.network.training, torch.is_grad_enabled())) or 1.0))
+    list(
+        trainer_of(task, steps=4, reports=4).run(
+            BATCHES, lambda: modes.append((task.network.training, torch.is_grad_enabled())) or Score(1.0)
+        )
+    )
     assert modes == [(False, False)] * 4
     assert task.modes == [True] * 4
 
@@ -209,7 +216,7 @@ def test_validation_is_in_evaluation_mode_and_training_is_not():
 def test_validation_sees_the_average_and_training_goes_on_without_it():
     plain, averaged, seen = Valley(), Valley(), []
     expected = torch.zeros(1, 3)
-    validate = [lambda: seen.append(averaged.network.weight.detach().clone()) or 1.0, plain.validate]
+    validate = [lambda: seen.append(averaged.network.weight.detach().clone()) or Score(1.0), plain.validate]
     runs = [trainer_of(averaged, averaging=0.5).run(BATCHES, validate[0]), trainer_of(plain).run(BATCHES, validate[1])]
     for step, _ in enumerate(zip(*map(validated, runs), strict=True)):
         assert torch.equal(plain.network.weight, averaged.network.weight)
@@ -233,7 +240,7 @@ def test_an_update_without_a_finite_loss_is_skipped():
     reports = list(trainer_of(task, steps=10, reports=1).run(BATCHES, task.validate))
     list(trainer_of(clean, steps=7, reports=1).run(BATCHES, clean.validate))
     assert torch.equal(task.network.weight, clean.network.weight)
-    assert reports[-1].tokens == 7 * 10
+    assert reports[-1].predictions == 7 * 10
     assert math.isfinite(reports[-1].train_loss)
 
 
@@ -261,7 +268,7 @@ def test_training_goes_on_while_some_losses_are_finite():
 def test_a_run_without_any_finite_validation_has_diverged():
     """Such a run kept no model, and ended in the message that the folder holds none."""
     with pytest.raises(DivergedError) as caught:
-        list(trainer_of(Valley(), steps=4, reports=2).run(BATCHES, lambda: float("nan")))
+        list(trainer_of(Valley(), steps=4, reports=2).run(BATCHES, lambda: Score(float("nan"))))
     assert str(caught.value) == "the loss on validation was never finite; lower --learning-rate or --clip-norm"
 
 
@@ -279,7 +286,7 @@ def test_measuring_leaves_weights_and_random_state_as_they_were(tmp_path, change
     weights, random = model.tensors(), torch.get_rng_state()
     weights = {name: array.copy() for name, array in weights.items()}
     loop, optimizer = model.settings.loop, model.settings.optimizer
-    measure(model, model.batches(text), lambda: model.quick_loss(text), optimizer, loop, CPU)
+    measure(model, model.batches(text), lambda: Score(model.quick_loss(text)), optimizer, loop, CPU)
     assert all((weights[name] == array).all() for name, array in model.tensors().items())
     assert torch.equal(torch.get_rng_state(), random)
 
@@ -288,20 +295,20 @@ def test_measuring_leaves_weights_and_random_state_as_they_were(tmp_path, change
 def test_measuring_gives_what_an_update_and_a_validation_take():
     task = Valley()
     found = measure(task, BATCHES, task.validate, OptimizerSettings(), LoopSettings(), CPU)
-    assert found.step_tokens == 10
+    assert found.step_predictions == 10
     assert 0 < found.step_seconds < 1
     assert found.validation_seconds > 0
 
 
 def test_a_budget_in_minutes_leaves_time_for_validations():
-    found = Throughput(step_seconds=0.5, step_tokens=100, validation_seconds=3)
-    assert found.tokens_per_second == 200
+    found = Throughput(step_seconds=0.5, step_predictions=100, validation_seconds=3)
+    assert found.per_second == 200
     assert found.steps_in(minutes=2, reports=10) == (120 - 30) * 2
     assert found.seconds_for(180, reports=10) == 120
 
 
 def test_the_smallest_budget_is_one_update():
-    assert Throughput(step_seconds=5, step_tokens=1, validation_seconds=60).steps_in(minutes=0.01, reports=10) == 1
+    assert Throughput(step_seconds=5, step_predictions=1, validation_seconds=60).steps_in(minutes=0.01, reports=10) == 1
 
 
 def test_two_budgets_are_refused():
@@ -311,5 +318,5 @@ def test_two_budgets_are_refused():
 
 
 def test_a_budget_is_two_minutes_unless_told_otherwise():
-    assert BudgetSettings().minutes == 2
-    assert BudgetSettings(steps=5).minutes is None
+    assert BudgetSettings().time == 2
+    assert BudgetSettings(steps=5).time is None

@@ -62,7 +62,7 @@ def bench_sample(
 
     used = use_threads(threads)
     if model is not None:
-        from charnn.model import load
+        from charnn.models.load import load
 
         trained = load(model)
         rows = (bench_sampling(trained.settings.network, batch, rounds, dict(trained.saved.tensors)) for batch in batches)

@@ -1,4 +1,4 @@
-"""`charnn evaluate`: a model's metrics on a text, with the protocol named."""
+"""`charnn evaluate`: a model's metrics on data, with the protocol named."""
 
 import json
 import time
@@ -9,68 +9,91 @@ import click
 from charnn.cli.options import SectionedCommand, given
 from charnn.errors import SettingError
 
+EFFECTIVE = {
+    "lm": ["protocol", "window", "tail"],
+    "classifier": ["text_column", "label_column", "abstain_below"],
+    "tagger": ["tag_column"],
+}
+"""The options that have an effect on a model of each task."""
+
 
 @click.command(cls=SectionedCommand)
 @click.argument("model", required=False)
 @click.argument("data", nargs=-1)
-@click.option("--protocol", type=click.Choice(["streamed", "windows", "documents"]), help="Only this protocol; by default all that fit.")
-@click.option("--window", type=click.IntRange(1, 65536), default=64, show_default=True, help="Tokens of a cold window.")
-@click.option("--tail", type=click.FloatRange(0, 1, min_open=True), help="Only this last share of the text, such as 0.1.")
+@click.option("--protocol", type=click.Choice(["streamed", "windows", "documents"]), help="Only this one; by default all that fit (lm).")
+@click.option("--window", type=click.IntRange(1, 65536), default=64, show_default=True, help="Tokens of a cold window (lm).")
+@click.option("--tail", type=click.FloatRange(0, 1, min_open=True), help="Only this last share of the text, such as 0.1 (lm).")
+@click.option("--text-column", help="Column of the text, where it differs from the training data's (classifier).")
+@click.option("--label-column", help="Column of the label, where it differs from the training data's (classifier).")
+@click.option("--tag-column", help="Column of the tag, where it differs from the training data's (tagger).")
+@click.option("--abstain-below", type=click.FloatRange(0, 1), help="Answer only what is at least so probable (classifier).")
 @click.option("--threads", type=click.IntRange(1, 1024), help="CPU threads; by default all cores.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
 @click.pass_context
 def evaluate(ctx: click.Context, /, model: str | None, data: tuple[str, ...], **values: Any) -> None:
-    """Measure a language model on a text: every symbol is predicted once.
+    """Measure a model on data.
 
-    MODEL: a run folder or model file; by default the newest run. DATA: as in `charnn train lm`; by default the last tenth
-    of python-docs. Protocols: streamed (one pass, the state carried), windows (each begins cold), documents (each from its
-    start to its end). Unknown symbols are charged for: their own probability, and log 1,114,112 for each character. The
-    standard error is taken over segments of 1,000 symbols.
+    MODEL: a run folder or model file; by default the newest run. DATA: as in `charnn train`; by default, for a language
+    model, the last tenth of python-docs. JSON keys of all: task, model, data, examples, seconds.
 
-    JSON keys: task, model, data, examples, seconds, protocol, symbols, unknown, nats_per_token, nats_per_character,
-    bits_per_character, bits_per_byte, perplexity, word_perplexity (words and line ends), standard_error (of nats_per_token);
-    a second protocol has the same under its own name.
+    Language model: every symbol is predicted once. Protocols: streamed (one pass, the state carried), windows (each begins
+    cold), documents (each from its start to its end). Unknown symbols are charged for: their own probability, and log
+    1,114,112 for each character. The standard error is taken over segments of 1,000 symbols. Keys: protocol, symbols,
+    unknown, nats_per_token, nats_per_character, bits_per_character, bits_per_byte, perplexity, word_perplexity (words and
+    line ends), standard_error (of nats_per_token); a second protocol has the same under its own name.
+
+    Classifier: accuracy, macro_precision, macro_recall, macro_f1, ece (expected calibration error, 15 bins), nll, labels,
+    confusion (rows are the true labels), intervals (95 %, bootstrap) of what ships; the same under network, linear, blend.
+
+    Tagger: span_precision, span_recall, span_f1 (by the rules of conlleval), token_accuracy, per_label, per_type.
     """
     from charnn.cli.models import open_model
     from charnn.device import use_threads
 
-    trained = open_model(model)
+    trained = open_model(model, EFFECTIVE)
+    names = [name for task in EFFECTIVE.values() for name in task]
+    for name in given(ctx, [name for name in names if name not in EFFECTIVE[trained.task]]):
+        raise SettingError(name, f"has no effect on a {trained.task}; leave it out")
+    if not data and trained.task != "lm":
+        raise click.UsageError(f"name the data to measure this {trained.task} on.")
+    use_threads(values["threads"])
+    started = time.monotonic()
+    results = MEASURES[trained.task](ctx, trained, data, values)
+    facts = {"task": trained.task, "model": trained.name, "data": list(data) or ["python-docs"]}
+    facts |= {"examples": results.pop("examples"), "seconds": round(time.monotonic() - started, 2)}
+    if values["as_json"]:
+        click.echo(json.dumps({**facts, **results}))
+    else:
+        from charnn.cli.results import TABLES
+
+        click.echo("\n".join(TABLES[trained.task](results)))
+
+
+def measure_language_model(ctx: click.Context, trained: Any, data: tuple[str, ...], values: dict[str, Any]) -> dict[str, Any]:
+    """The metrics of the first protocol, and those of a second under its name."""
     if values["protocol"] not in (None, *trained.protocols):
         raise SettingError("protocol", f"must be one of {', '.join(trained.protocols)} for this model, got {values['protocol']}")
     protocols = [values["protocol"]] if values["protocol"] else trained.protocols
     if given(ctx, ["window"]) and "windows" not in protocols:
         raise SettingError("window", f"has no effect on the protocol {protocols[0]}; leave it out")
-    use_threads(values["threads"])
-    started = time.monotonic()
     tail = values["tail"] if data or trained.is_documents else values["tail"] or 0.1
     text = trained.tokenized(data or ("python-docs",), tail)
-    results = {protocol: trained.network.evaluate(text, protocol, values["window"]) for protocol in protocols}
-    facts = {
-        "task": "lm",
-        "model": trained.name,
-        "data": list(data) or ["python-docs"],
-        "examples": 1 if text.starts is None else len(text.starts) - 1,
-        "seconds": round(time.monotonic() - started, 2),
-    }
-    if values["as_json"]:
-        first, *others = protocols
-        click.echo(json.dumps({**facts, **results[first], **{name: results[name] for name in others}}))
-    else:
-        show(facts, results)
+    first, *others = [trained.network.evaluate(text, protocol, values["window"]) for protocol in protocols]
+    examples = 1 if text.starts is None else len(text.starts) - 1
+    return {"examples": examples, **first, **dict(zip(protocols[1:], others, strict=True))}
 
 
-def show(facts: dict[str, Any], results: dict[str, dict[str, Any]]) -> None:
-    """A column per protocol, a row per metric."""
-    columns = list(results.values())
-    rows = [(name.replace("_", " "), [cell(one[name]) for one in columns]) for name in columns[0]]
-    widths = [max(len(cells[number]) for _, cells in rows) for number in range(len(columns))]
-    for name, cells in rows:
-        aligned = "  ".join(f"{text:>{width}}" for text, width in zip(cells, widths, strict=True))
-        click.echo(f"{name:<20}{aligned}")
+def measure_classifier(ctx: click.Context, trained: Any, data: tuple[str, ...], values: dict[str, Any]) -> dict[str, Any]:
+    """The metrics of what ships, and of each model under its name."""
+    columns = {name: values[name] for name in ("text_column", "label_column") if values[name] is not None}
+    found: dict[str, Any] = trained.evaluate(data, abstain_below=values["abstain_below"], **columns)
+    return found
 
 
-def cell(value: Any) -> str:
-    """A metric as a person reads it."""
-    if value is None:
-        return "-"
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.4f}" if isinstance(value, float) else str(value)
+def measure_tagger(ctx: click.Context, trained: Any, data: tuple[str, ...], values: dict[str, Any]) -> dict[str, Any]:
+    """The metrics of tags, and of spans where there are any."""
+    found: dict[str, Any] = trained.evaluate(data, **({"tag_column": values["tag_column"]} if values["tag_column"] else {}))
+    return found
+
+
+MEASURES = {"lm": measure_language_model, "classifier": measure_classifier, "tagger": measure_tagger}

@@ -24,8 +24,8 @@ VERBS = {
 SHORT_HELP = {
     "train": "Train a model on your data.",
     "sample": "Write text with a trained language model.",
-    "predict": "Show what a model expects next.",
-    "evaluate": "Measure a model on a text.",
+    "predict": "Label texts, tag them, or show what comes next.",
+    "evaluate": "Measure a model on data.",
     "bench": "Measure how fast this machine samples and trains.",
 }
 

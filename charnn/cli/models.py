@@ -1,28 +1,29 @@
 """What verbs that use a trained model share: finding and opening it, reading text from a user."""
 
+from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
-from charnn.errors import DataError
-
-if TYPE_CHECKING:
-    from charnn.model import TrainedModel
+from charnn.errors import CheckpointError, DataError
 
 RUNS = Path("checkpoints")
 """Where runs are, seen from where the user is."""
 
 
-def open_model(model: str | None, task: str = "lm") -> "TrainedModel":
-    """The named model, or that of the newest run of the task, saying which. Raises CheckpointError."""
+def open_model(model: str | None, tasks: Collection[str]) -> Any:
+    """The named model, or that of the newest run of one of the tasks, saying which. Raises CheckpointError."""
     from charnn.checkpoint import newest_run
-    from charnn.model import load
+    from charnn.models.load import load
 
     if model is None:
-        model = str(newest_run(RUNS, task))
+        model = str(newest_run(RUNS, tasks))
         click.echo(f"Using {model}, the newest run.", err=True)
-    return load(model)
+    trained = load(model)
+    if trained.task not in tasks:
+        raise CheckpointError(f"{model} is a {trained.task}, and this needs a {' or '.join(tasks)}; name another model")
+    return trained
 
 
 def read_text(data: bytes, what: str) -> str:

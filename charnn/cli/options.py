@@ -69,22 +69,22 @@ class SectionedCommand(click.Command):
 
 
 def settings_options(cls: type[Settings]) -> Callable[[Command], Command]:
-    """Adds an option for every setting of a class and of the classes within it."""
+    """Adds an option for every setting of a class and of the settings within it, with the defaults that stand there."""
 
     def decorate(command: Command) -> Command:
-        for one_class in reversed(settings_classes(cls)):
-            for one in reversed(own_settings(one_class)):
-                command = _option(one_class, one)(command)
+        for part in reversed(all_settings(cls())):
+            for one in reversed(own_settings(type(part))):
+                command = _option(part, one)(command)
         return command
 
     return decorate
 
 
-def settings_classes(cls: type[Settings]) -> list[type[Settings]]:
-    """The class and the classes nested within it, those with settings of their own."""
-    inner = [setting_type(cls, one.name) for one in fields(cls) if is_settings(setting_type(cls, one.name))]
-    found = [nested for part in inner for nested in settings_classes(part)]
-    return ([cls] if own_settings(cls) else []) + found
+def all_settings(settings: Settings) -> list[Settings]:
+    """The settings and those nested within them, as far as they have settings of their own."""
+    inner = [getattr(settings, one.name) for one in fields(settings)]
+    found = [nested for part in inner if isinstance(part, Settings) for nested in all_settings(part)]
+    return ([settings] if own_settings(type(settings)) else []) + found
 
 
 def collect(cls: type[T], values: Mapping[str, Any]) -> T:
@@ -110,14 +110,14 @@ def given(ctx: click.Context, names: list[str]) -> list[str]:
     return [name for name in names if ctx.get_parameter_source(name) in sources]
 
 
-def _option(cls: type[Settings], one: Field[Any]) -> Callable[[Command], Command]:
-    kind = setting_type(cls, one.name)
+def _option(settings: Settings, one: Field[Any]) -> Callable[[Command], Command]:
+    kind = setting_type(type(settings), one.name)
     name = flag(one.name)
-    shared: dict[str, Any] = {"default": one.default, "help": one.metadata["help"], "cls": _section(cls)}
+    default = getattr(settings, one.name)
+    shared: dict[str, Any] = {"default": default, "help": one.metadata["help"], "cls": _section(type(settings))}
     if base_type(kind) is bool:
-        return click.option(f"{name}/--no-{name[2:]}" if one.default else name, is_flag=True, **shared)
-    has_default = one.default is not None
-    return click.option(name, type=SettingType(one, kind), show_default=has_default, **shared)
+        return click.option(f"{name}/--no-{name[2:]}" if default else name, is_flag=True, **shared)
+    return click.option(name, type=SettingType(one, kind), show_default=default is not None, **shared)
 
 
 def _section(cls: type[Settings]) -> type[SettingOption]:

@@ -1,48 +1,138 @@
-"""`charnn predict`: for a language model, the likeliest next tokens."""
+"""`charnn predict`: labels, tags, or for a language model the likeliest next tokens."""
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import click
 
-from charnn.cli.options import SectionedCommand
+from charnn.cli.options import SectionedCommand, collect, given, settings_options
+from charnn.errors import SettingError
+from charnn.text.rows import PredictSettings
+
+ROWS = ["text_column", "format", "input_format", "strict", "shard", "encoding", "errors"]
+
+EFFECTIVE = {
+    "lm": ["top", "label", "format"],
+    "classifier": ["abstain_below", "explain", *ROWS],
+    "tagger": ["tokens", *ROWS],
+}
+"""The options that have an effect on a model of each task."""
 
 
 @click.command(cls=SectionedCommand)
 @click.argument("model", required=False)
 @click.argument("text", nargs=-1)
-@click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="Tokens to show.")
-@click.option("--label", help="Label to predict for, of a model trained with labels.")
-@click.option("--format", "form", type=click.Choice(["text", "jsonl"]), default="text", show_default=True, help="How to write the result.")
-def predict(model: str | None, text: tuple[str, ...], top: int, label: str | None, form: str) -> None:
-    """Show what a model expects next after a text.
+@click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="Tokens to show (lm).")
+@click.option("--label", help="Label to predict for, of a model trained with labels (lm).")
+@click.option("--abstain-below", type=click.FloatRange(0, 1), help="Give no label that is less probable than this (classifier).")
+@click.option("--explain", is_flag=True, help="Colour each word by what it does for the label (classifier).")
+@click.option("--tokens", is_flag=True, help="The input is divided: a token a line, a blank line between sentences (tagger).")
+@settings_options(PredictSettings)
+@click.pass_context
+def predict(ctx: click.Context, /, model: str | None, text: tuple[str, ...], **values: Any) -> None:
+    """Label texts, tag them, or show what a language model expects next.
 
-    MODEL: a run folder or model file; by default the newest run. TEXT: one or several texts, or - for a text a line on
-    standard input. A line of JSON holds text and next: [{token, probability}].
+    MODEL: a run folder or model file; by default the newest run. TEXT: texts, files (CSV, TSV, JSONL, or a text a line), or
+    - for standard input. Rows come out as they were and in order, with new columns or keys: label and probability
+    (classifier), spans: [{text, type, begin, end, probability}] or tags: [{token, tag, begin, end, probability}] (tagger);
+    for a language model next: [{token, probability}].
     """
     from charnn.cli.models import open_model
+
+    if not text:
+        raise click.UsageError("give a text, a file, or - for standard input.")
+    trained = open_model(model, EFFECTIVE)
+    names = [name for task in EFFECTIVE.values() for name in task]
+    for name in given(ctx, [name for name in dict.fromkeys(names) if name not in EFFECTIVE[trained.task]]):
+        raise SettingError(name, f"has no effect on a {trained.task}; leave it out")
+    ctx.exit(PREDICTORS[trained.task](trained, text, values))
+
+
+def predict_next(trained: Any, arguments: tuple[str, ...], values: dict[str, Any]) -> int:
+    """The likeliest next tokens after each text."""
     from charnn.cli.sample import warn_unknown
 
-    trained = open_model(model)
-    for one in texts(text):
+    if values["format"] not in (None, "text", "jsonl"):
+        raise SettingError("format", f"must be text or jsonl for a language model, got {values['format']}")
+    for one in texts(arguments):
         warn_unknown(trained, one)
-        likeliest = trained.predict(one, top=top, label=label)
-        if form == "jsonl":
+        likeliest = trained.predict(one, top=values["top"], label=values["label"])
+        if values["format"] == "jsonl":
             tokens = [{"token": token, "probability": probability} for token, probability in likeliest]
             click.echo(json.dumps({"text": one, "next": tokens}, ensure_ascii=False))
         else:
             width = max(len(repr(token)) for token, _ in likeliest)
             for token, probability in likeliest:
                 click.echo(f"{token!r:<{width}}  {probability:.4f}")
+    return 0
+
+
+def predict_labels(trained: Any, arguments: tuple[str, ...], values: dict[str, Any]) -> int:
+    """The label of each text, and how probable it is."""
+    from charnn.cli.explain import explained
+    from charnn.cli.pipe import pipe
+
+    settings = collect(PredictSettings, values)
+    sure = values["abstain_below"]
+    if values["explain"]:
+        if sure is not None:
+            raise SettingError("abstain_below", "cannot be combined with --explain; leave one out")
+        return pipe(arguments, settings, lambda rows: [explained(trained, row) for row in rows], text_format=coloured())
+    return pipe(arguments, settings, lambda rows: trained.predict(rows, abstain_below=sure))
+
+
+def predict_tags(trained: Any, arguments: tuple[str, ...], values: dict[str, Any]) -> int:
+    """The spans, or the tags, of each text."""
+    from charnn.cli.pipe import pipe
+
+    settings = collect(PredictSettings, values)
+    if values["tokens"]:
+        return tag_tokens(trained, arguments, settings)
+    return pipe(arguments, settings, trained.predict, text_format=marked)
+
+
+def tag_tokens(trained: Any, arguments: tuple[str, ...], settings: PredictSettings) -> int:
+    """Sentences of tokens as CoNLL: token, tab, tag, a blank line between sentences; each as soon as it is read."""
+    from charnn.text.conll import token_sentences, write_conll
+    from charnn.text.readers import Decoding, find_sources, read_lines, read_text
+
+    if settings.format is not None or settings.input_format is not None:
+        name = "format" if settings.format else "input_format"
+        raise SettingError(name, "cannot be combined with --tokens, which reads and writes CoNLL")
+    for source in find_sources(arguments):
+        lines = read_lines(read_text(source, Decoding(settings.encoding, settings.errors, "unix")))
+        for tokens in token_sentences(lines, source.name):
+            click.echo(write_conll(tokens, [trained.tag([tokens])[0]]), nl=False)
+    return 0
+
+
+def marked(text: str, answer: dict[str, Any]) -> str:
+    """A text with its spans in brackets, `[Paris]place`; or its tokens with their tags, `in/ADP`."""
+    if "tags" in answer:
+        return " ".join(f"{one['token']}/{one['tag']}" for one in answer["tags"])
+    parts, place = [], 0
+    for span in answer["spans"]:
+        parts.append(f"{text[place : span['begin']]}[{span['text']}]{span['type']}")
+        place = span["end"]
+    return "".join([*parts, text[place:]])
+
+
+def coloured() -> Callable[[str, dict[str, Any]], str]:
+    """Writes an explained text: in colours on a terminal, elsewhere with numbers behind the words."""
+    from charnn.cli.explain import in_colours, with_numbers
+
+    return in_colours if sys.stdout.isatty() else with_numbers
+
+
+PREDICTORS = {"lm": predict_next, "classifier": predict_labels, "tagger": predict_tags}
 
 
 def texts(arguments: tuple[str, ...]) -> Iterator[str]:
-    """The texts of the command line, or one a line from standard input; raises UsageError for none, DataError for bad bytes."""
+    """The texts of the command line, or one a line from standard input; raises DataError for bad bytes."""
     from charnn.cli.models import read_text
 
-    if not arguments:
-        raise click.UsageError("give a text to go on from, or - for one a line on standard input.")
     if arguments != ("-",):
         yield from arguments
         return

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import click
 
 if TYPE_CHECKING:
-    from charnn.run import Plan
+    from charnn.runs.run import Plan
     from charnn.training.trainer import Report
 
 
@@ -59,13 +59,14 @@ class Plain(Quiet):
 
     def begin(self, plan: "Plan") -> None:
         """The plan, a line a fact."""
+        self.unit = plan.loss_unit
         for name, value in plan_rows(plan):
             click.echo(f"{name:<12}{value}", err=True)
 
     def report(self, report: "Report") -> None:
         """A line for a validation; nothing in between."""
         if report.valid_loss is not None:
-            click.echo(report_line(report), err=True)
+            click.echo(report_line(report, self.unit), err=True)
 
     def sample(self, text: str) -> None:
         """The text, set in."""
@@ -116,16 +117,16 @@ class Live(Quiet):
         for name, value in plan_rows(plan):
             table.add_row(f"[bold]{name}[/]", value)
         self.console.print(table)
-        self.ratio = plan.characters_per_second / plan.throughput.tokens_per_second
+        self.plan = plan
         self.task = self.bar.add_task("training", total=plan.steps, rate="", loss="-")
         self.bar.start()
 
     def report(self, report: "Report") -> None:
         """Moves the bar; a validation leaves a line."""
-        rate = self.ratio * report.tokens / max(report.seconds, 1e-9)
-        self.bar.update(self.task, completed=report.step, rate=f"{rate:,.0f} characters/s", loss=f"{report.train_loss:.3f}")
+        rate = self.plan.rate * report.predictions / max(report.seconds, 1e-9)
+        self.bar.update(self.task, completed=report.step, rate=f"{rate:,.0f} {self.plan.rate_unit}/s", loss=f"{report.train_loss:.3f}")
         if report.valid_loss is not None:
-            self.bar.console.print(report_line(report), markup=False)
+            self.bar.console.print(report_line(report, self.plan.loss_unit), markup=False)
 
     def sample(self, text: str) -> None:
         """The text, set in and dim."""
@@ -150,25 +151,21 @@ def choose_display(name: str, quiet: bool) -> Display:
 
 def plan_rows(plan: "Plan") -> list[tuple[str, str]]:
     """What a run is about to do, as names and values."""
-    documents = f" in {len(plan.train.starts) - 1:,} documents" if plan.train.starts is not None else ""
-    train, valid = plan.train.counts, plan.valid.counts
-    unknown = f", {valid.unknown:,} unknown" if valid.unknown else ""
     return [
-        ("corpus", f"{plan.corpus}: {train.characters:,} characters, {len(plan.train.ids):,} tokens{documents}"),
-        ("validation", f"{valid.characters:,} characters, {len(plan.valid.ids):,} tokens{unknown}"),
-        ("vocabulary", f"{plan.vocabulary:,} tokens"),
-        ("network", f"{plan.network}, {plan.parameters:,} parameters"),
-        ("speed", f"{plan.characters_per_second:,.0f} characters/s on {plan.device}, {plan.threads} threads"),
+        *plan.facts,
+        ("parameters", f"{plan.parameters:,}"),
+        ("speed", f"{plan.per_second:,.0f} {plan.rate_unit}/s on {plan.device}, {plan.threads} threads"),
         ("training", f"{plan.steps:,} updates, {plan.epochs:.2f} epochs, about {clock(plan.expected_seconds)}"),
     ]
 
 
-def report_line(report: "Report") -> str:
+def report_line(report: "Report", unit: str) -> str:
     """A validation in one line."""
     best = "  best" if report.is_best else ""
+    metrics = "".join(f"  {name} {value:.4f}" for name, value in report.metrics.items())
     return (
         f"{clock(report.seconds):>8}  update {report.step:>7,}/{report.steps:,}  epoch {report.epoch:6.2f}"
-        f"  train {report.train_loss:.4f}  valid {report.valid_loss:.4f} nats/token{best}"
+        f"  train {report.train_loss:.4f}  valid {report.valid_loss:.4f} {unit}{metrics}{best}"
     )
 
 

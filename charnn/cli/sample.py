@@ -13,7 +13,7 @@ from charnn.errors import SettingError
 
 if TYPE_CHECKING:
     from charnn.generator import Generator
-    from charnn.model import TrainedModel
+    from charnn.models.lm import TrainedLanguageModel
 
 RULES = ["temperature", "top_k", "top_p", "min_p", "repetition_penalty", "no_repeat"]
 
@@ -43,7 +43,7 @@ def sample(ctx: click.Context, /, model: str | None, prompt: str | None, **value
     from charnn.cli.models import open_model
 
     refuse_contradictions(ctx, values)
-    trained = open_model(model)
+    trained = open_model(model, ["lm"])
     settings = collect(SamplingSettings, values)
     text = read_prompt(prompt, values["prompt_file"])
     warn_unknown(trained, text)
@@ -109,7 +109,7 @@ def separated(texts: list[str]) -> str:
     return ("\n" if all("\n" not in text for text in texts) else f"\n{'-' * 20}\n").join(texts)
 
 
-def write_all(trained: "TrainedModel", texts: list[str], prompt: str, values: dict[str, Any], seed: int | None) -> None:
+def write_all(trained: "TrainedLanguageModel", texts: list[str], prompt: str, values: dict[str, Any], seed: int | None) -> None:
     """Finished texts, as JSON lines or as they are; each begins with the prompt."""
     if not values["as_json"]:
         click.echo(separated([prompt + text for text in texts]))
@@ -135,7 +135,7 @@ def converse(generator: "Generator", settings: SamplingSettings, seed: int, opti
         click.echo("")
 
 
-def warn_unknown(trained: "TrainedModel", prompt: str) -> None:
+def warn_unknown(trained: "TrainedLanguageModel", prompt: str) -> None:
     """Names the symbols of a prompt that the model has never seen."""
     unknown = trained.tokenizer.unknown_symbols(prompt)
     if unknown:

@@ -1,25 +1,15 @@
 """`charnn train`: a task's data and settings in, a run folder out."""
 
-import threading
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from charnn.cli.options import SectionedCommand, collect, given, settings_options
-from charnn.cli.progress import Display, choose_display
+from charnn.cli.training import place_options, train_job
 from charnn.errors import SettingError
-from charnn.tasks.settings import LanguageModelSettings
-from charnn.text.corpus import corpus_name
+from charnn.tasks.settings import ClassifierSettings, LanguageModelSettings, TaggerSettings
 from charnn.training.settings import BudgetSettings
-
-if TYPE_CHECKING:
-    from charnn.run import Run
-
-DEVICES = ["auto", "cpu", "cuda", "mps"]
-SAMPLE_LENGTH = 160
-"""Tokens of the samples shown while training."""
 
 
 @click.group()
@@ -27,36 +17,9 @@ def train() -> None:
     """Train a model on your data."""
 
 
-def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Where a run reads, computes and writes: the same for every task."""
-    options = [
-        click.option("--to", type=click.Path(path_type=Path), help="Folder for the run; by default checkpoints/TASK-CORPUS."),
-        click.option("--overwrite", is_flag=True, help="Replace a model that is in the folder."),
-        click.option("--valid", type=click.Path(path_type=Path, exists=True), help="File to validate on, in place of a share."),
-        click.option(
-            "--valid-share",
-            type=click.FloatRange(0, 0.9, min_open=True),
-            help="Share held out to validate on: the end of a text, random documents.  [default: 0.1, at most 1,000,000 characters]",
-        ),
-        click.option("--device", type=click.Choice(DEVICES), default="auto", show_default=True, help="Where to compute."),
-        click.option("--threads", type=click.IntRange(1, 1024), help="CPU threads; by default all cores."),
-        click.option("--quiet", is_flag=True, help="Show no progress."),
-        click.option(
-            "--progress",
-            type=click.Choice(["auto", "bar", "plain", "json"]),
-            default="auto",
-            show_default=True,
-            help="How progress is shown on standard error.",
-        ),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
 @train.command("lm", cls=SectionedCommand)
 @click.argument("corpus", nargs=-1)
-@place_options
+@place_options("the end of a text, random documents.  [default: 0.1, at most 1,000,000 characters]")
 @settings_options(BudgetSettings)
 @settings_options(LanguageModelSettings)
 @click.pass_context
@@ -67,73 +30,82 @@ def train_lm(ctx: click.Context, /, corpus: tuple[str, ...], **values: Any) -> N
     the language reference that comes with Python (python-code, the standard library's sources, is there too).
     """
     settings = collect(LanguageModelSettings, values)
-    budget = collect(BudgetSettings, values)
-    display = choose_display(values["progress"], values["quiet"])
-    if values["valid"] is not None and values["valid_share"] is not None:
-        raise click.UsageError("--valid and --valid-share exclude each other; give one.")
-    if values["quiet"] and given(ctx, ["progress"]):
-        raise click.UsageError("--quiet and --progress exclude each other; give one.")
     if settings.corpus.is_documents and given(ctx, ["restarts"]):
         raise SettingError("restarts", "has no effect on documents, each of which starts anew; leave it out")
-    from charnn.run import Place, Run
 
-    paths = corpus or ("python-docs",)
-    place = Place(
-        corpus=paths,
-        folder=values["to"] or free_folder("lm", paths),
-        valid=values["valid"],
-        valid_share=values["valid_share"],
-        device=values["device"],
-        threads=values["threads"],
-        overwrite=values["overwrite"],
-    )
-    follow(Run(place, settings, budget), display)
+    def make(place: Any) -> Any:
+        from charnn.runs.lm import LanguageModelJob
+
+        return LanguageModelJob(place, settings)
+
+    train_job(ctx, "lm", corpus or ("python-docs",), values, make)
 
 
-def follow(run: "Run", display: Display) -> None:
-    """Trains a run to its end before the user's eyes, and says what came out."""
-    from charnn.card import results_table
+@train.command("classifier", cls=SectionedCommand)
+@click.argument("data", nargs=-1)
+@place_options("texts drawn by the seed, of each label alike.  [default: 0.1]")
+@click.option("--init-from", help="Run of a language model whose embedding and layers are taken over.")
+@click.option("--vectors", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Word vectors: GloVe, word2vec, fastText.")
+@settings_options(BudgetSettings)
+@settings_options(ClassifierSettings)
+@click.pass_context
+def train_classifier(ctx: click.Context, /, data: tuple[str, ...], **values: Any) -> None:
+    """Train a classifier: a label for a text.
 
-    talks = display.talks
-    folder = run.place.folder
-    if talks:
-        compile_sampling(run)
-    display.begin(run.plan)
-    try:
-        for report in run.train():
-            display.report(report)
-            if talks and report.valid_loss is not None:
-                display.sample(sample_of(run, report.step))
-    except KeyboardInterrupt:
-        display.end()
-        kept = f"the best model so far is in {folder}" if run.is_saved else "no model was kept yet"
-        click.echo(f"Stopped at update {run.trainer.step:,} of {run.plan.steps:,}; {kept}.", err=True)
-        raise
-    finally:
-        display.end()
-    results = run.finish()
-    if talks:
-        click.echo("\n".join(results_table(results)), err=True)
-    click.echo(f"Wrote {folder}. Write with it: charnn sample {folder}", err=True)
+    DATA: CSV, TSV or JSONL files, files of __label__ lines, a folder with a file or a folder of texts per label, or a text
+    file per label; by default sentiment, 600 short reviews that come with charnn. A linear model of n-grams is fitted beside
+    the network, and what ships is the blend of both that is best on the validation part.
+    """
+    settings = collect(ClassifierSettings, values)
+    refuse_transfer(ctx, values["init_from"])
 
+    def make(place: Any) -> Any:
+        from charnn.runs.classifier import ClassifierJob
 
-def compile_sampling(run: "Run") -> None:
-    """Compiles what the samples need before the clock of training starts; says so where it takes time, which is once per installation."""
-    note = threading.Timer(2, click.echo, ["Compiling the sampling kernels, once; later runs load them from disk."], {"err": True})
-    note.start()
-    sample_of(run, 0, length=1)
-    note.cancel()
+        return ClassifierJob(place, settings, start_of(values))
+
+    train_job(ctx, "classifier", data or ("sentiment",), values, make)
 
 
-def sample_of(run: "Run", seed: int, length: int = SAMPLE_LENGTH) -> str:
-    """A short text by the model as it stands."""
-    from charnn.model import TrainedModel
+@train.command("tagger", cls=SectionedCommand)
+@click.argument("data", nargs=-1)
+@place_options("sentences drawn by the seed.  [default: 0.1]")
+@click.option("--vectors", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Word vectors: GloVe, word2vec, fastText.")
+@settings_options(BudgetSettings)
+@settings_options(TaggerSettings)
+@click.pass_context
+def train_tagger(ctx: click.Context, /, data: tuple[str, ...], **values: Any) -> None:
+    """Train a tagger: a tag for every token.
 
-    return TrainedModel(run.saved_model()).sample(length=length, seed=seed)
+    DATA: CoNLL files (a token and its tag a line, a blank line between sentences) or CoNLL-U files; by default entities, 260
+    sentences with names and dates that come with charnn. Tags may mark spans (IOB1, BIO, BIOES, told apart by themselves).
+    """
+    settings = collect(TaggerSettings, values)
+
+    def make(place: Any) -> Any:
+        from charnn.runs.tagger import TaggerJob
+
+        return TaggerJob(place, settings, start_of(values))
+
+    train_job(ctx, "tagger", data or ("entities",), values, make)
 
 
-def free_folder(task: str, corpus: Sequence[str]) -> Path:
-    """A run folder named after task and corpus that does not exist yet."""
-    name = f"{task}-{corpus_name(corpus)}"
-    names = [name, *(f"{name}-{number}" for number in range(2, 10_000))]
-    return next(path for path in (Path("checkpoints") / one for one in names) if not path.exists())
+def refuse_transfer(ctx: click.Context, model: str | None) -> None:
+    """Raises SettingError for options that a language model to start from makes useless, or that are useless without one."""
+    if model is None:
+        for name in given(ctx, ["layer_rate", "unfreeze"]):
+            raise SettingError(name, "has no effect without --init-from; leave it out or name a language model")
+        return
+    from charnn.runs.start import ADOPTED
+
+    for name in given(ctx, list(ADOPTED)):
+        raise SettingError(name, "comes from the language model of --init-from; leave it out")
+
+
+def start_of(values: dict[str, Any]) -> Any:
+    """Where the weights begin."""
+    from charnn.cli.models import open_model
+    from charnn.runs.start import Start
+
+    model = values.get("init_from")
+    return Start(None if model is None else open_model(model, ["lm"]), values["vectors"])

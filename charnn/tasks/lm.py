@@ -8,12 +8,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from charnn.errors import CheckpointError, DataError
+from charnn.errors import DataError
 from charnn.layers.language import LanguageNetwork
 from charnn.layers.state import State, detach
 from charnn.metrics import LossSums, language_metrics
-from charnn.task import Loss
+from charnn.task import Group, Loss, all_alike
 from charnn.tasks.settings import LanguageModelSettings
+from charnn.tasks.weights import put_weights, weights_of, without_memory
 from charnn.text.batches import Batch, Batches, DocumentBatches, StreamBatches, streams, windows
 from charnn.text.protocol import Tokenizer
 from charnn.text.tokenized import TokenizedText
@@ -33,9 +34,6 @@ EVALUATION_TOKENS = 16384
 
 LOGITS = 1 << 24
 """Logits computed at once: 64 MB. A batch of words from a vocabulary of 50,000 would otherwise take gigabytes to evaluate."""
-
-TOKENIZER = "tokenizer."
-"""What the names of a tokenizer's tensors begin with in a model file."""
 
 VALIDATION_ROWS, VALIDATION_TOKENS = 64, 200_000
 """Parallel streams of the quick validation while training, and how many tokens it takes at most."""
@@ -58,7 +56,7 @@ class LanguageModel:
         cls, settings: LanguageModelSettings, tokenizer: Tokenizer, labels: Sequence[str], tensors: Mapping[str, NDArray[Any]]
     ) -> "LanguageModel":
         """The model of a model file; raises CheckpointError where the weights do not fit the settings."""
-        with torch.device("meta"):  # No memory and no initialisation: a hostile file cannot ask for more than it brings.
+        with without_memory():
             model = cls(settings, tokenizer, labels)
         model.take_weights(tensors)
         model.network.eval()
@@ -66,13 +64,8 @@ class LanguageModel:
 
     def take_weights(self, tensors: Mapping[str, NDArray[Any]]) -> None:
         """Puts the weights of a model file into the network; raises CheckpointError where names or shapes differ."""
-        weights = {name: torch.from_numpy(array) for name, array in tensors.items() if not name.startswith(TOKENIZER)}
-        if self.settings.network.tie_weights and "embedding.weight" in weights:
-            weights["output.weight"] = weights["embedding.weight"]
-        try:
-            self.network.load_state_dict(weights, assign=self.device.type == "meta")
-        except RuntimeError as error:
-            raise CheckpointError(f"the weights do not fit the settings: {' '.join(str(error).split())}") from None
+        tied = {"output.weight": "embedding.weight"} if self.settings.network.tie_weights else None
+        put_weights(self.network, tensors, tied)
 
     def learned(self) -> dict[str, Any]:
         """What was learned besides tensors, as JSON-ready data."""
@@ -80,10 +73,10 @@ class LanguageModel:
 
     def tensors(self) -> dict[str, NDArray[Any]]:
         """Weights by name, and the tokenizer's binary parts below `tokenizer.`; tied weights once."""
-        weights = {name: tensor.detach().cpu().numpy() for name, tensor in self.network.state_dict().items()}
+        weights = weights_of(self.network)
         if self.settings.network.tie_weights:
             del weights["output.weight"]
-        return weights | {f"{TOKENIZER}{name}": array for name, array in self.tokenizer.tensors().items()}
+        return weights | {f"tokenizer.{name}": array for name, array in self.tokenizer.tensors().items()}
 
     @property
     def parameters(self) -> int:
@@ -95,7 +88,7 @@ class LanguageModel:
         """Where the network is."""
         return self.network.embedding.weight.device
 
-    def batches(self, text: TokenizedText) -> Batches:
+    def batches(self, text: TokenizedText) -> Batches[Batch]:
         """The training batches of a text; raises DataError for one shorter than a window."""
         loop = self.settings.loop
         if text.starts is not None:
@@ -104,6 +97,10 @@ class LanguageModel:
             needed = f"one window needs {loop.window + 1:,}; give more text or a smaller --window"
             raise DataError(f"the training text has {len(text.ids):,} tokens, {needed}")
         return StreamBatches(text.ids, batch_size=loop.batch_size, window=loop.window, restarts=loop.restarts, seed=loop.seed)
+
+    def groups(self) -> list[Group]:
+        """All weights learn alike."""
+        return all_alike(self.network)
 
     def loss(self, batch: Batch, carry: State | None) -> Loss:
         """Summed nats of a batch's targets, and the state to carry on, cut from its history (Williams and Peng 1990)."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,10 @@ class Batch:
     fresh: NDArray[np.bool_]  # (batch,): rows that start anew, without the state of the batch before
 
 
-class Batches(Protocol):
+Kind = TypeVar("Kind", covariant=True)
+
+
+class Batches(Protocol[Kind]):
     """All batches of a training run, by number."""
 
     def steps(self, epochs: int) -> int:
@@ -30,7 +33,7 @@ class Batches(Protocol):
     def epoch_of(self, step: int) -> float:
         """How many epochs are over after so many batches."""
 
-    def since(self, step: int) -> Iterator[Batch]:
+    def since(self, step: int) -> Iterator[Kind]:
         """The batches from this number on, without end."""
 
 

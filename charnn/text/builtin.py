@@ -1,9 +1,11 @@
-"""The corpora that every installation has: they come with Python itself."""
+"""The corpora that every installation has: some come with Python itself, some with charnn."""
 
 import os
 import sysconfig
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from charnn.errors import DataError
 
@@ -40,7 +42,28 @@ def python_code() -> Iterator[bytes]:
         raise DataError(f"python-code: found no Python modules in {folder}; give a text file of your own")
 
 
-BUILTIN: dict[str, Callable[[], Iterator[bytes]]] = {"python-docs": python_docs, "python-code": python_code}
+def own_file(name: str) -> Iterator[bytes]:
+    """A corpus written for charnn, from `data/`: beside the package in a checkout, inside it where it is installed."""
+    package = Path(__file__).parents[1]
+    path = next((folder / name for folder in (package / "data", package.parent / "data") if (folder / name).is_file()), None)
+    if path is None:
+        raise DataError(f"{name}: this installation lacks its data folder; install charnn again, or give a file of your own")
+    yield path.read_bytes()
+
+
+class Builtin(NamedTuple):
+    """A corpus that has a name instead of a path."""
+
+    kind: str  # the extension its file would have
+    blocks: Callable[[], Iterator[bytes]]
+
+
+BUILTIN = {
+    "python-docs": Builtin(".txt", python_docs),
+    "python-code": Builtin(".txt", python_code),
+    "sentiment": Builtin(".tsv", partial(own_file, "sentiment.tsv")),
+    "entities": Builtin(".conll", partial(own_file, "entities.conll")),
+}
 """Names that stand for a corpus wherever no file has that name."""
 
 

@@ -1,6 +1,5 @@
 """A corpus: running text in pieces, or documents with labels, read from files as often as needed and never held in memory."""
 
-import codecs
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from charnn.errors import DataError, SettingError
 from charnn.settings import Settings, setting
-from charnn.text.readers import Decoding, Source, find_sources, read_lines, read_text
+from charnn.text.readers import Decoding, Source, check_encoding, find_sources, read_lines, read_text
 from charnn.text.tables import TABLES, label_cell, text_cell, text_column
 
 
@@ -28,11 +27,7 @@ class CorpusSettings(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        try:
-            codecs.getincrementaldecoder(self.encoding)
-            "x".encode(self.encoding)
-        except (LookupError, ValueError, UnicodeError) as error:
-            raise SettingError("encoding", f"must name a text encoding such as utf-8, utf-16 or cp1252; got {self.encoding!r}") from error
+        check_encoding(self.encoding)
         if self.is_table and self.labels_from_files:
             raise SettingError("labels_from_files", "cannot be combined with text_column or label_column; choose one")
         if self.is_table and self.documents == "lines":

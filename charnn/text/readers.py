@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from charnn.errors import DataError, StorageError
+from charnn.errors import DataError, SettingError, StorageError
 from charnn.text.builtin import BUILTIN
 
 BLOCK = 1 << 20
@@ -44,6 +44,15 @@ class Decoding:
     encoding: str
     errors: str
     newlines: str
+
+
+def check_encoding(encoding: str) -> None:
+    """Raises SettingError unless Python knows a text encoding of this name."""
+    try:
+        codecs.getincrementaldecoder(encoding)
+        "x".encode(encoding)
+    except (LookupError, ValueError, UnicodeError) as error:
+        raise SettingError("encoding", f"must name a text encoding such as utf-8, utf-16 or cp1252; got {encoding!r}") from error
 
 
 def find_sources(paths: Sequence[str | Path]) -> list[Source]:
@@ -100,7 +109,7 @@ def _find(path: str) -> list[Source]:
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     if path in BUILTIN:
-        return [Source(path, path, ".txt", BUILTIN[path])]
+        return [Source(path, path, *BUILTIN[path])]
     raise DataError(f"{path}: no such file; give a file, a folder, - for standard input, or a built-in corpus: {', '.join(BUILTIN)}")
 
 

@@ -10,7 +10,13 @@ from typing import Any
 from charnn.errors import DataError
 
 TEXT_COLUMNS = ("text", "sentence", "review", "tweet", "content")
-"""Names by which the text column is known when only the label column is said."""
+"""Names by which the text column is known when it is not said, the surest first."""
+
+LABEL_COLUMNS = ("label", "sentiment", "class", "category", "target", "polarity")
+"""Names by which the label column is known, the surest first ..."""
+
+LABEL_ENDINGS = ("_label", "_sentiment")
+"""... and how the name of the one column may end that is known by this alone: airline_sentiment."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +90,32 @@ TABLES: dict[str, Callable[[str, Iterable[str]], Iterator[Row]]] = {
 
 def text_column(row: Row) -> str:
     """The column that by its name holds the text. Raises DataError when there is none."""
-    known = {column.lower(): column for column in reversed(list(row.values))}
-    for name in TEXT_COLUMNS:
-        if name in known:
-            return known[name]
-    raise DataError(f"{row.where}: which column holds the text? say --text-column; there are {', '.join(row.values)}")
+    column = _known_column(row, TEXT_COLUMNS)
+    if column is None:
+        raise DataError(f"{row.where}: which column holds the text? say --text-column; there are {_columns(row)}")
+    return column
+
+
+def guess_columns(row: Row, text: str | None, label: str | None) -> tuple[str, str]:
+    """The columns of the text and of the label: as said, else known by name; and of two columns one tells the other.
+
+    Raises DataError when a column that was said is missing, or one that was not said cannot be told.
+    """
+    for said in (text, label):
+        if said is not None:
+            _cell(row, said)
+    text = _known_column(row, TEXT_COLUMNS, other=label) if text is None else text
+    label = _known_column(row, LABEL_COLUMNS, LABEL_ENDINGS, other=text) if label is None else label
+    if len(row.values) == 2:
+        text, label = text or _other(row, label), label or _other(row, text)
+    if text is None or label is None:
+        unknown = [name for name, column in (("text", text), ("label", label)) if column is None]
+        asked = "which column holds the" if len(unknown) == 1 else "which columns hold the"
+        options = " and ".join(f"--{name}-column" for name in unknown)
+        raise DataError(f"{row.where}: {asked} {' and the '.join(unknown)}? say {options}; there are {_columns(row)}")
+    if text == label:
+        raise DataError(f"{row.where}: the column {text} cannot hold both the text and the label; say another one")
+    return text, label
 
 
 def text_cell(row: Row, column: str) -> str:
@@ -112,8 +139,26 @@ def label_cell(row: Row, column: str) -> str:
 
 def _cell(row: Row, column: str) -> Any:
     if column not in row.values:
-        raise DataError(f"{row.where}: has no column {column!r}; there are {', '.join(row.values)}")
+        raise DataError(f"{row.where}: has no column {column!r}; there are {_columns(row)}")
     return row.values[column]
+
+
+def _columns(row: Row) -> str:
+    # Where the header line is missing, a whole text stands in its place.
+    return ", ".join(f"{column:.40}" for column in row.values)
+
+
+def _known_column(row: Row, names: Sequence[str], endings: tuple[str, ...] = (), other: str | None = None) -> str | None:
+    known = {column.lower(): column for column in reversed(list(row.values)) if column != other}
+    for name in names:
+        if name in known:
+            return known[name]
+    ending = [column for name, column in known.items() if endings and name.endswith(endings)]
+    return ending[0] if len(ending) == 1 else None
+
+
+def _other(row: Row, column: str | None) -> str | None:
+    return None if column is None else next((one for one in row.values if one != column), None)
 
 
 def _header(where: str, cells: Sequence[str]) -> list[str]:

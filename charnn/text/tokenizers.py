@@ -12,7 +12,16 @@ from charnn.text.subwords import SubwordTokenizer
 from charnn.text.torchtext_words import TorchtextWordTokenizer
 from charnn.text.words import WordTokenizer
 
-__all__ = ["TOKENIZERS", "TextStream", "Tokenizer", "TokenizerSettings", "encode_chunks", "fit_tokenizer", "restore_tokenizer"]
+__all__ = [
+    "TOKENIZERS",
+    "TextStream",
+    "Tokenizer",
+    "TokenizerSettings",
+    "encode_chunks",
+    "extended_tokenizer",
+    "fit_tokenizer",
+    "restore_tokenizer",
+]
 
 TOKENIZERS: dict[str, type[Tokenizer]] = {
     "char": CharTokenizer,
@@ -27,6 +36,16 @@ TOKENIZERS: dict[str, type[Tokenizer]] = {
 def fit_tokenizer(chunks: Chunks, settings: TokenizerSettings) -> Tokenizer:
     """The tokenizer that the settings name, fitted to a text. Raises DataError where the text allows none."""
     return TOKENIZERS[settings.tokenizer].fit(chunks, settings)
+
+
+def extended_tokenizer(tokenizer: Tokenizer, chunks: Chunks, settings: TokenizerSettings) -> Tokenizer:
+    """The tokenizer with the symbols of a text that it lacks behind its own, where its vocabulary is a list of symbols."""
+    learned = tokenizer.learned()
+    if "symbols" not in learned:
+        return tokenizer
+    known = set(learned["symbols"])
+    new = [symbol for symbol in fit_tokenizer(chunks, settings).learned()["symbols"] if symbol not in known]
+    return restore_tokenizer(tokenizer.name, {**learned, "symbols": [*learned["symbols"], *new]}, tokenizer.tensors())
 
 
 def restore_tokenizer(name: str, learned: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[Any]]) -> Tokenizer:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from charnn.errors import DataError, MissingExtra
 from charnn.text.protocol import Chunks, TextStream, TokenizerSettings, cut_chunks
-from charnn.text.vocabulary import UNKNOWN, Ids, Vocabulary, id_type
+from charnn.text.vocabulary import Ids, Vocabulary
 from charnn.text.words import WordStream, split_last
 
 # The splitter drops `"` and knows `<br />`: a space before `/` or `"` may be part of that mark.
@@ -57,8 +57,7 @@ class TorchtextWordTokenizer:
 
     def encode(self, text: str) -> Ids:
         """One id per word. Raises MissingExtra without torchtext."""
-        known = self.vocabulary.ids.get
-        return np.array([known(word, UNKNOWN) for word in _basic_english()(text)], id_type(self.size))
+        return self.vocabulary.encode(_basic_english()(text))
 
     def decode(self, ids: Sequence[int] | npt.NDArray[Any]) -> str:
         """The words with a space between them."""

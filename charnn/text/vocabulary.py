@@ -1,6 +1,6 @@
 """Symbols to ids and back; the first ids are the same three specials in every vocabulary."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -54,6 +54,11 @@ class Vocabulary:
         if not symbols or len(set(symbols)) != len(symbols):
             raise CheckpointError("the model's vocabulary is damaged: it is empty or holds a symbol twice")
         return cls(symbols)
+
+    def encode(self, symbols: Iterable[str]) -> Ids:
+        """The ids of symbols; one that is not here becomes UNKNOWN."""
+        known = self.ids.get
+        return np.array([known(symbol, UNKNOWN) for symbol in symbols], id_type(self.size))
 
     def symbol(self, id: int) -> str:
         """The name of one id, specials as `<unk>`, `<start>`, `<end>`."""

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from charnn.errors import CheckpointError
 from charnn.text.protocol import Chunks, TextStream, TokenizerSettings, cut_chunks, lowered, saved
-from charnn.text.vocabulary import END, SPECIAL_TEXTS, START, UNKNOWN, Ids, Vocabulary, id_type
+from charnn.text.vocabulary import END, SPECIAL_TEXTS, START, UNKNOWN, Ids, Vocabulary
 
 _WIDE = "\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _BREAKS = rf"\t-\r\x1c-\x1f{_WIDE}"  # white space that is no ordinary space
@@ -106,8 +106,7 @@ class WordTokenizer:
 
     def encode(self, text: str) -> Ids:
         """One id per symbol."""
-        known = self.vocabulary.ids.get
-        return np.array([known(symbol, UNKNOWN) for symbol in self._symbols(text)], id_type(self.size))
+        return self.vocabulary.encode(self.symbols(text))
 
     def decode(self, ids: Sequence[int] | npt.NDArray[Any]) -> str:
         """The symbols joined, with a space between two words; an unknown symbol counts as a word."""
@@ -122,17 +121,18 @@ class WordTokenizer:
         """The symbol, with the spaces it carries."""
         return self.vocabulary.symbol(id)
 
+    def symbols(self, text: str) -> list[str]:
+        """The symbols of a text, known or not."""
+        return self._split.symbols.findall(lowered(text) if self.lowercase else text)
+
     def unknown_symbols(self, text: str) -> Counter[str]:
         """The symbols of the text that are not in the vocabulary."""
         known = self.vocabulary.ids
-        return Counter(symbol for symbol in self._symbols(text) if symbol not in known)
+        return Counter(symbol for symbol in self.symbols(text) if symbol not in known)
 
     def split(self, text: str) -> tuple[str, str]:
         """Cuts between two symbols that carry no space across the cut."""
         return split_last(self._split.cut, text)
-
-    def _symbols(self, text: str) -> list[str]:
-        return self._split.symbols.findall(lowered(text) if self.lowercase else text)
 
 
 def split_last(cut: re.Pattern[str], text: str) -> tuple[str, str]:

@@ -1,6 +1,6 @@
 """Optimizers, learning-rate schedules, clipping and weight averaging: how one update is made."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from math import cos, pi
 from typing import Any
 
@@ -9,8 +9,11 @@ from torch import Tensor, nn
 
 from charnn.training.settings import OPTIMIZERS, SCHEDULES, OptimizerSettings
 
+Parameters = list[dict[str, Any]]
+"""Groups of weights, as torch's optimizers take them."""
 
-def make_optimizer(parameters: Iterable[Tensor], settings: OptimizerSettings) -> torch.optim.Optimizer:
+
+def make_optimizer(parameters: Parameters, settings: OptimizerSettings) -> torch.optim.Optimizer:
     """The optimizer of the settings, at its peak learning rate."""
     return MAKERS[settings.optimizer](parameters, lr=settings.peak, weight_decay=settings.weight_decay)
 
@@ -37,20 +40,20 @@ def blend(averages: list[Tensor], parameters: list[nn.Parameter], settings: Opti
     torch._foreach_lerp_(averages, list(parameters), 1 - decay)
 
 
-def _adamw(parameters: Iterable[Tensor], **options: Any) -> torch.optim.Optimizer:
+def _adamw(parameters: Parameters, **options: Any) -> torch.optim.Optimizer:
     # Fused: one pass over each weight. The second beta adapts within 100 steps, as short runs want.
     return torch.optim.AdamW(parameters, betas=(0.9, 0.99), fused=True, **options)
 
 
-def _adam(parameters: Iterable[Tensor], **options: Any) -> torch.optim.Optimizer:
+def _adam(parameters: Parameters, **options: Any) -> torch.optim.Optimizer:
     return torch.optim.Adam(parameters, betas=(0.9, 0.99), fused=True, **options)
 
 
-def _sgd(parameters: Iterable[Tensor], **options: Any) -> torch.optim.Optimizer:
+def _sgd(parameters: Parameters, **options: Any) -> torch.optim.Optimizer:
     return torch.optim.SGD(parameters, **options)
 
 
-def _rmsprop(parameters: Iterable[Tensor], **options: Any) -> torch.optim.Optimizer:
+def _rmsprop(parameters: Parameters, **options: Any) -> torch.optim.Optimizer:
     return torch.optim.RMSprop(parameters, alpha=0.95, **options)
 
 

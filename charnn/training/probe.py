@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from statistics import median
+from typing import Any
 
 import torch
 
-from charnn.task import Task
+from charnn.task import Score, Task
 from charnn.text.batches import Batches
 from charnn.training.settings import LoopSettings, OptimizerSettings
 from charnn.training.trainer import Trainer
@@ -23,13 +24,13 @@ class Throughput:
     """What was measured: seconds per update, predictions per update, seconds per validation."""
 
     step_seconds: float
-    step_tokens: float
+    step_predictions: float
     validation_seconds: float
 
     @property
-    def tokens_per_second(self) -> float:
+    def per_second(self) -> float:
         """Predictions trained on in a second."""
-        return self.step_tokens / self.step_seconds
+        return self.step_predictions / self.step_seconds
 
     def steps_in(self, minutes: float, reports: int) -> int:
         """How many updates fit into the minutes beside the validations."""
@@ -41,36 +42,39 @@ class Throughput:
 
 
 def measure(
-    task: Task, batches: Batches, validate: Callable[[], float], settings: OptimizerSettings, loop: LoopSettings, device: torch.device
+    task: Task, batches: Batches[Any], validate: Callable[[], Score], settings: OptimizerSettings, loop: LoopSettings, device: torch.device
 ) -> Throughput:
     """Trains for some seconds and puts weights and random states back as they were."""
     weights = copy.deepcopy(task.network.state_dict())
     trainer = Trainer(task, settings, loop, steps=1_000_000, device=device)
     task.network.train()
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        seconds, tokens, is_even = _time_updates(trainer, batches, device)
+        seconds, counts = _time_updates(trainer, batches, device)
         before = time.monotonic()
         trainer.validation(validate)
         validation = time.monotonic() - before
     task.network.load_state_dict(weights)
     # The median shrugs off a neighbour's burst; document batches differ in size, so there the mean counts.
-    step = median(seconds) if is_even else sum(seconds) / len(seconds)
-    return Throughput(step, sum(tokens) / len(tokens), validation)
+    step = median(seconds) if len(set(counts)) == 1 else sum(seconds) / len(seconds)
+    return Throughput(step, sum(counts) / len(counts), validation)
 
 
-def _time_updates(trainer: Trainer, batches: Batches, device: torch.device) -> tuple[list[float], list[int], bool]:
-    """Seconds and predictions of each update, and whether all batches have one size."""
-    seconds, tokens, carry, batch = [], [], None, None
+def _time_updates(trainer: Trainer, batches: Batches[Any], device: torch.device) -> tuple[list[float], list[int]]:
+    """Seconds and predictions of each update."""
+    seconds: list[float] = []
+    counts: list[int] = []
+    carry = None
     for number, batch in enumerate(islice(batches.since(0), 1000)):
         before = time.monotonic()
-        carry = trainer.advance(batch, carry)
+        loss = trainer.advance(batch, carry)
+        carry = loss.carry
         _wait(device)
         if number >= WARM_STEPS:  # The first ones compile kernels and fill caches.
             seconds.append(time.monotonic() - before)
-            tokens.append(batch.inputs.size if batch.mask is None else int(batch.mask.sum()))
+            counts.append(loss.count)
         if sum(seconds) > PROBE_SECONDS:
             break
-    return seconds, tokens, batch is not None and batch.mask is None
+    return seconds, counts
 
 
 def _wait(device: torch.device) -> None:

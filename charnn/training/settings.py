@@ -13,7 +13,7 @@ SCHEDULES = ("cosine", "constant", "step")
 
 @dataclass(frozen=True)
 class BudgetSettings(Settings):
-    """How long to train: exactly one of the three."""
+    """How long to train: one of the three, by default two minutes."""
 
     minutes: float | None = setting(None, "Minutes to train; turned into steps by a measurement before the first.", above=0, most=100_000)
     epochs: int | None = setting(None, "Passes over the training data.", least=1, most=1_000_000)
@@ -24,8 +24,11 @@ class BudgetSettings(Settings):
         given = [name for name in ("minutes", "epochs", "steps") if getattr(self, name) is not None]
         if len(given) > 1:
             raise SettingError(given[1], f"cannot be combined with {given[0]}; give one of minutes, epochs, steps")
-        if not given:
-            object.__setattr__(self, "minutes", 2.0)
+
+    @property
+    def time(self) -> float | None:
+        """Minutes to train where those are the budget: 2 where nothing was said."""
+        return 2.0 if (self.minutes, self.epochs, self.steps) == (None, None, None) else self.minutes
 
 
 @dataclass(frozen=True)
@@ -52,9 +55,27 @@ class LoopSettings(Settings):
     """Batches, validation and randomness of a run."""
 
     batch_size: int = setting(16, "Sequences side by side in an update.", least=1, most=65536)
-    window: int = setting(64, "Tokens between two updates, through which gradients flow.", least=1, most=65536)
-    restarts: float = setting(0.05, "Share of windows of a running text that start without the state of the one before.", least=0, most=1)
     reports: int = setting(10, "Validations, evenly spread over the run.", least=1, most=100_000)
     patience: int | None = setting(None, "Validations without improvement after which training stops.", least=1)
     seed: int = setting(1, "Seed of every random choice.", least=0, most=2**31 - 1)
     precision: str = setting("float32", "Numbers in matrix products.", choices=("float32", "bfloat16"))
+
+
+@dataclass(frozen=True)
+class WindowSettings(LoopSettings):
+    """Batches of windows, validation and randomness of a run."""
+
+    window: int = setting(64, "Tokens between two updates, through which gradients flow.", least=1, most=65536)
+    restarts: float = setting(0.05, "Share of windows of a running text that start without the state of the one before.", least=0, most=1)
+
+
+@dataclass(frozen=True)
+class TextLoopSettings(LoopSettings):
+    """Batches of texts, validation and randomness of a run."""
+
+    window: int = setting(512, "Tokens of a long text read at once: gradients end there, the state goes on.", least=1, most=1_000_000)
+
+    @property
+    def budget(self) -> int:
+        """Tokens in an update, at most: a batch of longer texts is smaller."""
+        return self.batch_size * self.window // 4

@@ -2,8 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -11,8 +11,8 @@ from torch import Tensor
 
 from charnn.device import autocast
 from charnn.errors import DivergedError
-from charnn.task import Task
-from charnn.text.batches import Batch, Batches
+from charnn.task import Loss, Score, Task
+from charnn.text.batches import Batches
 from charnn.training.optimizers import blend, clip, make_optimizer, rate_share
 from charnn.training.settings import LoopSettings, OptimizerSettings
 
@@ -31,15 +31,17 @@ class Report:
     steps: int
     epoch: float
     seconds: float
-    tokens: int  # predictions trained on so far
+    predictions: int  # trained on so far
     learning_rate: float
-    train_loss: float  # nats per token since the last validation
-    valid_loss: float | None = None  # nats per token
+    train_loss: float  # nats per prediction since the last validation
+    valid_loss: float | None = None  # nats per prediction
     is_best: bool = False
+    metrics: Mapping[str, float] = field(default_factory=dict)  # of the validation, by name
 
     def facts(self) -> dict[str, Any]:
-        """The fields as JSON takes them: no NaN, no infinity."""
-        return {name: value if value is None or math.isfinite(value) else None for name, value in asdict(self).items()}
+        """The fields and metrics as JSON takes them: no NaN, no infinity."""
+        values = {name: value for name, value in vars(self).items() if name != "metrics"} | dict(self.metrics)
+        return {name: value if value is None or math.isfinite(value) else None for name, value in values.items()}
 
 
 class Trainer:
@@ -54,14 +56,15 @@ class Trainer:
         self.loop = loop
         self.steps = steps
         self.device = device
-        self.parameters = [one for one in task.network.parameters() if one.requires_grad]
-        self.optimizer = make_optimizer(self.parameters, optimizer)
+        self.groups = task.groups()
+        self.parameters = [one for group in self.groups for one in group.parameters]
+        self.optimizer = make_optimizer([{"params": list(group.parameters)} for group in self.groups], optimizer)
         self.averages = None if optimizer.averaging is None else [one.detach().clone() for one in self.parameters]
         self.step = 0
         self._skipped = 0
 
-    def run(self, batches: Batches, validate: Callable[[], float]) -> Iterator[Report]:
-        """Trains to the last step or until patience ends; `validate` gives nats per token and is called with the weights to be kept.
+    def run(self, batches: Batches[Any], validate: Callable[[], Score]) -> Iterator[Report]:
+        """Trains to the last step or until patience ends; `validate` is called with the weights to be kept.
 
         Raises DivergedError when the loss stays not finite, in training or in every validation.
         """
@@ -72,29 +75,28 @@ class Trainer:
         self.task.network.train()
         carry = None
         for batch in batches.since(self.step):
-            carry = self._update(batch, carry, totals)
+            carry = self._update(batch, carry, totals).carry
             self.step += 1
             if self.step in due:
-                valid = self.validation(validate)
-                is_best = valid < best
-                best, stale = (valid, 0) if is_best else (best, stale + 1)
-                yield self._report(batches, clock, totals, valid, is_best)
+                score = self.validation(validate)
+                error = score.loss if score.error is None else score.error
+                is_best = error < best
+                best, stale = (error, 0) if is_best else (best, stale + 1)
+                yield self._report(batches, clock, totals, score, is_best)
                 totals.restart()
             elif clock.ticked():
-                yield self._report(batches, clock, totals, None, False)
+                yield self._report(batches, clock, totals)
             if self.step >= self.steps or (self.loop.patience is not None and stale >= self.loop.patience):
                 break
         if best == float("inf"):
             raise DivergedError("the loss on validation was never finite; lower --learning-rate or --clip-norm")
 
-    def advance(self, batch: Batch, carry: object) -> object:
-        """One update outside a run, for measuring; returns what the next batch needs."""
+    def advance(self, batch: Any, carry: object) -> Loss:
+        """One update outside a run, for measuring."""
         return self._update(batch, carry, _Totals())
 
-    def _update(self, batch: Batch, carry: object, totals: "_Totals") -> object:
-        rate = self.settings.peak * rate_share(self.settings, self.step, self.steps)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+    def _update(self, batch: Any, carry: object, totals: "_Totals") -> Loss:
+        self._set_rates()
         with autocast(self.device, self.loop.precision):
             loss = self.task.loss(batch, carry)
         mean = loss.total / max(1, loss.count)
@@ -106,7 +108,12 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         if self.averages is not None:
             blend(self.averages, self.parameters, self.settings, self.step)
-        return loss.carry if is_finite else None  # A state that overflowed would spoil every batch after it.
+        return loss if is_finite else loss._replace(carry=None)  # A state that overflowed would spoil every batch after it.
+
+    def _set_rates(self) -> None:
+        rate = self.settings.peak * rate_share(self.settings, self.step, self.steps)
+        for group, options in zip(self.groups, self.optimizer.param_groups, strict=True):
+            options["lr"] = rate * group.rate if self.step >= group.thaw * self.steps else 0.0
 
     def _is_finite(self, norm: Tensor) -> bool:
         """Counts updates without a finite gradient, which are skipped."""
@@ -118,30 +125,33 @@ class Trainer:
             )
         return self._skipped == 0
 
-    def validation(self, validate: Callable[[], float]) -> float:
+    def validation(self, validate: Callable[[], Score]) -> Score:
         """What `validate` finds, with the network in evaluation mode and the weights that would be kept."""
         self.task.network.eval()
         with torch.no_grad(), self.kept_weights():
-            loss = validate()
+            score = validate()
         self.task.network.train()
-        return loss
+        return score
 
     def kept_weights(self) -> "_Swapped":
         """A context in which the network has the weights to be kept: the average where there is one."""
         return _Swapped(self.parameters, self.averages)
 
-    def _report(self, batches: Batches, clock: "_Clock", totals: "_Totals", valid: float | None, is_best: bool) -> Report:
+    def _report(
+        self, batches: Batches[Any], clock: "_Clock", totals: "_Totals", score: Score | None = None, is_best: bool = False
+    ) -> Report:
         share = rate_share(self.settings, self.step - 1, self.steps)
         return Report(
             step=self.step,
             steps=self.steps,
             epoch=batches.epoch_of(self.step),
             seconds=clock.seconds(),
-            tokens=totals.tokens,
+            predictions=totals.predictions,
             learning_rate=self.settings.peak * share,
             train_loss=totals.mean(),
-            valid_loss=valid,
+            valid_loss=None if score is None else score.loss,
             is_best=is_best,
+            metrics={} if score is None else score.metrics,
         )
 
 
@@ -149,7 +159,7 @@ class _Totals:
     """Sums of losses that stay tensors until somebody asks."""
 
     def __init__(self) -> None:
-        self.tokens = 0
+        self.predictions = 0
         self.restart()
 
     def restart(self) -> None:
@@ -159,7 +169,7 @@ class _Totals:
     def add(self, total: Tensor, count: int) -> None:
         self._sums.append(total)
         self._count += count
-        self.tokens += count
+        self.predictions += count
 
     def mean(self) -> float:
         self._sums = [torch.stack(self._sums).sum()] if self._sums else []

@@ -1,11 +1,11 @@
-"""A trained model, loaded: what `charnn.load` gives and what the command line samples, predicts and evaluates with."""
+"""A trained language model: it samples, predicts and evaluates."""
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from charnn.checkpoint import SavedModel, load_model
+from charnn.checkpoint import SavedModel, settings_of, tensors_below
 from charnn.decoding.settings import SamplingSettings
 from charnn.errors import CheckpointError, SettingError
 from charnn.tasks.settings import LanguageModelSettings
@@ -19,25 +19,21 @@ if TYPE_CHECKING:
     from charnn.tasks.lm import LanguageModel
 
 
-class TrainedModel:
-    """A language model ready to use. Sampling and predicting run in compiled code without torch; evaluating loads torch."""
+class TrainedLanguageModel:
+    """Sampling and predicting run in compiled code without torch; evaluating loads torch."""
+
+    task = "lm"
 
     def __init__(self, saved: SavedModel, name: str = "model") -> None:
         """Raises CheckpointError for a file whose contents make no model."""
         self.saved = saved
         self.name = name
-        if saved.task != "lm":
-            raise CheckpointError(f"{name} holds a {saved.task}, which this charnn does not know; upgrade it")
-        try:
-            self.settings = LanguageModelSettings.from_plain(saved.settings)
-        except SettingError as error:
-            raise CheckpointError(f"{name} is damaged: {error}; train it again or copy it anew") from None
+        self.settings = settings_of(saved, LanguageModelSettings, name)
         learned, labels = saved.learned.get("tokenizer"), saved.learned.get("labels")
         if not isinstance(learned, dict) or not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
             raise CheckpointError(f"{name} is damaged: it lacks a tokenizer or labels; train it again or copy it anew")
         self.labels = labels
-        own = {key.removeprefix("tokenizer."): array for key, array in saved.tensors.items() if key.startswith("tokenizer.")}
-        self.tokenizer = restore_tokenizer(self.settings.tokens.tokenizer, learned, own)
+        self.tokenizer = restore_tokenizer(self.settings.tokens.tokenizer, learned, tensors_below(saved, "tokenizer"))
 
     @cached_property
     def generator(self) -> "Generator":
@@ -104,11 +100,6 @@ class TrainedModel:
         corpus = Corpus(paths, self.settings.corpus)
         part = whole(corpus) if tail is None else _tail(corpus, tail)
         return tokenize(self.tokenizer, part, self.labels, scratch_folder())
-
-
-def load(model: str | Path) -> TrainedModel:
-    """The model of a run folder or a model file. Raises CheckpointError."""
-    return TrainedModel(load_model(model), str(model))
 
 
 def _tail(corpus: Corpus, share: float) -> Part:

@@ -1,0 +1,68 @@
+"""Results of `charnn evaluate` as a person reads them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+NESTED = (dict, list)
+
+
+def language_model_table(results: dict[str, Any]) -> list[str]:
+    """A column per protocol, a row per metric."""
+    first = {name: value for name, value in results.items() if not isinstance(value, NESTED)}
+    columns = [first, *(value for value in results.values() if isinstance(value, dict))]
+    return grid([[name.replace("_", " "), *(cell(one[name]) for one in columns)] for name in first])
+
+
+def classifier_table(results: dict[str, Any]) -> list[str]:
+    """A row per model, a row per label, the confusion matrix; with intervals."""
+    models = {name: results[name] for name in ("network", "linear", "blend") if name in results}
+    names = ["accuracy", "macro_f1", "macro_precision", "macro_recall", "ece", "nll"]
+    rows = [[name, *with_intervals(one, names)] for name, one in models.items()]
+    lines = grid([["", *(name.replace("_", " ") for name in names)], *rows])
+    if "comparison" in results:
+        lines += ["", results["comparison"]]
+    if "coverage" in results:
+        answered = f"accuracy {results['answered_accuracy']:.4f}, macro F1 {results['answered_macro_f1']:.4f}"
+        lines += ["", f"answered {100 * results['coverage']:.1f} %: {answered}"]
+    labels = results["labels"]
+    per_label = [[name, *(cell(one[key]) for key in ("precision", "recall", "f1", "support"))] for name, one in labels.items()]
+    lines += ["", *grid([["label", "precision", "recall", "F1", "texts"], *per_label])]
+    counts = [[name, *(f"{count:,}" for count in row)] for name, row in zip(labels, results["confusion"], strict=True)]
+    return [*lines, "", *grid([["true \\ found", *labels], *counts])]
+
+
+def tagger_table(results: dict[str, Any]) -> list[str]:
+    """Spans where there are any, tokens, and a row per type or tag."""
+    names = [name for name in ("span_f1", "span_precision", "span_recall", "token_accuracy") if name in results]
+    lines = grid([["", *(name.replace("_", " ") for name in names)], ["tagger", *with_intervals(results, names)]])
+    kinds = results.get("per_type", results["per_label"])
+    rows = [[name, *(cell(one[key]) for key in ("precision", "recall", "f1", "support"))] for name, one in kinds.items()]
+    return [*lines, "", *grid([["type" if "per_type" in results else "tag", "precision", "recall", "F1", "support"], *rows])]
+
+
+TABLES = {"lm": language_model_table, "classifier": classifier_table, "tagger": tagger_table}
+
+
+def with_intervals(metrics: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    """Metrics, each with half its 95 % interval where there is one."""
+    intervals = metrics.get("intervals", {})
+    return [
+        f"{metrics[name]:.4f} ± {(intervals[name][1] - intervals[name][0]) / 2:.4f}" if name in intervals else cell(metrics[name])
+        for name in names
+    ]
+
+
+def grid(rows: list[list[str]]) -> list[str]:
+    """Rows as lines, columns under each other: the first to the left, numbers to the right."""
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    return [
+        "  ".join(text.rjust(width) if place else text.ljust(width) for place, (text, width) in enumerate(zip(row, widths, strict=True)))
+        for row in rows
+    ]
+
+
+def cell(value: Any) -> str:
+    """A metric as a person reads it."""
+    if value is None:
+        return "-"
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.4f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,1 @@
+"""Training runs: data and settings in, a run folder out."""

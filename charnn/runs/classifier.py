@@ -1,0 +1,162 @@
+"""The job of a classifier: labelled texts read, split and examined, a referee fitted, an untrained network."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from charnn.card import metrics_table
+from charnn.checkpoint import SavedModel
+from charnn.classification_metrics import blend, fit_blend, fit_temperature, log_softmax
+from charnn.errors import DataError
+from charnn.referee import fit_referee
+from charnn.runs.run import Place, check_free
+from charnn.runs.start import Start
+from charnn.task import Score
+from charnn.tasks.classifier import Blending, Classifier, evaluate, label_numbers
+from charnn.tasks.settings import ClassifierSettings
+from charnn.text.examination import examine
+from charnn.text.labelled import Example, LabelledData, LabelledSettings, label_set, split_examples
+from charnn.text.texts import Speller
+from charnn.text.words import WordTokenizer
+
+VALID_SHARE = 0.1
+"""Share held out where nobody asked for another."""
+
+VALIDATION_TOKENS = 300_000
+"""Tokens of the quick validation while training, at most."""
+
+
+class ClassifierJob:
+    """Labelled texts as token ids, and an untrained classifier of them. Raises DataError or SettingError."""
+
+    name = "classifier"
+    loss_unit, rate_unit, rate = "text", "texts", 1.0
+
+    def __init__(self, place: Place, settings: ClassifierSettings, start: Start | None = None) -> None:
+        check_free(place.folder, place.overwrite)
+        start = start or Start()
+        data = LabelledData(place.corpus, settings.data)
+        self.title = f"A classifier of {data.name}"
+        train, valid = read_parts(place, data, settings.data, settings.loop.seed)
+        self.examination = examine(train, valid)
+        labels = label_set(self.examination.train, self.examination.where)
+        train = [one for one in train if one.text.strip()]
+        self.valid_texts = [one.text for one in valid]
+        self.valid_labels = label_numbers(valid, labels)
+        texts, numbers = [one.text for one in train], label_numbers(train, labels)
+        self.settings = settings = start.adapted(settings)
+        tokenizer = start.tokenizer(lambda: (f"{text}\n" for text in texts), settings.tokens)
+        speller = None
+        if settings.network.encoder.word_characters:
+            assert isinstance(tokenizer, WordTokenizer)
+            speller = Speller.fit(word for text in texts for word in tokenizer.symbols(text))
+        self.model = Classifier(settings, tokenizer, labels, speller)
+        self.starts = start.fill(self.model.network, tokenizer)
+        self.model.taken_layers = start.taken_layers(self.model.network)
+        if settings.objective.class_weights == "balanced":
+            self.model.class_weights = balanced(numbers, len(labels))
+        self.linear: NDArray[np.float32] | None = None
+        if settings.objective.referee:
+            known, held = numbers.tolist(), self.valid_labels.tolist()
+            referee = fit_referee(texts, known, self.valid_texts, held, len(labels), settings.loop.seed)
+            self.model.referee, self.linear = referee, referee.logits(self.valid_texts)
+        self.batches = self.model.batches(self.model.read(texts, numbers))
+        self.quick = sample_of(self.model.read(self.valid_texts).lengths, settings.loop.seed)
+        self.quick_set = self.model.read([self.valid_texts[number] for number in self.quick])
+
+    def validate(self) -> Score:
+        """Nats per text of calibrated probabilities on some of the validation texts; sets temperatures and blend by them."""
+        labels = self.valid_labels[self.quick]
+        network = self.model.network_logits(self.quick_set)
+        linear = None if self.linear is None else self.linear[self.quick]
+        self.model.blending = fitted = fit_blending(network, linear, labels)
+        calibrated = log_softmax(network / fitted.network_temperature)
+        metrics = {"accuracy": accuracy(calibrated, labels)}
+        if linear is not None:
+            metrics["blend"] = accuracy(blend(calibrated, log_softmax(linear / fitted.linear_temperature), fitted.weight), labels)
+        return Score(-float(calibrated[np.arange(len(labels)), labels].mean()), metrics)
+
+    def facts(self) -> list[tuple[str, str]]:
+        """What the data hold, the network, and what the linear model reaches."""
+        encoder = self.settings.network.encoder
+        directions = "both directions" if encoder.bidirectional else "forwards"
+        linear = []
+        if self.linear is not None and self.model.referee is not None:
+            right = accuracy(self.linear, self.valid_labels)
+            linear = [("linear model", f"{100 * right:.1f} % right on validation: {self.model.referee.describe()}")]
+        return [
+            *self.examination.lines(),
+            ("vocabulary", f"{self.model.tokenizer.size:,} tokens ({self.settings.tokens.tokenizer})"),
+            *self.starts,
+            ("network", f"{encoder.stack.words()}, {directions}, pooling {self.settings.network.pooling}"),
+            *linear,
+        ]
+
+    def finish(self) -> dict[str, Any]:
+        """Temperatures and blend by all validation texts, and the metrics of each model on them."""
+        network = self.model.network_logits(self.model.read(self.valid_texts))
+        self.model.blending = fit_blending(network, self.linear, self.valid_labels)
+        return evaluate(self.model, self.valid_texts, self.valid_labels)
+
+    def table(self, results: dict[str, Any]) -> list[str]:
+        """A row a model."""
+        lines = metrics_table("model", {name: results[name] for name in MODELS if name in results}, COLUMNS)
+        return [*lines, *(["", results["comparison"]] if "comparison" in results else [])]
+
+    def commands(self, folder: Path) -> list[str]:
+        """Classifying and measuring."""
+        return [f'charnn predict {folder} "some text"', f"charnn predict {folder} FILE.csv", f"charnn evaluate {folder} FILE"]
+
+    def sample(self, saved: SavedModel, seed: int) -> str | None:
+        """Nothing."""
+        return None
+
+
+MODELS = ("network", "linear", "blend")
+COLUMNS = {"accuracy": "accuracy", "macro F1": "macro_f1", "calibration error": "ece", "nats per text": "nll"}
+
+
+def fit_blending(network: NDArray[np.float32], linear: NDArray[np.float32] | None, labels: NDArray[np.int64]) -> Blending:
+    """Temperatures (Guo et al. 2017) and the weight of the network, each by the likelihood of the labels."""
+    first = fit_temperature(network, labels)
+    if linear is None:
+        return Blending(network_temperature=first)
+    second = fit_temperature(linear, labels)
+    calibrated = log_softmax(network / first), log_softmax(linear / second)
+    weight = fit_blend(*calibrated, labels)
+    return Blending(first, second, weight, fit_temperature(blend(*calibrated, weight), labels))
+
+
+def read_parts(place: Place, data: LabelledData, settings: LabelledSettings, seed: int) -> tuple[list[Example], list[Example]]:
+    """Training and validation examples; without files of its own the validation is a share of each label."""
+    examples = list(data.examples())
+    if place.valid:
+        return examples, list(LabelledData(place.valid, settings).examples())
+    if place.valid_share is None and len(examples) < 20:
+        raise DataError(f"{data.name} holds {len(examples)} texts, too few to hold some out; give more, or --valid FILE")
+    held = split_examples([one.label for one in examples], [one.text for one in examples], place.valid_share or VALID_SHARE, seed)
+    return _where(examples, ~held), _where(examples, held)
+
+
+def accuracy(scores: NDArray[Any], labels: NDArray[np.int64]) -> float:
+    """Share of rows whose highest score is that of the label."""
+    return float((scores.argmax(axis=1) == labels).mean())
+
+
+def balanced(labels: NDArray[np.int64], count: int) -> torch.Tensor:
+    """(labels,) weights that give every label the same sum, one on average."""
+    return torch.tensor(len(labels) / (count * np.bincount(labels, minlength=count).clip(1)), dtype=torch.float32)
+
+
+def sample_of(lengths: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+    """Numbers of texts, drawn until they have VALIDATION_TOKENS, in order."""
+    order = np.random.default_rng(seed).permutation(len(lengths))
+    count = int(np.searchsorted(lengths[order].cumsum(), VALIDATION_TOKENS)) + 1
+    return np.sort(order[:count])
+
+
+def _where(examples: list[Example], mask: NDArray[np.bool_]) -> list[Example]:
+    return [one for one, is_in in zip(examples, mask, strict=True) if is_in]

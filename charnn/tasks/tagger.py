@@ -1,0 +1,170 @@
+"""The tagger: a tag for every token of a sentence; spans of names, parts of speech."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from charnn.errors import DataError
+from charnn.layers.tagging import TaggerNetwork
+from charnn.task import Group, Loss, all_alike
+from charnn.tasks.encoding import drop_words, spelling_of, tensors_of
+from charnn.tasks.settings import TaggerSettings
+from charnn.tasks.weights import put_weights, weights_of, without_memory
+from charnn.text.conll import Sentence
+from charnn.text.protocol import lowered
+from charnn.text.schemes import legal_transitions, spans, to_bioes
+from charnn.text.texts import Speller, TextBatch, TextBatches, TextSet, text_set
+from charnn.text.vocabulary import Vocabulary
+
+READ_SENTENCES, READ_TOKENS = 256, 16384
+"""Sentences, and tokens, read at once where nothing is learned."""
+
+
+@dataclass(frozen=True)
+class Tags:
+    """The tags of a task: as they are, or in BIOES whatever marked the spans of the training data."""
+
+    names: Sequence[str]
+    scheme: str  # of the training data
+
+    @classmethod
+    def of(cls, sentences: Iterable[Sequence[str]], scheme: str) -> "Tags":
+        """Those of the sentences; of every type of span all four of BIOES."""
+        found = {tag for tags in sentences for tag in tags}
+        if scheme != "none":
+            types = {tag.partition("-")[2] for tag in found if tag != "O"}
+            found = {"O"} | {f"{prefix}-{kind}" for kind in types for prefix in "BIES"}
+        return cls(sorted(found), scheme)
+
+    @property
+    def are_spans(self) -> bool:
+        """Do they mark spans?"""
+        return self.scheme != "none"
+
+    def numbers(self, tags: Sequence[str]) -> list[int]:
+        """The numbers of a sentence's tags."""
+        known = {name: number for number, name in enumerate(self.names)}
+        return [known[tag] for tag in (to_bioes(tags, self.scheme) if self.are_spans else tags)]
+
+
+class Tagger:
+    """Words, characters and tags, and a network that tags."""
+
+    name = "tagger"
+
+    def __init__(self, settings: TaggerSettings, words: Vocabulary, speller: Speller | None, tags: Tags) -> None:
+        self.settings = settings
+        self.words = words
+        self.speller = speller
+        self.tags = tags
+        torch.manual_seed(settings.loop.seed)
+        after, first, last = (torch.from_numpy(part) for part in legal_transitions(tags.names))
+        self.network = TaggerNetwork(
+            settings.network,
+            vocabulary_size=words.size,
+            tags=len(tags.names),
+            characters=0 if speller is None else speller.characters.size,
+            legal=(after, first, last),
+        )
+
+    @classmethod
+    def restore(
+        cls, settings: TaggerSettings, words: Vocabulary, speller: Speller | None, tags: Tags, tensors: Mapping[str, NDArray[Any]]
+    ) -> "Tagger":
+        """The model of a model file; raises CheckpointError where the weights do not fit the settings."""
+        with without_memory():
+            model = cls(settings, words, speller, tags)
+        model.take_weights(tensors)
+        model.network.eval()
+        return model
+
+    def take_weights(self, tensors: Mapping[str, NDArray[Any]]) -> None:
+        """Puts the weights of a model file into the network; raises CheckpointError where names or shapes differ."""
+        put_weights(self.network, tensors)
+
+    def learned(self) -> dict[str, Any]:
+        """What was learned besides tensors, as JSON-ready data."""
+        return {
+            "words": list(self.words.symbols),
+            "characters": None if self.speller is None else list(self.speller.characters.symbols),
+            "tags": list(self.tags.names),
+            "scheme": self.tags.scheme,
+        }
+
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        """Weights by name."""
+        return weights_of(self.network)
+
+    def groups(self) -> list[Group]:
+        """All weights learn alike."""
+        return all_alike(self.network)
+
+    def read(self, sentences: Sequence[Sequence[str]], tags: Sequence[Sequence[int]] | None = None) -> TextSet:
+        """Sentences of tokens as ids."""
+        lower = self.settings.words.lowercase
+
+        def encode(tokens: Sequence[str]) -> NDArray[Any]:
+            return self.words.encode(map(lowered, tokens) if lower else tokens)
+
+        return text_set(sentences, encode, tags=tags, speller=self.speller)
+
+    def batches(self, texts: TextSet) -> TextBatches:
+        """The training batches of sentences."""
+        loop = self.settings.loop
+        return TextBatches(texts, batch_size=loop.batch_size, budget=loop.budget, seed=loop.seed)
+
+    def loss(self, batch: TextBatch, carry: None) -> Loss:
+        """Summed nats of a batch's sentences of tags; the count is that of the tokens."""
+        scores, lengths = self._scores(batch, self.settings.words.word_dropout if self.network.training else 0.0)
+        tags = torch.from_numpy(batch.tags).to(scores.device)
+        return Loss(self.network.losses(scores.float(), tags, lengths).sum(), int(batch.lengths.sum()), None)
+
+    @torch.no_grad()
+    def mean_loss(self, sentences: Sequence[Sentence]) -> float:
+        """Nats per token of the right tags."""
+        texts = self.read([one.tokens for one in sentences], [self.tags.numbers(one.tags) for one in sentences])
+        losses = [self.loss(batch, None) for _, batch in texts.by_length(READ_SENTENCES, READ_TOKENS)]
+        return float(sum(one.total for one in losses)) / max(1, sum(one.count for one in losses))
+
+    @torch.no_grad()
+    def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
+        """The likeliest legal tags of each sentence: in BIOES where they mark spans."""
+        found: list[list[str]] = [[] for _ in sentences]
+        for numbers, batch in self.read(sentences).by_length(READ_SENTENCES, READ_TOKENS):
+            scores, lengths = self._scores(batch)
+            for number, row, length in zip(numbers, self.network.decode(scores, lengths).tolist(), batch.lengths, strict=True):
+                found[number] = [self.tags.names[tag] for tag in row[:length]]
+        return found
+
+    @torch.no_grad()
+    def probabilities(self, sentences: Sequence[Sequence[str]]) -> list[NDArray[np.float32]]:
+        """(tokens, tags) how likely each tag is at each token of each sentence."""
+        found = [np.zeros((0, len(self.tags.names)), np.float32) for _ in sentences]
+        for numbers, batch in self.read(sentences).by_length(READ_SENTENCES, READ_TOKENS):
+            scores, lengths = self._scores(batch)
+            for number, row, length in zip(numbers, self.network.marginals(scores, lengths), batch.lengths, strict=True):
+                found[number] = row[:length].float().cpu().numpy()
+        return found
+
+    def spans(self, tags: Sequence[str]) -> set[tuple[int, int, str]]:
+        """(begin, end, type) of the spans that tags in BIOES mark."""
+        return set(spans(tags, "BIOES"))
+
+    def _scores(self, batch: TextBatch, word_dropout: float = 0.0) -> tuple[torch.Tensor, torch.Tensor]:
+        """(batch, time, tags) and the (batch,) lengths."""
+        device = self.network.hidden_to_tags.weight.device
+        tokens, lengths = tensors_of(batch, device)
+        return self.network(drop_words(tokens, word_dropout), lengths, spelling_of(batch, device)), lengths
+
+
+def check_tags(sentences: Sequence[Sentence], tags: Tags) -> None:
+    """Raises DataError, with path:line, for a tag that training never saw."""
+    for one in sentences:
+        try:
+            tags.numbers(one.tags)
+        except KeyError as error:
+            raise DataError(f"{one.where}: the tag {error} does not exist in this model; it has {', '.join(tags.names)}") from None

@@ -1,0 +1,256 @@
+"""N-grams of words or characters <-> feature numbers, kept as a trie of arrays and counted without a loop over n-grams."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, compress
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charnn.errors import CheckpointError
+
+WORD = re.compile(
+    r"[:;=]['\-o^]?(?:[)(\]\[/\\|*]+|[dp](?!\w))"  # emoticons
+    r"|<3|<[a-z/][^<>]{0,30}>"  # a heart; a tag of HTML, whole
+    r"|\w+(?:['’]\w+)*"  # don't
+    r"|[!?]+|\.{2,}"
+    r"|[^\w\s]"
+)
+"""What counts as a word, in lower-cased text: with the marks that carry a mood."""
+
+LONGEST = 8
+"""Symbols of the longest n-gram that a model file may ask for."""
+
+CHUNK = 256
+"""Texts counted together: enough to hide numpy's cost per call, few enough to stay in the cache."""
+
+BREAK = "\n"
+"""The symbol that parts the words of a text; no n-gram reaches across it."""
+
+Ids = NDArray[np.int64]
+Span = tuple[int, int]
+
+
+class Counts(NamedTuple):
+    """How often each n-gram stands in each text: three columns, sorted by text, then feature."""
+
+    texts: Ids
+    features: Ids
+    counts: Ids
+
+
+def lower(text: str) -> str:
+    """The text in lower case, character by character as long as before."""
+    # The only character whose lower case is two.
+    return text.replace("İ", "i").lower()
+
+
+def words(text: str) -> list[str]:
+    """The words and marks of a text."""
+    return WORD.findall(lower(text))
+
+
+def word_spans(text: str) -> list[Span]:
+    """Where in the text each of its words stands."""
+    return [match.span() for match in WORD.finditer(lower(text))]
+
+
+def characters(text: str) -> list[str]:
+    """The characters of each word, between two spaces and before a break."""
+    return list("".join(f" {word} {BREAK}" for word in lower(text).split()))
+
+
+def character_spans(text: str) -> list[Span]:
+    """Where in the text each of its characters stands; the added ones have no width."""
+    spans = []
+    for match in re.finditer(r"\S+", text):
+        begin, end = match.span()
+        spans += [(begin, begin), *((place, place + 1) for place in range(begin, end)), (end, end), (end, end)]
+    return spans
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What n-grams are made of: the symbols of a text, and where they stand in it."""
+
+    symbols: Callable[[str], list[str]]
+    spans: Callable[[str], list[Span]]
+
+
+UNITS = {"word": Unit(words, word_spans), "character": Unit(characters, character_spans)}
+
+
+class Level(NamedTuple):
+    """The n-grams of one length above 1, sorted: each is one of the level before and one symbol more."""
+
+    prefixes: NDArray[np.int32]
+    lasts: NDArray[np.int32]
+
+
+class NGrams:
+    """The n-grams of `shortest` to `longest` symbols that a model knows, numbered from 0, shorter ones first."""
+
+    def __init__(self, unit: str, shortest: int, symbols: Sequence[str], levels: Sequence[Level]) -> None:
+        self.unit, self.shortest, self.longest = unit, shortest, 1 + len(levels)
+        self.symbols, self.levels = list(symbols), list(levels)
+        self._number = {symbol: number for number, symbol in enumerate(symbols)}
+        self._keys = [level.prefixes.astype(np.int64) * len(symbols) + level.lasts for level in levels]
+        sizes = [len(symbols), *map(len, self._keys)]
+        self.size = sum(sizes[shortest - 1 :])
+        self._firsts = [sum(sizes[shortest - 1 : length]) for length in range(len(sizes))]
+
+    @classmethod
+    def fit(cls, texts: Sequence[str], unit: str, shortest: int, longest: int, *, least: int, most: int) -> "NGrams":
+        """Learns the n-grams that stand in at least `least` texts, or in as many more as leaves at most `most` of them."""
+        number: dict[str, int] = {}
+        flow, owners = _stream(texts, unit, lambda symbol: -1 if symbol == BREAK else number.setdefault(symbol, len(number)))
+        flow, kept, frequencies = _frequent(flow, owners, least)
+        symbols = [symbol for symbol, is_kept in zip(number, kept, strict=True) if is_kept]
+        ids, levels, spread = flow, [], [frequencies]
+        for length in range(2, longest + 1):
+            keys, ids = np.unique(_joined(ids, flow, length, len(symbols)), return_inverse=True)
+            ids, kept, frequencies = _frequent(ids - np.count_nonzero(keys < 0), owners, least)
+            levels.append(_level(keys[keys >= 0][kept], len(symbols)))
+            spread.append(frequencies)
+        grams, every = cls(unit, shortest, symbols, levels), np.concatenate(spread[shortest - 1 :])
+        if len(every) <= most:
+            return grams
+        bar = np.partition(every, -most - 1)[-most - 1]
+        return grams._only([frequencies > bar for frequencies in spread])
+
+    def counts(self, texts: Sequence[str]) -> Iterator[Counts]:
+        """Counts the known n-grams of each text, some texts at a time."""
+        for first in range(0, len(texts), CHUNK):
+            flow, owners = _stream(texts[first : first + CHUNK], self.unit, self._find)
+            found = [owners[at] * self.size + ids for ids, at in self._features(flow)]
+            keys, counts = np.unique(np.concatenate([np.zeros(0, np.int64), *found]), return_counts=True)
+            owner, features = np.divmod(keys, max(1, self.size))
+            yield Counts(first + owner, features, counts)
+
+    def places(self, text: str) -> tuple[Ids, Ids, Ids]:
+        """(count,) features of the known n-grams of a text, with the characters where each begins and ends."""
+        flow, _ = _stream([text], self.unit, self._find)
+        spans = np.array([*UNITS[self.unit].spans(text), (len(text), len(text))], np.int64)
+        found = [(ids, spans[at, 0], spans[at + length - 1, 1]) for length, (ids, at) in enumerate(self._features(flow), self.shortest)]
+        features, begins, ends = (np.concatenate(column) for column in zip(*found, strict=True))
+        return features, begins, ends
+
+    def learned(self) -> dict[str, Any]:
+        """What JSON holds of them."""
+        return {"unit": self.unit, "shortest": self.shortest, "longest": self.longest}
+
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        """The arrays of them, by name."""
+        blob = np.frombuffer(BREAK.join(self.symbols).encode("utf-8", "surrogatepass"), np.uint8)
+        named: dict[str, NDArray[Any]] = {"symbols": blob}
+        for length, level in enumerate(self.levels, 2):
+            named |= {f"prefixes{length}": level.prefixes, f"lasts{length}": level.lasts}
+        return named
+
+    @classmethod
+    def restore(cls, learned: Any, tensors: Mapping[str, NDArray[Any]]) -> "NGrams":
+        """The n-grams as they were saved; raises CheckpointError where what was saved does not fit together."""
+        kinds = {"unit": str, "shortest": int, "longest": int}
+        if not isinstance(learned, dict) or not all(type(learned.get(name)) is kind for name, kind in kinds.items()):
+            raise CheckpointError(f"the n-grams are damaged: they should say {', '.join(kinds)}")
+        unit, shortest, longest = (learned[name] for name in kinds)
+        if unit not in UNITS or not 1 <= shortest <= longest <= LONGEST:
+            raise CheckpointError(f"the n-grams are damaged: unit {unit!r}, {shortest} to {longest} symbols")
+        symbols = _restored_symbols(tensors.get("symbols"))
+        levels: list[Level] = []
+        for length in range(2, longest + 1):
+            size = len(levels[-1].lasts) if levels else len(symbols)
+            prefixes = _restored_numbers(f"prefixes{length}", tensors, size)
+            level = Level(prefixes, _restored_numbers(f"lasts{length}", tensors, len(symbols)))
+            keys = prefixes.astype(np.int64) * len(symbols) + level.lasts if len(prefixes) == len(level.lasts) else np.zeros(2)
+            if np.any(np.diff(keys) <= 0):
+                raise CheckpointError(f"the n-grams are damaged: those of {length} symbols are not in order")
+            levels.append(level)
+        return cls(unit, shortest, symbols, levels)
+
+    def _find(self, symbol: str) -> int:
+        """The number of a symbol, or -1."""
+        return self._number.get(symbol, -1)
+
+    def _features(self, flow: Ids) -> Iterator[tuple[Ids, Ids]]:
+        """For each length in turn: the features in a flow of symbols, and the places where they begin."""
+        ids = flow
+        for length in range(1, self.longest + 1):
+            if length > 1:
+                ids = _rows(self._keys[length - 2], _joined(ids, flow, length, len(self.symbols)))
+            if length >= self.shortest:
+                at = np.flatnonzero(ids >= 0)
+                yield ids[at] + self._firsts[length - 1], at
+
+    def _only(self, kept: Sequence[NDArray[np.bool_]]) -> "NGrams":
+        """These n-grams without some; with one go all that are longer by it."""
+        renumbered = [np.cumsum(rows) - 1 for rows in kept]
+        levels = [
+            Level(before[level.prefixes[rows]].astype(np.int32), renumbered[0][level.lasts[rows]].astype(np.int32))
+            for level, before, rows in zip(self.levels, renumbered, kept[1:], strict=False)
+        ]
+        return NGrams(self.unit, self.shortest, list(compress(self.symbols, kept[0])), levels)
+
+
+def _restored_symbols(blob: NDArray[Any] | None) -> list[str]:
+    """The symbols in a blob of UTF-8."""
+    if blob is None or blob.dtype != np.uint8 or blob.ndim != 1:
+        raise CheckpointError("the n-grams are damaged: their symbols are no row of bytes")
+    try:
+        symbols = blob.tobytes().decode("utf-8", "surrogatepass").split(BREAK) if len(blob) else []
+    except UnicodeDecodeError:
+        raise CheckpointError("the n-grams are damaged: their symbols are not UTF-8") from None
+    if len(set(symbols)) < len(symbols):
+        raise CheckpointError("the n-grams are damaged: a symbol stands twice")
+    return symbols
+
+
+def _restored_numbers(name: str, tensors: Mapping[str, NDArray[Any]], size: int) -> NDArray[np.int32]:
+    """A row of numbers below a size."""
+    numbers = tensors.get(name)
+    if numbers is None or numbers.dtype != np.int32 or numbers.ndim != 1 or np.any((numbers < 0) | (numbers >= size)):
+        raise CheckpointError(f"the n-grams are damaged: {name} is no row of numbers below {size}")
+    return numbers
+
+
+def _stream(texts: Sequence[str], unit: str, find: Callable[[str], int]) -> tuple[Ids, Ids]:
+    """The symbols of all texts as numbers, -1 after each text, and for each the text it belongs to."""
+    parts = [[*map(find, UNITS[unit].symbols(text)), -1] for text in texts]
+    flow = np.fromiter(chain.from_iterable(parts), np.int64)
+    return flow, np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+
+
+def _joined(ids: Ids, flow: Ids, length: int, symbols: int) -> Ids:
+    """At each place the key of the n-gram that begins there: one number for the shorter n-gram and its next symbol; -1 for none."""
+    following = np.full_like(flow, -1)
+    following[: max(0, len(flow) - length + 1)] = flow[length - 1 :]
+    return np.where((ids >= 0) & (following >= 0), ids * symbols + following, -1)
+
+
+def _frequent(ids: Ids, owners: Ids, least: int) -> tuple[Ids, NDArray[np.bool_], Ids]:
+    """Ids renumbered without those in fewer than `least` texts (-1), which ids are kept, and in how many texts each kept one stands."""
+    known = ids >= 0
+    size = int(ids.max(initial=-1)) + 1
+    pairs = np.sort(owners[known] * size + ids[known])  # np.unique hashes them, which takes five times as long
+    frequencies = np.bincount(pairs[np.diff(pairs, prepend=-1) > 0] % max(1, size), minlength=size)
+    kept = frequencies >= least
+    renumbered = np.append(np.where(kept, np.cumsum(kept) - 1, -1), -1)  # the last one answers for -1
+    return renumbered[ids], kept, frequencies[kept]
+
+
+def _level(keys: Ids, symbols: int) -> Level:
+    """The n-grams that sorted keys stand for."""
+    prefixes, lasts = np.divmod(keys, max(1, symbols))
+    return Level(prefixes.astype(np.int32), lasts.astype(np.int32))
+
+
+def _rows(keys: Ids, wanted: Ids) -> Ids:
+    """Where in sorted keys each wanted one stands, or -1."""
+    ids = np.full_like(wanted, -1)
+    at = np.flatnonzero(wanted >= 0)
+    rows = np.searchsorted(keys, wanted[at])
+    is_found = np.append(keys, -1)[rows] == wanted[at]
+    ids[at[is_found]] = rows[is_found]
+    return ids

@@ -1,0 +1,102 @@
+"""Small labelled and tagged data, settings and models of them."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from charnn.architecture import ClassifierNetworkSettings, EncoderSettings, StackSettings, TaggerNetworkSettings
+from charnn.runs.classifier import ClassifierJob
+from charnn.runs.run import Place, Run
+from charnn.runs.tagger import TaggerJob
+from charnn.settings import Settings
+from charnn.tasks.settings import ClassifierLossSettings, ClassifierSettings, TaggerLossSettings, TaggerSettings
+from charnn.text.labelled import LabelledSettings
+from charnn.text.tokenizers import TokenizerSettings
+from charnn.training.settings import BudgetSettings, OptimizerSettings, TextLoopSettings
+
+GOOD, BAD = (
+    ("a fine film", "what a joy", "I loved it", "great fun , really"),
+    ("a dull film", "what a bore", "I hated it", "no fun , really"),
+)
+TABLE = "label\ttext\n" + "".join(
+    f"{label}\tno {number} : {text}\n" for number in range(12) for label, texts in (("good", GOOD), ("bad", BAD)) for text in texts
+)
+
+NAMES, PLACES = ("Ann", "Bob Lee", "Mia van Dyk"), ("Paris", "New York", "Rio")
+SENTENCES = "".join(
+    "".join(f"{word}\t{'B' if place == 0 else 'I'}-person\n" for place, word in enumerate(name.split()))
+    + f"went\tO\n{verb}\tO\n"
+    + "".join(f"{word}\t{'B' if number == 0 else 'I'}-place\n" for number, word in enumerate(place.split()))
+    + ".\tO\n\n"
+    for verb in ("to", "through", "around", "from")
+    for name in NAMES
+    for place in PLACES
+)
+
+
+def small(settings: Any, **changes: object) -> Any:
+    """The settings with changes, each found its place by its name."""
+    names = settings.__dataclass_fields__
+    inner = {
+        name: small(getattr(settings, name), **_within(getattr(settings, name), changes)) for name in names if _is_nested(settings, name)
+    }
+    return replace(settings, **inner, **{name: value for name, value in changes.items() if name in names})
+
+
+def classifier_settings(**changes: object) -> ClassifierSettings:
+    """Eight units, no referee, a few reports."""
+    settings = ClassifierSettings(
+        LabelledSettings(),
+        TokenizerSettings(tokenizer="word", lowercase=True),
+        ClassifierNetworkSettings(EncoderSettings(StackSettings(hidden_size=8), embedding_size=8), output_dropout=0.0),
+        ClassifierLossSettings(referee=False),
+        optimizer=OptimizerSettings(learning_rate=0.02, warmup=5),
+        loop=TextLoopSettings(batch_size=8, reports=2),
+    )
+    return small(settings, **changes)
+
+
+def tagger_settings(**changes: object) -> TaggerSettings:
+    """Sixteen units, a few reports."""
+    encoder = EncoderSettings(
+        StackSettings(hidden_size=16), embedding_size=16, word_characters=True, character_size=8, character_hidden_size=8
+    )
+    settings = TaggerSettings(
+        words=TaggerLossSettings(min_count=1),
+        network=TaggerNetworkSettings(encoder),
+        optimizer=OptimizerSettings(learning_rate=0.02, warmup=5),
+        loop=TextLoopSettings(batch_size=8, reports=2),
+    )
+    return small(settings, **changes)
+
+
+def classifier_run(folder: Path, steps: int = 40, table: str = TABLE, **changes: object) -> Run:
+    """A run on the small table, ready to go."""
+    (folder / "table.tsv").write_text(table, encoding="utf-8")
+    place = Place([folder / "table.tsv"], folder / "run", device="cpu", threads=1, overwrite=True)
+    return Run(place, ClassifierJob(place, classifier_settings(**changes)), BudgetSettings(steps=steps))
+
+
+def tagger_run(folder: Path, steps: int = 40, text: str = SENTENCES, **changes: object) -> Run:
+    """A run on the small sentences, ready to go."""
+    (folder / "sentences.conll").write_text(text, encoding="utf-8")
+    place = Place([folder / "sentences.conll"], folder / "run", device="cpu", threads=1, overwrite=True)
+    return Run(place, TaggerJob(place, tagger_settings(**changes)), BudgetSettings(steps=steps))
+
+
+def trained(run: Run) -> Run:
+    """The run at its end."""
+    list(run.train())
+    run.finish()
+    return run
+
+
+def _is_nested(settings: Any, name: str) -> bool:
+    return isinstance(getattr(settings, name), Settings)
+
+
+def _within(settings: Any, changes: dict[str, object]) -> dict[str, object]:
+    """Those changes that belong to the settings or to those within them."""
+    names = settings.__dataclass_fields__
+    inner = [_within(getattr(settings, name), changes) for name in names if _is_nested(settings, name)]
+    return {name: value for name, value in changes.items() if name in names} | {key: value for part in inner for key, value in part.items()}
