@@ -195,6 +195,37 @@ def test_a_cell_equals_its_written_out_equations(cell, kind):
     torch.testing.assert_close(tuple(part[0] for part in after), expected, **CLOSE[kind])
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("batch", [1, 3, 17])
+@pytest.mark.parametrize(("input_size", "hidden_size"), [(5, 37), (64, 32), (37, 3)])
+@every_cell
+def test_single_precision_keeps_five_digits_whatever_the_sizes_and_threads(cell, input_size, hidden_size, batch, threads):
+    """Sizes that fill no tile, batches that fill no group, parts of a batch on each of two cores."""
+    found, before = [], torch.get_num_threads()
+    torch.set_num_threads(threads)
+    for kind in (torch.float64, torch.float32):
+        layer, *_ = layer_of(cell, torch.float64, input_size, hidden_size)
+        x = torch.randn(batch, TIME, input_size, dtype=torch.float64).to(kind).requires_grad_()
+        state = tuple(
+            torch.randn(1, batch, hidden_size, dtype=torch.float64).to(kind).requires_grad_() for _ in range(STATES[CELLS[cell].cell])
+        )
+        outputs, after = layer.to(kind)(x, state)
+        gradients = torch.autograd.grad(summed(outputs, after), [x, *state, *layer.parameters()])
+        found.append([part.detach().double() for part in (outputs, *after, *gradients)])
+    torch.set_num_threads(before)
+    for exact, single in zip(*found, strict=True):
+        assert (single - exact).norm() <= 1e-5 * exact.norm()
+
+
+def test_a_second_way_back_through_a_gru_is_refused():
+    """The first one leaves gradients where the gates were."""
+    layer, x, state = layer_of("gru", torch.float32)
+    total = layer(x, state)[0].sum()
+    total.backward(retain_graph=True)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        total.backward()
+
+
 @every_cell
 def test_recurrent_weights_begin_orthogonal_gate_by_gate(cell):
     layer = RecurrentLayer(4, StackSettings(cell=CELLS[cell].cell, activation=CELLS[cell].activation, hidden_size=16))
