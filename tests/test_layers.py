@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from charnn.architecture import GATES, STATES, StackSettings
+from charnn.layers import sequences
 from charnn.layers.cells import SEQUENCES, RecurrentLayer
 from charnn.layers.dropout import Dropout
 from charnn.layers.language import LanguageNetwork
@@ -198,9 +199,11 @@ def test_a_cell_equals_its_written_out_equations(cell, kind):
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("batch", [1, 3, 17])
 @pytest.mark.parametrize(("input_size", "hidden_size"), [(5, 37), (64, 32), (37, 3)])
+@pytest.mark.parametrize("least_work", [0, sequences.LEAST_WORK], ids=["ours", "torch"])
 @every_cell
-def test_single_precision_keeps_five_digits_whatever_the_sizes_and_threads(cell, input_size, hidden_size, batch, threads):
-    """Sizes that fill no tile, batches that fill no group, parts of a batch on each of two cores."""
+def test_single_precision_keeps_five_digits_whatever_the_sizes(monkeypatch, cell, least_work, input_size, hidden_size, batch, threads):
+    """Sizes that fill no tile, batches that fill no group, parts of a batch on each of two cores, either maker of the large products."""
+    monkeypatch.setattr(sequences, "LEAST_WORK", least_work)
     found, before = [], torch.get_num_threads()
     torch.set_num_threads(threads)
     for kind in (torch.float64, torch.float32):
