@@ -63,9 +63,9 @@ def test_products_add_to_what_is_there_for_any_shape():
         start = -(raw.ctypes.data // 4) % 16
         packed = pack(matrix)
         raw[start : start + packed.size] = packed
-        expected = results[:, 5 : 5 + rows] + inputs[:, :columns] @ matrix.T
+        expected = results[:, 5 : 5 + rows] + inputs[:, 1 : 1 + columns] @ matrix.T
         before = results.copy()
-        add_product(results, 5, inputs, columns, raw[start:], 0, rows)
+        add_product(results, 5, inputs, 1, columns, raw[start:], 0, rows)
         np.testing.assert_allclose(results[:, 5 : 5 + rows], expected, atol=1e-4)
         assert (results[:, :5] == before[:, :5]).all()
         assert (results[:, 5 + rows :] == before[:, 5 + rows :]).all()

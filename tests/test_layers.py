@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from charnn.architecture import GATES, STATES, StackSettings
+from charnn.layers import sequences
 from charnn.layers.cells import SEQUENCES, RecurrentLayer
 from charnn.layers.dropout import Dropout
 from charnn.layers.language import LanguageNetwork
@@ -193,6 +194,39 @@ def test_a_cell_equals_its_written_out_equations(cell, kind):
         expected = EQUATIONS[cell](x[:, time], [part.view(2, -1) for part in expected], weights)
         torch.testing.assert_close(outputs[:, time], expected[0], atol=1e-12 if kind == torch.float64 else 1e-6, rtol=0)
     torch.testing.assert_close(tuple(part[0] for part in after), expected, **CLOSE[kind])
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("batch", [1, 3, 17])
+@pytest.mark.parametrize(("input_size", "hidden_size"), [(5, 37), (64, 32), (37, 3)])
+@pytest.mark.parametrize("least_work", [0, sequences.LEAST_WORK], ids=["ours", "torch"])
+@every_cell
+def test_single_precision_keeps_five_digits_whatever_the_sizes(monkeypatch, cell, least_work, input_size, hidden_size, batch, threads):
+    """Sizes that fill no tile, batches that fill no group, parts of a batch on each of two cores, either maker of the large products."""
+    monkeypatch.setattr(sequences, "LEAST_WORK", least_work)
+    found, before = [], torch.get_num_threads()
+    torch.set_num_threads(threads)
+    for kind in (torch.float64, torch.float32):
+        layer, *_ = layer_of(cell, torch.float64, input_size, hidden_size)
+        x = torch.randn(batch, TIME, input_size, dtype=torch.float64).to(kind).requires_grad_()
+        state = tuple(
+            torch.randn(1, batch, hidden_size, dtype=torch.float64).to(kind).requires_grad_() for _ in range(STATES[CELLS[cell].cell])
+        )
+        outputs, after = layer.to(kind)(x, state)
+        gradients = torch.autograd.grad(summed(outputs, after), [x, *state, *layer.parameters()])
+        found.append([part.detach().double() for part in (outputs, *after, *gradients)])
+    torch.set_num_threads(before)
+    for exact, single in zip(*found, strict=True):
+        assert (single - exact).norm() <= 1e-5 * exact.norm()
+
+
+def test_a_second_way_back_through_a_gru_is_refused():
+    """The first one leaves gradients where the gates were."""
+    layer, x, state = layer_of("gru", torch.float32)
+    total = layer(x, state)[0].sum()
+    total.backward(retain_graph=True)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        total.backward()
 
 
 @every_cell

@@ -120,7 +120,7 @@ def input_sums(network: Network, layer: int, work: Workspace) -> None:
     if network.has_norm:
         normalise(work.inputs, work.normed, width, network.weights, network.layers[layer, NORM])
         source = work.normed
-    add_product(work.gates, 0, source, width, network.weights, network.layers[layer, INPUT_WEIGHTS], network.gate_rows)
+    add_product(work.gates, 0, source, 0, width, network.weights, network.layers[layer, INPUT_WEIGHTS], network.gate_rows)
 
 
 @compiled
@@ -137,7 +137,7 @@ def advance(network: Network, tokens: Any, labels: Any, memory: Any, work: Works
         else:
             input_sums(network, layer, work)
         place = network.layers[layer, HIDDEN_WEIGHTS]
-        add_product(work.gates, network.hidden_place, memory[0, layer], hidden, network.weights, place, network.gate_rows)
+        add_product(work.gates, network.hidden_place, memory[0, layer], 0, hidden, network.weights, place, network.gate_rows)
         turn(network.kind, work.gates, memory, layer)
         keep = network.is_residual and network.layers[layer, WIDTH] == hidden
         for sample in range(len(tokens)):
@@ -156,7 +156,7 @@ def predict(network: Network, work: Workspace, logits: Floats) -> None:
     bias = network.output_bias
     for sample in range(logits.shape[0]):
         copy_row(network.weights, bias, work.outputs[sample], network.head)
-    add_product(work.outputs, 0, source, network.hidden, network.weights, network.output_weights, network.head)
+    add_product(work.outputs, 0, source, 0, network.hidden, network.weights, network.output_weights, network.head)
     if network.tails.shape[0]:
         _adaptive(network, source, work, logits)
     else:
@@ -180,8 +180,8 @@ def _adaptive(network: Network, source: Floats, work: Workspace, logits: Floats)
         low, high, projected = network.tails[tail, LOW], network.tails[tail, HIGH], network.tails[tail, PROJECTED]
         work.projected.fill(0)
         work.outputs.fill(0)
-        add_product(work.projected, 0, source, network.hidden, network.weights, network.tails[tail, PROJECTION], projected)
-        add_product(work.outputs, 0, work.projected, projected, network.weights, network.tails[tail, CLUSTER], high - low)
+        add_product(work.projected, 0, source, 0, network.hidden, network.weights, network.tails[tail, PROJECTION], projected)
+        add_product(work.outputs, 0, work.projected, 0, projected, network.weights, network.tails[tail, CLUSTER], high - low)
         for sample in range(logits.shape[0]):
             row = work.outputs[sample][: high - low]
             log_softmax(row)

@@ -107,10 +107,21 @@ def copy_row(source: Any, start: int, target: Any, count: int) -> None:
 
 
 @compiled
-def add_product(results: Floats, place: int, inputs: Floats, columns: int, weights: Floats, offset: int, rows: int) -> None:
-    """results[:, place:place+rows] += inputs[:, :columns] @ matrix.T, the matrix packed at weights[offset:].
+def pack_transpose(matrix: Floats, packed: Floats) -> None:
+    """As `pack`, for the transpose of (columns, rows): 32 neighbours are one copy, an eighth of numpy's time for it."""
+    columns, rows = matrix.shape
+    for column in range(columns):
+        for tile in range((rows + TILE - 1) // TILE):
+            target = (tile * columns + column) * TILE
+            for i in range(min(TILE, rows - tile * TILE)):
+                packed[target + i] = matrix[column, tile * TILE + i]
 
-    (batch, wide) and (batch, at least columns). Writes up to padded(rows) columns of results, beyond rows adding zero.
+
+@compiled
+def add_product(results: Floats, place: int, inputs: Floats, begin: int, columns: int, weights: Floats, offset: int, rows: int) -> None:
+    """results[:, place:place+rows] += inputs[:, begin:begin+columns] @ matrix.T, the matrix packed at weights[offset:].
+
+    (batch, wide) and (batch, at least begin + columns). Writes up to padded(rows) columns of results, beyond rows adding zero.
     """
     batch, stride, step = inputs.shape[0], results.shape[1], inputs.shape[1]
     for tile in range((rows + TILE - 1) // TILE):
@@ -118,8 +129,8 @@ def add_product(results: Floats, place: int, inputs: Floats, columns: int, weigh
         target = place + tile * TILE
         sample = 0
         while sample + GROUP <= batch:
-            _tile_for_group(results, sample * stride + target, stride, inputs, sample * step, step, weights, at, columns)
+            _tile_for_group(results, sample * stride + target, stride, inputs, sample * step + begin, step, weights, at, columns)
             sample += GROUP
         while sample < batch:
-            _tile_for_one(results, sample * stride + target, stride, inputs, sample * step, step, weights, at, columns)
+            _tile_for_one(results, sample * stride + target, stride, inputs, sample * step + begin, step, weights, at, columns)
             sample += 1

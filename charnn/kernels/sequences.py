@@ -1,8 +1,12 @@
-"""Recurrent layers over whole sequences for training, and their way back: everything that the large matrix products leave.
+"""Recurrent layers over whole sequences for training, and their way back: everything but the gradients of the weights.
 
 Time first: (time, batch, units), so that one step is one block of memory. All arrays float32. Each function works on the rows
-first..last of the batch and on nothing else, from the first step to the last without a word to other threads: two cores share a batch
-without waiting for each other at every step, and the small products run at 100 GFLOP/s a core where a library's reach 60 to 70.
+first..last of its first array's batch (of all rows of all steps for `input_product`) and on nothing else, without a word to other
+threads: two cores share a batch without waiting for each other at every step, and the products run at 100 GFLOP/s a core where a
+library's reach 65 to 95.
+
+What a step needs is worked out in place: a cube of gates holds the sums, then the gates, then the gradients of the sums. That is a
+third of the memory that an array for each would take, and every new page of memory costs the system time.
 """
 
 from typing import Any
@@ -19,82 +23,89 @@ nothing = np.float32(0.0)
 Cube = Any
 """(time, batch, units) float32."""
 
+BLOCK = 64
+"""Rows of inputs that meet all weights together, few enough to stay in a core's own cache."""
+
 
 @compiled
-def gru_forward(first: int, last: int, inputs: Cube, bias: Floats, weights: Floats, hidden: Cube, gates: Cube, sums: Floats) -> None:
+def input_product(first: int, last: int, results: Floats, bias: Floats, inputs: Floats, columns: int, weights: Floats, rows: int) -> None:
+    """results[first:last] = bias, and on its first `rows` columns inputs[:, :columns] @ matrix.T, for all steps at once."""
+    for begin in range(first, last, BLOCK):
+        end = min(begin + BLOCK, last)
+        for row in range(begin, end):
+            copy_row(bias, 0, results[row], len(bias))
+        add_product(results[begin:end], 0, inputs[begin:end], 0, columns, weights, 0, rows)
+
+
+@compiled
+def gru_forward(first: int, last: int, gates: Cube, hidden: Cube, weights: Floats, new_weights: Floats) -> None:
     """Cho et al. 2014, with the reset gate applied behind the product.
 
-    inputs: (time, batch, 3 hidden) input products, their bias in them. bias: (3 hidden,) of the recurrent product; weights: its packed
-    (3 hidden, hidden) matrix. hidden: (time + 1, batch, hidden), the first given. gates: (time, batch, 4 hidden), where reset,
-    update, new and the recurrent part of new are kept for the way back. sums: (batch, padded 3 hidden) to work in.
+    gates: (time, batch, at least 4 hidden): input products of reset, update and new, and the recurrent bias of new; all biases in
+    them. Becomes reset, update, new and the recurrent part of new. hidden: (time + 1, batch, hidden), the first given. weights,
+    new_weights: packed recurrent matrices (2 hidden, hidden) and (hidden, hidden).
     """
     size = hidden.shape[2]
-    for step in range(inputs.shape[0]):
-        _recurrent_sums(first, last, hidden[step], bias, weights, sums)
+    for step in range(gates.shape[0]):
+        add_product(gates[step, first:last], 0, hidden[step, first:last], 0, size, weights, 0, 2 * size)
+        add_product(gates[step, first:last], 3 * size, hidden[step, first:last], 0, size, new_weights, 0, size)
         for b in range(first, last):
-            x, h, before, after, kept = inputs[step, b], sums[b], hidden[step, b], hidden[step + 1, b], gates[step, b]
+            kept, before, after = gates[step, b], hidden[step, b], hidden[step + 1, b]
             # Three short loops: one that wrote all at once was no vector code, and nine times as slow.
             for i in range(2 * size):
-                kept[i] = sigmoid(x[i] + h[i])
-            new, reset, recurrent_new, x_new = kept[2 * size : 3 * size], kept[:size], h[2 * size :], x[2 * size :]
+                kept[i] = sigmoid(kept[i])
+            reset, update, new, recurrent_new = kept[:size], kept[size : 2 * size], kept[2 * size : 3 * size], kept[3 * size :]
             for i in range(size):
-                new[i] = tanh(x_new[i] + reset[i] * recurrent_new[i])
-            update, kept_new = kept[size : 2 * size], kept[3 * size :]
+                new[i] = tanh(new[i] + reset[i] * recurrent_new[i])
             for i in range(size):
-                kept_new[i] = recurrent_new[i]
                 after[i] = new[i] + update[i] * (before[i] - new[i])
 
 
 @compiled
 def gru_backward(
-    first: int, last: int, outer: Cube, weights: Floats, hidden: Cube, gates: Cube, inputs: Cube, recurrent: Cube, carried: Floats
+    first: int, last: int, gates: Cube, hidden: Cube, weights: Floats, new_weights: Floats, outer: Cube, carried: Floats
 ) -> None:
-    """The gradients of both products at every step.
+    """The gradients of all sums at every step, in the gates' place.
 
-    outer: (batch, time, hidden) gradient of the outputs. weights: the packed transpose of the recurrent matrix. inputs, recurrent:
-    (time, batch, 3 hidden), written. carried: (batch, padded hidden), zeros; holds the first state's gradient in the end.
+    weights, new_weights: the packed transposes of the recurrent matrices. outer: (batch, time, hidden) gradient of the outputs.
+    carried: (batch, padded hidden), zeros; holds the first state's gradient in the end.
     """
     size = hidden.shape[2]
-    for step in range(inputs.shape[0] - 1, -1, -1):
+    for step in range(gates.shape[0] - 1, -1, -1):
         for b in range(first, last):
             kept, before, back, out = gates[step, b], hidden[step, b], carried[b], outer[b, step]
-            gx, gh = inputs[step, b], recurrent[step, b]
             for i in range(size):
                 r, z, n = kept[i], kept[size + i], kept[2 * size + i]
                 total = out[i] + back[i]
                 new = total * (one - z) * (one - n * n)
-                reset = new * kept[3 * size + i] * r * (one - r)
-                update = total * (before[i] - n) * z * (one - z)
-                gx[i] = reset
-                gx[size + i] = update
-                gx[2 * size + i] = new
-                gh[i] = reset
-                gh[size + i] = update
-                gh[2 * size + i] = new * r
+                kept[i] = new * kept[3 * size + i] * r * (one - r)
+                kept[size + i] = total * (before[i] - n) * z * (one - z)
+                kept[2 * size + i] = new
+                kept[3 * size + i] = new * r
                 back[i] = total * z
-        add_product(carried[first:last], 0, recurrent[step, first:last], 3 * size, weights, 0, size)
+        add_product(carried[first:last], 0, gates[step, first:last], 0, 2 * size, weights, 0, size)
+        add_product(carried[first:last], 0, gates[step, first:last], 3 * size, size, new_weights, 0, size)
 
 
 @compiled
-def rnn_forward(first: int, last: int, inputs: Cube, bias: Floats, weights: Floats, hidden: Cube, sums: Floats, is_relu: bool) -> None:
-    """The plain network (Elman 1990); arguments as in gru_forward, with one gate and nothing kept but the states."""
-    size = hidden.shape[2]
-    for step in range(inputs.shape[0]):
-        _recurrent_sums(first, last, hidden[step], bias, weights, sums)
+def rnn_forward(first: int, last: int, hidden: Cube, weights: Floats, size: int, is_relu: bool) -> None:
+    """The plain network (Elman 1990). hidden: (time + 1, batch, padded hidden): the first state, then input products, biases in them."""
+    for step in range(hidden.shape[0] - 1):
+        add_product(hidden[step + 1, first:last], 0, hidden[step, first:last], 0, size, weights, 0, size)
         for b in range(first, last):
-            x, h, after = inputs[step, b], sums[b], hidden[step + 1, b]
+            after = hidden[step + 1, b]
             if is_relu:
                 for i in range(size):
-                    after[i] = max(x[i] + h[i], nothing)
+                    after[i] = max(after[i], nothing)
             else:
                 for i in range(size):
-                    after[i] = tanh(x[i] + h[i])
+                    after[i] = tanh(after[i])
 
 
 @compiled
-def rnn_backward(first: int, last: int, outer: Cube, weights: Floats, hidden: Cube, products: Cube, carried: Floats, is_relu: bool) -> None:
-    """The gradient of both products alike, written to products (time, batch, hidden); the rest as in gru_backward."""
-    size = hidden.shape[2]
+def rnn_backward(first: int, last: int, products: Cube, hidden: Cube, weights: Floats, outer: Cube, carried: Floats, is_relu: bool) -> None:
+    """The gradient of the sums, written to products (time, batch, hidden); the rest as in gru_backward."""
+    size = products.shape[2]
     for step in range(products.shape[0] - 1, -1, -1):
         for b in range(first, last):
             after, gradient, back, out = hidden[step + 1, b], products[step, b], carried[b], outer[b, step]
@@ -102,13 +113,4 @@ def rnn_backward(first: int, last: int, outer: Cube, weights: Floats, hidden: Cu
                 slope = (one if after[i] > nothing else nothing) if is_relu else one - after[i] * after[i]
                 gradient[i] = (out[i] + back[i]) * slope
                 back[i] = nothing
-        add_product(carried[first:last], 0, products[step, first:last], size, weights, 0, size)
-
-
-@compiled
-def _recurrent_sums(first: int, last: int, hidden: Floats, bias: Floats, weights: Floats, sums: Floats) -> None:
-    """sums[first:last] = bias + hidden[first:last] @ matrix.T."""
-    rows = len(bias)
-    for b in range(first, last):
-        copy_row(bias, 0, sums[b], rows)
-    add_product(sums[first:last], 0, hidden[first:last], hidden.shape[1], weights, 0, rows)
+        add_product(carried[first:last], 0, products[step, first:last], 0, size, weights, 0, size)

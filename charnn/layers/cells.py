@@ -47,8 +47,7 @@ def _gru(x: Tensor, state: State, weights: list[Tensor]) -> tuple[Tensor, State]
     if not _is_compiled(x):
         outputs, hidden = torch.gru(x, state[0], weights, True, 1, 0.0, False, False, True)
         return outputs, (hidden,)
-    inputs = _input_products(x, weights)
-    outputs = GruSequence.apply(inputs, state[0][0], weights[1], weights[3])  # type: ignore[no-untyped-call]
+    outputs = GruSequence.apply(x, state[0][0], *weights)  # type: ignore[no-untyped-call]
     return outputs, (outputs[None, :, -1],)
 
 
@@ -72,19 +71,13 @@ def _rnn_relu(x: Tensor, state: State, weights: list[Tensor]) -> tuple[Tensor, S
 
 
 def _rnn(x: Tensor, state: State, weights: list[Tensor], *, is_relu: bool) -> tuple[Tensor, State]:
-    inputs = _input_products(x, weights)
-    outputs = RnnSequence.apply(inputs, state[0][0], weights[1], weights[3], is_relu)  # type: ignore[no-untyped-call]
+    outputs = RnnSequence.apply(x, state[0][0], *weights, is_relu)  # type: ignore[no-untyped-call]
     return outputs, (outputs[None, :, -1],)
 
 
 def _is_compiled(x: Tensor) -> bool:
     """Do our own kernels take this: float32 on a CPU? Torch's take the rest."""
     return x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
-
-
-def _input_products(x: Tensor, weights: list[Tensor]) -> Tensor:
-    """(batch, time, units) -> (time, batch, gates), for all steps at once."""
-    return nn.functional.linear(x.transpose(0, 1).contiguous(), weights[0], weights[2])
 
 
 Sequence = Callable[[Tensor, State, list[Tensor]], tuple[Tensor, State]]
