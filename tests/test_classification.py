@@ -140,37 +140,6 @@ def test_a_learned_initial_state_has_a_gradient_with_and_without_a_window():
         assert all(stack.abs().min() > 0 for name, stack in gradients(network, window).items() if "initial_state" in name)
 
 
-@every_cell
-@pytest.mark.parametrize("window", [None, 11, 4])
-def test_relevance_is_the_change_of_the_logit_with_the_size_of_a_tokens_vector(cell, window):
-    network, (tokens, spelling) = network_of(cell, "mean", word_characters=True).double(), texts()
-    labels = torch.arange(len(LENGTHS)) % LABELS
-    found = network.relevance(tokens, LENGTHS, spelling, labels, window=window)
-    assert found.shape == tokens.shape
-    assert found.any(1).tolist() == [True, True, True, False, True]
-    assert not any(row[length:].any() for row, length in zip(found, LENGTHS, strict=True))
-    if window != 4:
-        torch.testing.assert_close(found[2], _relevance(network, tokens, spelling, 2, labels[2]), atol=1e-8, rtol=1e-6)
-
-
-def _relevance(network, tokens, spelling, row, label):
-    """Gradient times input, written out for one text."""
-    own, lengths, spelled = row_of(tokens, spelling, row)
-    x = network.embedding(own, spelled).detach().requires_grad_()
-    outputs = network.encoder(x, lengths)
-    logit = network.output(outputs[0].mean(0))[label]
-    (slope,) = torch.autograd.grad(logit, x)
-    return torch.nn.functional.pad((slope * x).sum(-1)[0], (0, TIME - int(lengths))).detach()
-
-
-def test_relevance_leaves_no_gradient_behind():
-    network, (tokens, _) = network_of(), texts()
-    with torch.no_grad():
-        found = network.relevance(tokens, LENGTHS, None, torch.zeros(5, dtype=torch.int64))
-    assert not found.requires_grad
-    assert all(weight.grad is None for weight in network.parameters())
-
-
 @every_pooling
 def test_a_network_made_without_memory_is_complete_once_it_has_its_weights(pooling):
     network, (tokens, spelling) = network_of(pooling=pooling, word_characters=True), texts()

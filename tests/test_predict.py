@@ -182,6 +182,16 @@ def test_training_data_must_be_named_for_an_evaluation(labels_run: Path) -> None
     assert result.stderr.endswith("Error: name the data to measure this classifier on.\n")
 
 
+def test_a_tokenizer_that_ignores_the_defaults_of_words_is_no_contradiction(tmp_path: Path) -> None:
+    """`--tokenizer subword` alone was refused: min_count, which is 2 for words, has no effect on subwords."""
+    (tmp_path / "table.tsv").write_text(TABLE)
+    options = ["--tokenizer", "subword", *TINY[:-2], "--steps", "2"]
+    assert charnn("train", "classifier", tmp_path / "table.tsv", "--to", tmp_path / "run", *options).exit_code == 0
+    result = charnn("train", "classifier", tmp_path / "table.tsv", "--to", tmp_path / "other", *options, "--min-count", "2")
+    assert result.exit_code == 2
+    assert "--min-count has no effect on the tokenizer subword; leave it out" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -112,9 +112,10 @@ def marked(text: str, answer: dict[str, Any]) -> str:
     """A text with its spans in brackets, `[Paris]place`; or its tokens with their tags, `in/ADP`."""
     if "tags" in answer:
         return " ".join(f"{one['token']}/{one['tag']}" for one in answer["tags"])
+    text = text.replace("\n", " ").replace("\r", " ")
     parts, place = [], 0
     for span in answer["spans"]:
-        parts.append(f"{text[place : span['begin']]}[{span['text']}]{span['type']}")
+        parts.append(f"{text[place : span['begin']]}[{text[span['begin'] : span['end']]}]{span['type']}")
         place = span["end"]
     return "".join([*parts, text[place:]])
 

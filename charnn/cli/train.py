@@ -8,7 +8,9 @@ import click
 from charnn.cli.options import SectionedCommand, collect, given, settings_options
 from charnn.cli.training import place_options, train_job
 from charnn.errors import SettingError
+from charnn.settings import own_settings
 from charnn.tasks.settings import ClassifierSettings, LanguageModelSettings, TaggerSettings
+from charnn.text.protocol import EFFECTIVE, TokenizerSettings
 from charnn.training.settings import BudgetSettings
 
 
@@ -56,7 +58,7 @@ def train_classifier(ctx: click.Context, /, data: tuple[str, ...], **values: Any
     file per label; by default sentiment, 600 short reviews that come with charnn. A linear model of n-grams is fitted beside
     the network, and what ships is the blend of both that is best on the validation part.
     """
-    settings = collect(ClassifierSettings, values)
+    settings = collect(ClassifierSettings, values | idle_defaults(ctx, values["tokenizer"]))
     refuse_transfer(ctx, values["init_from"])
 
     def make(place: Any) -> Any:
@@ -88,6 +90,13 @@ def train_tagger(ctx: click.Context, /, data: tuple[str, ...], **values: Any) ->
         return TaggerJob(place, settings, start_of(values))
 
     train_job(ctx, "tagger", data or ("entities",), values, make)
+
+
+def idle_defaults(ctx: click.Context, tokenizer: str) -> dict[str, Any]:
+    """The settings of a tokenizer that were not given and have no effect on this one, as they are where nobody says anything."""
+    plain = TokenizerSettings()
+    idle = [one.name for one in own_settings(TokenizerSettings) if one.name not in ("tokenizer", *EFFECTIVE[tokenizer])]
+    return {name: getattr(plain, name) for name in idle if not given(ctx, [name])}
 
 
 def refuse_transfer(ctx: click.Context, model: str | None) -> None:

@@ -45,19 +45,6 @@ class ClassifierNetwork(nn.Module):
         """(batch, time) ids and (batch,) -> (batch, units): what the output layer sees; of an empty text, zeros."""
         return self._pool(_Text.of(tokens, lengths, spelling), lengths, self.embedding.read_words(spelling), window)
 
-    def relevance(self, tokens: Tensor, lengths: Tensor, spelling: Spelling | None, label: Tensor, *, window: int | None = None) -> Tensor:
-        """(batch, time) ids and (batch,) labels -> (batch, time): each token's share in the logit, to first order; 0 on padding.
-
-        Gradient times input (Denil et al. 2014, "Extraction of salient sentences"), summed over units: that is the gradient by a
-        factor on each token's vector. With a window, what a token does to later chunks is left out.
-        """
-        with torch.enable_grad():
-            factors = torch.ones(tokens.shape, dtype=self.output.weight.dtype, device=tokens.device, requires_grad=True)
-            text = _Text.of(tokens, lengths, spelling)._replace(factors=factors)
-            logits = self.output(self._pool(text, lengths, self.embedding.read_words(spelling), window))
-            (slopes,) = torch.autograd.grad(logits.gather(1, label[:, None]).sum(), factors, materialize_grads=True)
-        return slopes.masked_fill(~text.mask, 0)
-
     def _pool(self, text: "_Text", lengths: Tensor, words: Tensor | None, window: int | None) -> Tensor:
         if 0 < text.mask.shape[1] <= (window or text.mask.shape[1]):
             return self._pool_whole(text, lengths, words)
@@ -94,8 +81,7 @@ class ClassifierNetwork(nn.Module):
 
     def _vectors(self, text: "_Text", words: Tensor | None) -> Tensor:
         """-> (batch, time, units)."""
-        x = self.embedding.look_up(text.tokens, text.places, words)
-        return x if text.factors is None else x * text.factors[..., None]
+        return self.embedding.look_up(text.tokens, text.places, words)
 
     def _directions(self) -> "list[_Direction]":
         pools, turns = (self.forward_pool, self.backward_pool), (_as_it_is, reverse)
@@ -118,24 +104,22 @@ class _Text(NamedTuple):
     tokens: Tensor
     mask: Tensor  # True where a token stands
     places: Tensor | None  # of the words in the table of read ones
-    factors: Tensor | None  # on the vectors
 
     @classmethod
     def of(cls, tokens: Tensor, lengths: Tensor, spelling: Spelling | None) -> "_Text":
         """A batch as it came in."""
-        return cls(tokens, within(lengths, tokens.shape[1]), None if spelling is None else spelling.index, None)
+        return cls(tokens, within(lengths, tokens.shape[1]), None if spelling is None else spelling.index)
 
     def turn(self, turn: Turn, lengths: Tensor) -> "_Text":
         """Every part turned alike; the mask stays as it is, since padding stays behind."""
-        places, factors = (None if part is None else turn(part, lengths) for part in (self.places, self.factors))
-        return _Text(turn(self.tokens, lengths), self.mask, places, factors)
+        places = None if self.places is None else turn(self.places, lengths)
+        return _Text(turn(self.tokens, lengths), self.mask, places)
 
     def chunks(self, width: int) -> "Iterator[_Text]":
         """Pieces of so many tokens, the last one of what is left."""
         for begin in range(0, self.tokens.shape[1], width):
-            tokens, mask = (part[:, begin : begin + width] for part in self[:2])
-            places, factors = (None if part is None else part[:, begin : begin + width] for part in self[2:])
-            yield _Text(tokens, mask, places, factors)
+            chunk = slice(begin, begin + width)
+            yield _Text(self.tokens[:, chunk], self.mask[:, chunk], None if self.places is None else self.places[:, chunk])
 
 
 def _as_it_is(x: Tensor, lengths: Tensor) -> Tensor:
