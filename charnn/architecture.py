@@ -97,13 +97,13 @@ POOLINGS = ("last", "mean", "max", "attention", "concat")
 class EncoderSettings(Settings):
     """Embedding and recurrent stack that read a text."""
 
-    stack: StackSettings = field(default_factory=lambda: StackSettings(hidden_size=128, dropout=0.3))
+    stack: StackSettings = field(default_factory=lambda: StackSettings(hidden_size=128, dropout=0.5))
     bidirectional: bool = setting(True, "Read from the end as well, with a stack of its own.")
-    embedding_size: int = setting(128, "Units of a token's embedding.", least=1, most=16384)
-    embedding_dropout: float = setting(0.0, "Share of the vocabulary left out of an update.", least=0, most=0.9)
+    embedding_size: int = setting(300, "Units of a token's embedding.", least=1, most=16384)
+    embedding_dropout: float = setting(0.3, "Share of the vocabulary left out of an update.", least=0, most=0.9)
     word_characters: bool = setting(False, "Read each word character by character too (tokenizer word).")
     character_size: int = setting(32, "Units of a character's embedding.", least=1, most=1024)
-    character_hidden_size: int = setting(32, "Units, in each direction, that read the characters of a word.", least=1, most=4096)
+    character_hidden_size: int = setting(64, "Units, in each direction, that read the characters of a word.", least=1, most=4096)
 
     @property
     def input_size(self) -> int:
@@ -126,13 +126,13 @@ class ClassifierNetworkSettings(Settings):
     """Encoder, pooling, output layer."""
 
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
-    pooling: str = setting("concat", "How the outputs over a text become one vector.", choices=POOLINGS)
-    output_dropout: float = setting(0.3, "Share of pooled units dropped.", least=0, most=0.9)
+    pooling: str = setting("max", "How the outputs over a text become one vector.", choices=POOLINGS)
+    output_dropout: float = setting(0.5, "Share of pooled units dropped.", least=0, most=0.9)
 
 
 @dataclass(frozen=True)
 class TaggerNetworkSettings(Settings):
     """Encoder, scores of the tags, transitions between them."""
 
-    encoder: EncoderSettings = field(default_factory=lambda: EncoderSettings(word_characters=True))
+    encoder: EncoderSettings = field(default_factory=lambda: EncoderSettings(embedding_size=128, embedding_dropout=0.0, word_characters=True))
     output: str = setting("crf", "How a sentence's tags depend on each other: through a crf, or not.", choices=("crf", "softmax"))

@@ -129,6 +129,15 @@ def test_the_results_on_validation_are_what_evaluating_gives(finished, tmp_path)
     assert found["blend"]["accuracy"] == load_model(finished.place.folder).metrics["valid"]["blend"]["accuracy"]
 
 
+def test_temperatures_are_fitted_without_dropout(tmp_path):
+    """They were fitted on a network that was still training, and its probabilities came out far too low."""
+    run = trained(classifier_run(tmp_path, 40, dropout=0.5, output_dropout=0.5))
+    job = run.job
+    logits = job.model.network_logits(job.model.read(job.valid_texts))
+    assert job.model.blending == fit_blending(logits, None, job.valid_labels)
+    assert (logits == job.model.network_logits(job.model.read(job.valid_texts))).all()
+
+
 def test_no_referee_leaves_the_network_alone(tmp_path):
     run = trained(classifier_run(tmp_path, 10))
     assert load(run.place.folder).model.referee is None

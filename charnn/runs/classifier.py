@@ -86,7 +86,7 @@ class ClassifierJob:
         linear = []
         if self.linear is not None and self.model.referee is not None:
             right = accuracy(self.linear, self.valid_labels)
-            linear = [("linear model", f"{100 * right:.1f} % right on validation: {self.model.referee.describe()}")]
+            linear = [("linear", f"{100 * right:.1f} % right on validation: {self.model.referee.describe()}")]
         return [
             *self.examination.lines(),
             ("vocabulary", f"{self.model.tokenizer.size:,} tokens ({self.settings.tokens.tokenizer})"),

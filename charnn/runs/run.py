@@ -146,6 +146,7 @@ class Run:
         """Evaluates the best model on the validation part, saves it with what is fitted last, and writes the model card."""
         best = load_model(self.place.folder)
         self.job.model.take_weights(best.tensors)
+        self.job.model.network.eval()
         results = self.job.finish()
         metrics = {**best.metrics, "minutes": round(self.seconds / 60, 2), "valid": results}
         model = self.job.model

@@ -50,7 +50,7 @@ class ClassifierSettings(Settings):
     network: ClassifierNetworkSettings = field(default_factory=ClassifierNetworkSettings)
     objective: ClassifierLossSettings = field(default_factory=ClassifierLossSettings)
     transfer: TransferSettings = field(default_factory=TransferSettings)
-    optimizer: OptimizerSettings = field(default_factory=lambda: OptimizerSettings(learning_rate=2e-3))
+    optimizer: OptimizerSettings = field(default_factory=lambda: OptimizerSettings(learning_rate=2e-3, averaging=0.998))
     loop: TextLoopSettings = field(default_factory=lambda: TextLoopSettings(batch_size=32, reports=20))
 
     def __post_init__(self) -> None:
@@ -65,7 +65,7 @@ class TaggerLossSettings(Settings):
 
     min_count: int = setting(2, "Occurrences that a word needs to enter the vocabulary.", least=1)
     lowercase: bool = setting(True, "Know words by their lower case; their characters stay as they are.")
-    word_dropout: float = setting(0.05, "Share of words read as unknown while training.", least=0, most=0.9)
+    word_dropout: float = setting(0.1, "Share of words read as unknown while training.", least=0, most=0.9)
 
 
 @dataclass(frozen=True)
@@ -75,5 +75,5 @@ class TaggerSettings(Settings):
     data: TaggedSettings = field(default_factory=TaggedSettings)
     words: TaggerLossSettings = field(default_factory=TaggerLossSettings)
     network: TaggerNetworkSettings = field(default_factory=TaggerNetworkSettings)
-    optimizer: OptimizerSettings = field(default_factory=lambda: OptimizerSettings(learning_rate=2e-3))
+    optimizer: OptimizerSettings = field(default_factory=lambda: OptimizerSettings(learning_rate=2e-3, averaging=0.998))
     loop: TextLoopSettings = field(default_factory=lambda: TextLoopSettings(batch_size=32, reports=20))
