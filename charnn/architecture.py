@@ -134,5 +134,7 @@ class ClassifierNetworkSettings(Settings):
 class TaggerNetworkSettings(Settings):
     """Encoder, scores of the tags, transitions between them."""
 
-    encoder: EncoderSettings = field(default_factory=lambda: EncoderSettings(embedding_size=128, embedding_dropout=0.0, word_characters=True))
+    encoder: EncoderSettings = field(
+        default_factory=lambda: EncoderSettings(embedding_size=128, embedding_dropout=0.0, word_characters=True)
+    )
     output: str = setting("crf", "How a sentence's tags depend on each other: through a crf, or not.", choices=("crf", "softmax"))

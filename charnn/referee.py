@@ -70,18 +70,6 @@ class View:
                 scores[:, column] += np.bincount(part.texts, part.values * weights[part.features], len(texts))
         return scores
 
-    def explain(self, text: str) -> Scores:
-        """(characters, columns) shares of the text's scores: what an n-gram weighs is spread evenly over its characters."""
-        shares = np.zeros((len(text), self.weights.shape[1]))
-        for part in values(self.grams, self.rarity, [text]):
-            features, begins, ends = self.grams.places(text)
-            often = np.bincount(features, minlength=self.grams.size)[part.features]
-            each = np.zeros((self.grams.size, shares.shape[1]))
-            each[part.features] = (part.values / often)[:, None] * self.weights[part.features]
-            for feature, begin, end in zip(features, begins, ends, strict=True):
-                shares[begin:end] += each[feature] / (end - begin)
-        return shares
-
 
 class Values(NamedTuple):
     """What each n-gram counts for in each text: three columns, sorted by text, then feature."""
@@ -116,11 +104,6 @@ class Referee:
     def logits(self, texts: Sequence[str]) -> Floats:
         """(texts,) -> (texts, classes) log-probabilities; of a text without a known n-gram those of the bias."""
         return LINKS[self.link](self.scores(texts)).astype(np.float32)
-
-    def explain(self, text: str) -> Floats:
-        """(characters, classes): how much each character speaks for each class; sums to the linear scores without bias."""
-        shares = sum((view.explain(text) for view in self.views), np.zeros((len(text), 1)))
-        return (shares * [-1, 1] if self.link == "binary" else shares).astype(np.float32)
 
     def describe(self) -> str:
         """The model in one line."""

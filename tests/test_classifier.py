@@ -52,6 +52,7 @@ def test_every_cell_and_pooling_learns_the_table(tmp_path, pooling, cell, bidire
         {"class_weights": "balanced", "label_smoothing": 0.1, "word_dropout": 0.1},
         {"dropout": 0.2, "locked_dropout": True, "embedding_dropout": 0.2, "output_dropout": 0.2},
         {"averaging": 0.9},
+        {"precision": "bfloat16"},
         {"layers": 2, "layer_norm": True, "initial_state": "learned", "window": 3},
     ],
     ids=lambda options: " ".join(options),

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charnn.errors import CheckpointError
-from charnn.text.ngrams import CHUNK, UNITS, NGrams, lower, words
+from charnn.text.ngrams import CHUNK, NGrams, lower, words
 
 TEXTS = ["Not good, not GOOD at all!!!", "good :) isn't it?", "a bad, bad film <br />not good", "", "  ", "žluťoučký kůň 😀"] * 2
 KINDS = [("word", 1, 1), ("word", 1, 3), ("word", 2, 2), ("character", 2, 5), ("character", 1, 2)]
@@ -82,14 +82,6 @@ def test_too_many_features_leave_the_commonest(kind):
     assert counted(grams, TEXTS) == expected
 
 
-@pytest.mark.parametrize("text", ["isn't it :-) GREAT!!! <br />don’t...", "so-so; 3/10 <3", "İstanbul ΑΣ ß"])
-def test_spans_are_where_the_symbols_stand(text):
-    for unit in UNITS.values():
-        symbols, spans = unit.symbols(text), unit.spans(text)
-        assert len(symbols) == len(spans)
-        assert all(lower(text)[begin:end] in (symbol, "") for symbol, (begin, end) in zip(symbols, spans, strict=True))
-
-
 def test_marks_of_mood_are_words():
     assert words("Isn't it GREAT?! :-) don’t... <br />so-so") == [
         "isn't", "it", "great", "?!", ":-)", "don’t", "...", "<br />", "so", "-", "so",
@@ -99,19 +91,6 @@ def test_marks_of_mood_are_words():
 def test_lower_case_is_as_long_as_the_text():
     every = [chr(code) for code in range(sys.maxunicode + 1)]
     assert [character for character in every if len(lower(character)) != 1] == []
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_places_are_those_of_what_is_counted(kind):
-    grams = fitted(kind=kind)
-    for text in TEXTS:
-        features, begins, ends = grams.places(text)
-        [part] = grams.counts([text])
-        assert np.array_equal(np.bincount(features, minlength=grams.size)[part.features], part.counts)
-        assert len(features) == part.counts.sum()
-        known = names(grams)
-        for feature, begin, end in zip(features, begins, ends, strict=True):
-            assert "".join(text[begin:end].lower().split()) == "".join(known[feature].split())
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -89,7 +89,7 @@ def test_an_explanation_has_a_number_for_every_word(labels_run: Path) -> None:
     head, words = plain.stdout.removesuffix("\n").split("\t")
     assert head.startswith("bad  0.")
     assert [word.split("(")[0] for word in words.split()] == ["I", "hated", "it"]
-    answer = json.loads(charnn("predict", labels_run, "I hated it", "--explain", "--format", "jsonl").stdout)
+    answer = json.loads(charnn("predict", labels_run, "I hated it", "--explain", "--json").stdout)
     assert [word["text"] for word in answer["words"]] == ["I", "hated", "it"]
 
 
@@ -147,6 +147,7 @@ def test_evaluating_a_tagger_shows_spans_and_types(tags_run: Path, tmp_path: Pat
     ("run", "options", "said"),
     [
         ("labels_run", ["predict", "--top", "3", "text"], "--top has no effect on a classifier; leave it out"),
+        ("labels_run", ["predict", "--json", "--format", "csv", "a"], "--json contradicts --format csv; leave one out"),
         ("labels_run", ["predict", "--tokens", "text"], "--tokens has no effect on a classifier; leave it out"),
         ("tags_run", ["predict", "--explain", "text"], "--explain has no effect on a tagger; leave it out"),
         ("tags_run", ["evaluate", "--window", "9", "text"], "--window has no effect on a tagger; leave it out"),

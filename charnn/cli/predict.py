@@ -29,6 +29,7 @@ EFFECTIVE = {
 @click.option("--abstain-below", type=click.FloatRange(0, 1), help="Give no label that is less probable than this (classifier).")
 @click.option("--explain", is_flag=True, help="Colour each word by what it does for the label (classifier).")
 @click.option("--tokens", is_flag=True, help="The input is divided: a token a line, a blank line between sentences (tagger).")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line: short for --format jsonl.")
 @settings_options(PredictSettings)
 @click.pass_context
 def predict(ctx: click.Context, /, model: str | None, text: tuple[str, ...], **values: Any) -> None:
@@ -47,6 +48,10 @@ def predict(ctx: click.Context, /, model: str | None, text: tuple[str, ...], **v
     names = [name for task in EFFECTIVE.values() for name in task]
     for name in given(ctx, [name for name in dict.fromkeys(names) if name not in EFFECTIVE[trained.task]]):
         raise SettingError(name, f"has no effect on a {trained.task}; leave it out")
+    if values["as_json"]:
+        if values["format"] not in (None, "jsonl"):
+            raise SettingError("json", f"contradicts --format {values['format']}; leave one out")
+        values["format"] = "jsonl"
     ctx.exit(PREDICTORS[trained.task](trained, text, values))
 
 

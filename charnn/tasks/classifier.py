@@ -130,8 +130,9 @@ class Classifier:
         objective = self.settings.objective
         logits = self._logits(batch, objective.word_dropout)
         labels = torch.from_numpy(batch.labels).to(logits.device)
+        weights = None if self.class_weights is None else self.class_weights.to(logits.device)
         total = nn.functional.cross_entropy(
-            logits.float(), labels, weight=self.class_weights, reduction="sum", label_smoothing=objective.label_smoothing
+            logits.float(), labels, weight=weights, reduction="sum", label_smoothing=objective.label_smoothing
         )
         return Loss(total, len(labels), None)
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain, compress
 from typing import Any, NamedTuple
 
@@ -30,7 +29,6 @@ BREAK = "\n"
 """The symbol that parts the words of a text; no n-gram reaches across it."""
 
 Ids = NDArray[np.int64]
-Span = tuple[int, int]
 
 
 class Counts(NamedTuple):
@@ -52,34 +50,13 @@ def words(text: str) -> list[str]:
     return WORD.findall(lower(text))
 
 
-def word_spans(text: str) -> list[Span]:
-    """Where in the text each of its words stands."""
-    return [match.span() for match in WORD.finditer(lower(text))]
-
-
 def characters(text: str) -> list[str]:
     """The characters of each word, between two spaces and before a break."""
     return list("".join(f" {word} {BREAK}" for word in lower(text).split()))
 
 
-def character_spans(text: str) -> list[Span]:
-    """Where in the text each of its characters stands; the added ones have no width."""
-    spans = []
-    for match in re.finditer(r"\S+", text):
-        begin, end = match.span()
-        spans += [(begin, begin), *((place, place + 1) for place in range(begin, end)), (end, end), (end, end)]
-    return spans
-
-
-@dataclass(frozen=True)
-class Unit:
-    """What n-grams are made of: the symbols of a text, and where they stand in it."""
-
-    symbols: Callable[[str], list[str]]
-    spans: Callable[[str], list[Span]]
-
-
-UNITS = {"word": Unit(words, word_spans), "character": Unit(characters, character_spans)}
+UNITS: dict[str, Callable[[str], list[str]]] = {"word": words, "character": characters}
+"""What n-grams are made of: the symbols of a text."""
 
 
 class Level(NamedTuple):
@@ -128,14 +105,6 @@ class NGrams:
             keys, counts = np.unique(np.concatenate([np.zeros(0, np.int64), *found]), return_counts=True)
             owner, features = np.divmod(keys, max(1, self.size))
             yield Counts(first + owner, features, counts)
-
-    def places(self, text: str) -> tuple[Ids, Ids, Ids]:
-        """(count,) features of the known n-grams of a text, with the characters where each begins and ends."""
-        flow, _ = _stream([text], self.unit, self._find)
-        spans = np.array([*UNITS[self.unit].spans(text), (len(text), len(text))], np.int64)
-        found = [(ids, spans[at, 0], spans[at + length - 1, 1]) for length, (ids, at) in enumerate(self._features(flow), self.shortest)]
-        features, begins, ends = (np.concatenate(column) for column in zip(*found, strict=True))
-        return features, begins, ends
 
     def learned(self) -> dict[str, Any]:
         """What JSON holds of them."""
@@ -217,7 +186,7 @@ def _restored_numbers(name: str, tensors: Mapping[str, NDArray[Any]], size: int)
 
 def _stream(texts: Sequence[str], unit: str, find: Callable[[str], int]) -> tuple[Ids, Ids]:
     """The symbols of all texts as numbers, -1 after each text, and for each the text it belongs to."""
-    parts = [[*map(find, UNITS[unit].symbols(text)), -1] for text in texts]
+    parts = [[*map(find, UNITS[unit](text)), -1] for text in texts]
     flow = np.fromiter(chain.from_iterable(parts), np.int64)
     return flow, np.repeat(np.arange(len(parts)), [len(part) for part in parts])
 
