@@ -419,3 +419,16 @@ def test_python_has_the_same_words(verse_run: Path) -> None:
     assert "the sea " + written + "\n" == charnn("sample", verse_run, "the sea ", "--length", 30, "--seed", 7).stdout
     assert model.predict("the s", top=1)[0][1] > 0
     assert model.evaluate([verse_run.parent / "verse.txt"])["protocol"] == "streamed"
+
+
+def test_numba_starts_without_scipys_linear_algebra_which_stays_usable() -> None:
+    program = """
+import sys
+from charnn.cli.models import start_numba
+start_numba()
+assert "numba" in sys.modules and "scipy.linalg" not in sys.modules
+import scipy.linalg
+print(scipy.linalg.norm([3.0, 4.0]))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stdout == "5.0\n", done.stderr
