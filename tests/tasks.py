@@ -48,7 +48,9 @@ def classifier_settings(**changes: object) -> ClassifierSettings:
     settings = ClassifierSettings(
         LabelledSettings(),
         TokenizerSettings(tokenizer="word", lowercase=True),
-        ClassifierNetworkSettings(EncoderSettings(StackSettings(hidden_size=8), embedding_size=8), output_dropout=0.0),
+        ClassifierNetworkSettings(
+            EncoderSettings(StackSettings(hidden_size=8), embedding_size=8, embedding_dropout=0.0), output_dropout=0.0
+        ),
         ClassifierLossSettings(referee=False),
         optimizer=OptimizerSettings(learning_rate=0.02, warmup=5),
         loop=TextLoopSettings(batch_size=8, reports=2),
@@ -59,7 +61,12 @@ def classifier_settings(**changes: object) -> ClassifierSettings:
 def tagger_settings(**changes: object) -> TaggerSettings:
     """Sixteen units, a few reports."""
     encoder = EncoderSettings(
-        StackSettings(hidden_size=16), embedding_size=16, word_characters=True, character_size=8, character_hidden_size=8
+        StackSettings(hidden_size=16),
+        embedding_size=16,
+        embedding_dropout=0.0,
+        word_characters=True,
+        character_size=8,
+        character_hidden_size=8,
     )
     settings = TaggerSettings(
         words=TaggerLossSettings(min_count=1),

@@ -18,14 +18,14 @@ TEXTS = ["a fine film", "", "no fun at all , I hated it", "x" * 200, "what a joy
 
 @pytest.fixture(autouse=True)
 def _quick_probe(monkeypatch):
-    monkeypatch.setattr("charnn.training.probe.PROBE_SECONDS", 0.01)
+    monkeypatch.setattr("charnn.training.probe.GLANCE_SECONDS", 0.01)
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A run with a referee, at its end."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("charnn.training.probe.PROBE_SECONDS", 0.01)
+        patch.setattr("charnn.training.probe.GLANCE_SECONDS", 0.01)
         return trained(classifier_run(tmp_path_factory.mktemp("classifier"), referee=True))
 
 
@@ -58,12 +58,12 @@ def test_every_cell_and_pooling_learns_the_table(tmp_path, pooling, cell, bidire
     ids=lambda options: " ".join(options),
 )
 def test_every_option_trains_saves_and_answers_the_same_when_loaded(tmp_path, options):
-    run = trained(classifier_run(tmp_path, 80, **options))
+    run = trained(classifier_run(tmp_path, 120, **options))
     model = load(run.place.folder)
     run.job.model.network.eval()
     expected = run.job.model.log_probabilities(TEXTS)["network"]
     assert np.allclose(model.log_probabilities(TEXTS), expected, atol=1e-6)
-    assert load_model(run.place.folder).metrics["valid"]["network"]["accuracy"] > 0.6
+    assert model.evaluate([tmp_path / "table.tsv"])["accuracy"] > 0.7
 
 
 def test_an_answer_does_not_depend_on_what_stands_beside_it(finished):

@@ -14,7 +14,8 @@ every_cell = pytest.mark.parametrize("cell", CELLS)
 def embedding_of(cell="gru", **options):
     torch.manual_seed(1)
     stack = StackSettings(cell=CELLS[cell].cell, activation=CELLS[cell].activation)
-    settings = EncoderSettings(stack, embedding_size=6, character_size=4, character_hidden_size=5, **options)
+    sizes = {"embedding_size": 6, "character_size": 4, "character_hidden_size": 5, "embedding_dropout": 0.0}
+    settings = EncoderSettings(stack, **sizes | options)
     return TokenEmbedding(settings, vocabulary_size=20, characters=CHARACTERS), settings
 
 

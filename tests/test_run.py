@@ -17,8 +17,9 @@ STEPS = 10
 
 @pytest.fixture(autouse=True)
 def _quick_probe(monkeypatch):
-    """The budgets here are steps, so nothing hangs on a careful measurement."""
+    """Nothing here hangs on a careful measurement."""
     monkeypatch.setattr("charnn.training.probe.PROBE_SECONDS", 0.01)
+    monkeypatch.setattr("charnn.training.probe.GLANCE_SECONDS", 0.01)
 
 
 @pytest.fixture

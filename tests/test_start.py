@@ -22,7 +22,7 @@ TEXT = "what a fine film , really : great fun !\n" * 40
 
 @pytest.fixture(autouse=True)
 def _quick_probe(monkeypatch):
-    monkeypatch.setattr("charnn.training.probe.PROBE_SECONDS", 0.01)
+    monkeypatch.setattr("charnn.training.probe.GLANCE_SECONDS", 0.01)
 
 
 def place_of(folder, name, text, kind=".tsv"):

@@ -13,14 +13,14 @@ from tests.tasks import SENTENCES, tagger_run, trained
 
 @pytest.fixture(autouse=True)
 def _quick_probe(monkeypatch):
-    monkeypatch.setattr("charnn.training.probe.PROBE_SECONDS", 0.01)
+    monkeypatch.setattr("charnn.training.probe.GLANCE_SECONDS", 0.01)
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A run at its end."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("charnn.training.probe.PROBE_SECONDS", 0.01)
+        patch.setattr("charnn.training.probe.GLANCE_SECONDS", 0.01)
         return trained(tagger_run(tmp_path_factory.mktemp("tagger"), 80))
 
 

@@ -55,7 +55,7 @@ class TrainedClassifier:
         if learned.get("referee") is not None:
             self.model.referee = Referee.restore(learned["referee"], tensors_below(saved, "referee"))
 
-    def log_probabilities(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def log_probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """(texts, labels) of the model that ships."""
         return list(self.model.log_probabilities(texts).values())[-1]
 

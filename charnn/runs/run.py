@@ -164,7 +164,8 @@ class Run:
 
     def _plan(self, budget: BudgetSettings, threads: int) -> Plan:
         job, loop = self.job, self.job.settings.loop
-        throughput = measure(job.model, job.batches, self._validate, job.settings.optimizer, loop, self.device)
+        careful = budget.time is not None
+        throughput = measure(job.model, job.batches, self._validate, job.settings.optimizer, loop, self.device, careful=careful)
         if budget.time is not None:
             steps = throughput.steps_in(budget.time, loop.reports)
         else:

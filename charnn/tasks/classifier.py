@@ -144,7 +144,7 @@ class Classifier:
             logits[numbers] = self._logits(batch).float().cpu().numpy()
         return logits
 
-    def log_probabilities(self, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+    def log_probabilities(self, texts: Sequence[str]) -> dict[str, NDArray[np.float64]]:
         """(texts, labels) of the `network` and, with a referee, of `linear` and `blend`, calibrated; what ships comes last."""
         self.network.eval()
         network = log_softmax(self.network_logits(self.read(texts)) / self.blending.network_temperature)
@@ -172,8 +172,8 @@ def evaluate(
         name: classification_metrics(values, labels, model.labels, abstain_below=abstain_below) for name, values in found.items()
     }
     if "linear" in found:
-        right = [found[name].argmax(axis=1) == labels for name in ("network", "linear")]
-        results["comparison"] = paired_line(*right, ("network", "linear"))
+        network, linear = (found[name].argmax(axis=1) == labels for name in ("network", "linear"))
+        results["comparison"] = paired_line(network, linear)
     return results
 
 

@@ -15,7 +15,9 @@ from charnn.text.batches import Batches
 from charnn.training.settings import LoopSettings, OptimizerSettings
 from charnn.training.trainer import Trainer
 
-PROBE_SECONDS = 3.0
+PROBE_SECONDS, GLANCE_SECONDS = 3.0, 0.3
+"""How long to measure where a budget in minutes depends on it, and where it is only told."""
+
 WARM_STEPS = 3
 
 
@@ -42,14 +44,21 @@ class Throughput:
 
 
 def measure(
-    task: Task, batches: Batches[Any], validate: Callable[[], Score], settings: OptimizerSettings, loop: LoopSettings, device: torch.device
+    task: Task,
+    batches: Batches[Any],
+    validate: Callable[[], Score],
+    settings: OptimizerSettings,
+    loop: LoopSettings,
+    device: torch.device,
+    *,
+    careful: bool = True,
 ) -> Throughput:
     """Trains for some seconds and puts weights and random states back as they were."""
     weights = copy.deepcopy(task.network.state_dict())
     trainer = Trainer(task, settings, loop, steps=1_000_000, device=device)
     task.network.train()
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        seconds, counts = _time_updates(trainer, batches, device)
+        seconds, counts = _time_updates(trainer, batches, device, PROBE_SECONDS if careful else GLANCE_SECONDS)
         before = time.monotonic()
         trainer.validation(validate)
         validation = time.monotonic() - before
@@ -59,7 +68,7 @@ def measure(
     return Throughput(step, sum(counts) / len(counts), validation)
 
 
-def _time_updates(trainer: Trainer, batches: Batches[Any], device: torch.device) -> tuple[list[float], list[int]]:
+def _time_updates(trainer: Trainer, batches: Batches[Any], device: torch.device, most: float) -> tuple[list[float], list[int]]:
     """Seconds and predictions of each update."""
     seconds: list[float] = []
     counts: list[int] = []
@@ -72,7 +81,7 @@ def _time_updates(trainer: Trainer, batches: Batches[Any], device: torch.device)
         if number >= WARM_STEPS:  # The first ones compile kernels and fill caches.
             seconds.append(time.monotonic() - before)
             counts.append(loss.count)
-        if sum(seconds) > PROBE_SECONDS:
+        if sum(seconds) > most:
             break
     return seconds, counts
 
