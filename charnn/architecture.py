@@ -105,6 +105,10 @@ class EncoderSettings(Settings):
     character_size: int = setting(32, "Units of a character's embedding.", least=1, most=1024)
     character_hidden_size: int = setting(64, "Units, in each direction, that read the characters of a word.", least=1, most=4096)
 
+    def words(self) -> str:
+        """The encoder in words: `gru, 1 x 128 units, both directions`."""
+        return f"{self.stack.words()}, {'both directions' if self.bidirectional else 'forwards'}"
+
     @property
     def input_size(self) -> int:
         """Units of a token as the stacks read it."""

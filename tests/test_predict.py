@@ -197,6 +197,8 @@ def test_a_tokenizer_that_ignores_the_defaults_of_words_is_no_contradiction(tmp_
     ("options", "said"),
     [
         (["--init-from", "x", "--hidden-size", "8"], "--hidden-size comes from the language model of --init-from; leave it out"),
+        (["--init-from", "x", "--layer-norm"], "--layer-norm comes from the language model of --init-from; leave it out"),
+        (["--character-size", "9"], "--character-size has no effect without --word-characters; leave it out"),
         (["--unfreeze", "0.2"], "--unfreeze has no effect without --init-from; leave it out or name a language model"),
         (["--word-characters", "--tokenizer", "char"], "--word-characters needs the tokenizer word, and this one is char"),
     ],

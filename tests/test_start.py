@@ -117,3 +117,9 @@ def test_vectors_and_a_language_model_exclude_each_other(tmp_path):
     start = Start(language_model(tmp_path), tmp_path / "vectors.txt")
     said = message(SettingError, lambda: ClassifierJob(place_of(tmp_path, "labels", TABLE), classifier_settings(), start))
     assert said == "vectors cannot be combined with --init-from, which brings its own embeddings; leave one out"
+
+
+def test_layers_of_a_language_model_cannot_read_characters_too(tmp_path):
+    start, settings = Start(language_model(tmp_path)), classifier_settings(word_characters=True)
+    said = message(SettingError, lambda: ClassifierJob(place_of(tmp_path, "labels", TABLE), settings, start))
+    assert said == "word_characters cannot be combined with --init-from, whose layers know no characters; leave one out"

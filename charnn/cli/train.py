@@ -60,6 +60,7 @@ def train_classifier(ctx: click.Context, /, data: tuple[str, ...], **values: Any
     """
     settings = collect(ClassifierSettings, values | idle_defaults(ctx, values["tokenizer"]))
     refuse_transfer(ctx, values["init_from"])
+    refuse_characters(ctx, values["word_characters"])
 
     def make(place: Any) -> Any:
         from charnn.runs.classifier import ClassifierJob
@@ -83,6 +84,7 @@ def train_tagger(ctx: click.Context, /, data: tuple[str, ...], **values: Any) ->
     sentences with names and dates that come with charnn. Tags may mark spans (IOB1, BIO, BIOES, told apart by themselves).
     """
     settings = collect(TaggerSettings, values)
+    refuse_characters(ctx, values["word_characters"])
 
     def make(place: Any) -> Any:
         from charnn.runs.tagger import TaggerJob
@@ -109,6 +111,12 @@ def refuse_transfer(ctx: click.Context, model: str | None) -> None:
 
     for name in given(ctx, list(ADOPTED)):
         raise SettingError(name, "comes from the language model of --init-from; leave it out")
+
+
+def refuse_characters(ctx: click.Context, are_read: bool) -> None:
+    """Raises SettingError for sizes of what reads the characters of words, where nothing does."""
+    for name in [] if are_read else given(ctx, ["character_size", "character_hidden_size"]):
+        raise SettingError(name, "has no effect without --word-characters; leave it out")
 
 
 def start_of(values: dict[str, Any]) -> Any:

@@ -108,7 +108,7 @@ def copy_row(source: Any, start: int, target: Any, count: int) -> None:
 
 @compiled
 def pack_transpose(matrix: Floats, packed: Floats) -> None:
-    """As `pack`, for the transpose of (columns, rows): 32 neighbours are one copy, an eighth of numpy's time for it."""
+    """As `pack`, for the transpose of (columns, rows): 32 neighbours are one copy."""
     columns, rows = matrix.shape
     for column in range(columns):
         for tile in range((rows + TILE - 1) // TILE):

@@ -86,6 +86,7 @@ class TrainedClassifier:
         if not examples:
             raise DataError(f"{paths[0]} holds no labelled texts; give a file that does")
         numbers = label_numbers(examples, self.labels)
-        results = evaluate(self.model, [one.text for one in examples], numbers, abstain_below)
+        found = self.model.log_probabilities([one.text for one in examples])
+        results = evaluate(found, numbers, self.labels, abstain_below)
         ships = results["blend"] if "blend" in results else results["network"]
         return {"examples": len(examples), **ships, **results}

@@ -12,7 +12,7 @@ from charnn.tasks.settings import TaggerSettings
 from charnn.tasks.tagger import Tagger, Tags, check_tags
 from charnn.text.conll import Sentence, TaggedData
 from charnn.text.schemes import SCHEMES, to_bio
-from charnn.text.splitting import split_tokens
+from charnn.text.splitting import Piece, split_tokens
 from charnn.text.texts import Speller
 from charnn.text.vocabulary import Vocabulary
 
@@ -52,12 +52,9 @@ class TrainedTagger:
         begin and end count characters of the text, end exclusive; a span is as likely as its least likely token.
         """
         pieces = [split_tokens(text) for text in texts]
-        sentences = [[piece.text for piece in row] for row in pieces]
-        shares = self.model.probabilities(sentences)
-        return [
-            self._spans(*parts) if self.are_spans else self._tags(*parts)
-            for parts in zip(texts, pieces, self.model.tag(sentences), shares, strict=True)
-        ]
+        found = self.model.tag_with_probabilities([[piece.text for piece in row] for row in pieces])
+        answer = self._spans if self.are_spans else self._tags
+        return [answer(*parts) for parts in zip(texts, pieces, found, strict=True)]
 
     def evaluate(self, paths: Sequence[str | Path], *, tag_column: str | None = None) -> dict[str, Any]:
         """Metrics on tagged files, read as the training data were, but for the tag_column where it is given. Raises DataError."""
@@ -66,22 +63,20 @@ class TrainedTagger:
         check_tags(sentences, self.model.tags)
         return {"examples": len(sentences), **evaluate(self.model, sentences)}
 
-    def _spans(self, text: str, pieces: Any, tags: list[str], shares: Any) -> dict[str, Any]:
-        numbers = {tag: number for number, tag in enumerate(self.model.tags.names)}
+    def _spans(self, text: str, pieces: list[Piece], tags: list[tuple[str, float]]) -> dict[str, Any]:
         found = []
-        for begin, end, kind in sorted(self.model.spans(tags)):
+        for begin, end, kind in sorted(self.model.spans([tag for tag, _ in tags])):
             first, last = pieces[begin].begin, pieces[end - 1].end
-            least = min(float(shares[place, numbers[tags[place]]]) for place in range(begin, end))
+            least = min(share for _, share in tags[begin:end])
             found.append({"text": text[first:last], "type": kind, "begin": first, "end": last, "probability": least})
         return {"spans": found}
 
-    def _tags(self, text: str, pieces: Any, tags: list[str], shares: Any) -> dict[str, Any]:
-        numbers = {tag: number for number, tag in enumerate(self.model.tags.names)}
-        rows = zip(pieces, tags, shares, strict=True)
+    def _tags(self, text: str, pieces: list[Piece], tags: list[tuple[str, float]]) -> dict[str, Any]:
+        rows = zip(pieces, tags, strict=True)
         return {
             "tags": [
-                {"token": piece.text, "tag": tag, "begin": piece.begin, "end": piece.end, "probability": float(share[numbers[tag]])}
-                for piece, tag, share in rows
+                {"token": piece.text, "tag": tag, "begin": piece.begin, "end": piece.end, "probability": share}
+                for piece, (tag, share) in rows
             ]
         }
 

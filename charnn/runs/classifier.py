@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from charnn.card import metrics_table
 from charnn.checkpoint import SavedModel
-from charnn.classification_metrics import blend, fit_blend, fit_temperature, log_softmax
+from charnn.classification_metrics import blend, fit_blend, fit_temperature, log_softmax, negative_log_likelihood
 from charnn.errors import DataError
 from charnn.referee import fit_referee
 from charnn.runs.run import Place, check_free
@@ -20,10 +20,8 @@ from charnn.tasks.settings import ClassifierSettings
 from charnn.text.examination import examine
 from charnn.text.labelled import Example, LabelledData, LabelledSettings, label_set, split_examples
 from charnn.text.texts import Speller
+from charnn.text.tokenized import VALID_SHARE
 from charnn.text.words import WordTokenizer
-
-VALID_SHARE = 0.1
-"""Share held out where nobody asked for another."""
 
 VALIDATION_TOKENS = 300_000
 """Tokens of the quick validation while training, at most."""
@@ -64,7 +62,8 @@ class ClassifierJob:
             referee = fit_referee(texts, known, self.valid_texts, held, len(labels), settings.loop.seed)
             self.model.referee, self.linear = referee, referee.logits(self.valid_texts)
         self.batches = self.model.batches(self.model.read(texts, numbers))
-        self.quick = sample_of(self.model.read(self.valid_texts).lengths, settings.loop.seed)
+        self.valid_set = self.model.read(self.valid_texts)
+        self.quick = sample_of(self.valid_set.lengths, settings.loop.seed)
         self.quick_set = self.model.read([self.valid_texts[number] for number in self.quick])
 
     def validate(self) -> Score:
@@ -72,17 +71,15 @@ class ClassifierJob:
         labels = self.valid_labels[self.quick]
         network = self.model.network_logits(self.quick_set)
         linear = None if self.linear is None else self.linear[self.quick]
-        self.model.blending = fitted = fit_blending(network, linear, labels)
-        calibrated = log_softmax(network / fitted.network_temperature)
-        metrics = {"accuracy": accuracy(calibrated, labels)}
+        self.model.blending = fit_blending(network, linear, labels)
+        found = self.model.calibrated(network, linear)
+        metrics = {"accuracy": accuracy(found["network"], labels)}
         if linear is not None:
-            metrics["blend"] = accuracy(blend(calibrated, log_softmax(linear / fitted.linear_temperature), fitted.weight), labels)
-        return Score(-float(calibrated[np.arange(len(labels)), labels].mean()), metrics)
+            metrics["blend"] = accuracy(found["blend"], labels)
+        return Score(negative_log_likelihood(found["network"], labels), metrics)
 
     def facts(self) -> list[tuple[str, str]]:
         """What the data hold, the network, and what the linear model reaches."""
-        encoder = self.settings.network.encoder
-        directions = "both directions" if encoder.bidirectional else "forwards"
         linear = []
         if self.linear is not None and self.model.referee is not None:
             right = accuracy(self.linear, self.valid_labels)
@@ -91,15 +88,15 @@ class ClassifierJob:
             *self.examination.lines(),
             ("vocabulary", f"{self.model.tokenizer.size:,} tokens ({self.settings.tokens.tokenizer})"),
             *self.starts,
-            ("network", f"{encoder.stack.words()}, {directions}, pooling {self.settings.network.pooling}"),
+            ("network", f"{self.settings.network.encoder.words()}, pooling {self.settings.network.pooling}"),
             *linear,
         ]
 
     def finish(self) -> dict[str, Any]:
         """Temperatures and blend by all validation texts, and the metrics of each model on them."""
-        network = self.model.network_logits(self.model.read(self.valid_texts))
+        network = self.model.network_logits(self.valid_set)
         self.model.blending = fit_blending(network, self.linear, self.valid_labels)
-        return evaluate(self.model, self.valid_texts, self.valid_labels)
+        return evaluate(self.model.calibrated(network, self.linear), self.valid_labels, self.model.labels)
 
     def table(self, results: dict[str, Any]) -> list[str]:
         """A row a model."""

@@ -8,14 +8,22 @@ from typing import Any
 import torch
 from torch import nn
 
+from charnn.architecture import StackSettings
 from charnn.errors import CheckpointError, SettingError
 from charnn.models.lm import TrainedLanguageModel
+from charnn.settings import own_settings
 from charnn.text.protocol import Chunks, Tokenizer, TokenizerSettings
 from charnn.text.tokenizers import extended_tokenizer, fit_tokenizer
 from charnn.text.vectors import read_vectors
 from charnn.text.vocabulary import SPECIALS, Vocabulary
 
-ADOPTED = ("tokenizer", "vocabulary_size", "lowercase", "word_split", "cell", "activation", "layers", "hidden_size", "embedding_size")
+KEPT = ("dropout", "locked_dropout")
+"""Settings of a stack that do not come from the language model it starts from."""
+
+ADOPTED = (
+    "embedding_size",
+    *(one.name for kind in (TokenizerSettings, StackSettings) for one in own_settings(kind) if one.name not in KEPT),
+)
 """Settings that come from a language model, where there is one."""
 
 Network = Any
@@ -35,9 +43,11 @@ class Start:
             return settings
         if self.vectors is not None:
             raise SettingError("vectors", "cannot be combined with --init-from, which brings its own embeddings; leave one out")
+        if settings.network.encoder.word_characters:
+            raise SettingError("word_characters", "cannot be combined with --init-from, whose layers know no characters; leave one out")
         brought = self.language_model.settings
         stack, encoder = brought.network.stack, settings.network.encoder
-        kept = {name: getattr(encoder.stack, name) for name in ("dropout", "locked_dropout")}
+        kept = {name: getattr(encoder.stack, name) for name in KEPT}
         encoder = replace(encoder, stack=replace(stack, **kept), embedding_size=brought.network.width)
         return replace(settings, tokens=brought.tokens, network=replace(settings.network, encoder=encoder))
 

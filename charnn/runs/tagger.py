@@ -19,10 +19,8 @@ from charnn.text.conll import Sentence, TaggedData
 from charnn.text.protocol import lowered
 from charnn.text.schemes import detect_scheme
 from charnn.text.texts import Speller
+from charnn.text.tokenized import VALID_SHARE
 from charnn.text.vocabulary import Vocabulary
-
-VALID_SHARE = 0.1
-"""Share held out where nobody asked for another."""
 
 VALIDATION_SENTENCES = 2000
 """Sentences of the quick validation while training, at most."""
@@ -66,18 +64,16 @@ class TaggerJob:
 
     def facts(self) -> list[tuple[str, str]]:
         """Sentences, tags, vocabulary, network."""
-        encoder = self.settings.network.encoder
         counts = Counter(tag for one in self.train for tag in one.tags)
         total = sum(counts.values())
         kinds = f"{len(counts)} tags" + (f", spans in {self.tags.scheme}" if self.tags.are_spans else "")
-        directions = "both directions" if encoder.bidirectional else "forwards"
         return [
             ("training", f"{len(self.train):,} sentences, {total:,} tokens"),
             ("validation", f"{len(self.valid):,} sentences, {sum(len(one.tokens) for one in self.valid):,} tokens"),
             ("tags", f"{kinds}: {', '.join(f'{tag} {100 * count / total:.1f} %' for tag, count in counts.most_common(5))} ..."),
             ("vocabulary", f"{self.model.words.size:,} words, {100 * self.unknown / total:.1f} % of the training tokens unknown"),
             *self.starts,
-            ("network", f"{encoder.stack.words()}, {directions}, {self.settings.network.output}"),
+            ("network", f"{self.settings.network.encoder.words()}, {self.settings.network.output}"),
         ]
 
     def finish(self) -> dict[str, Any]:

@@ -14,16 +14,13 @@ from charnn.errors import CheckpointError, DataError
 from charnn.layers.classification import ClassifierNetwork
 from charnn.referee import Referee
 from charnn.task import Group, Loss, all_alike
-from charnn.tasks.encoding import drop_words, spelling_of, tensors_of
+from charnn.tasks.encoding import READ_TEXTS, READ_TOKENS, drop_words, spelling_of, tensors_of
 from charnn.tasks.settings import ClassifierSettings
 from charnn.tasks.weights import put_weights, weights_of, without_memory
 from charnn.text.labelled import Example
 from charnn.text.protocol import Tokenizer
 from charnn.text.texts import Speller, TextBatch, TextBatches, TextSet, text_set
 from charnn.text.words import WordTokenizer
-
-READ_TEXTS, READ_TOKENS = 256, 16384
-"""Texts, and tokens, read at once where nothing is learned."""
 
 
 @dataclass(frozen=True)
@@ -145,14 +142,18 @@ class Classifier:
         return logits
 
     def log_probabilities(self, texts: Sequence[str]) -> dict[str, NDArray[np.float64]]:
-        """(texts, labels) of the `network` and, with a referee, of `linear` and `blend`, calibrated; what ships comes last."""
+        """(texts, labels) of each model, as calibrated() gives them."""
         self.network.eval()
-        network = log_softmax(self.network_logits(self.read(texts)) / self.blending.network_temperature)
-        if self.referee is None:
-            return {"network": network}
-        linear = log_softmax(self.referee.logits(texts) / self.blending.linear_temperature)
-        mixed = log_softmax(blend(network, linear, self.blending.weight) / self.blending.temperature)
-        return {"network": network, "linear": linear, "blend": mixed}
+        return self.calibrated(self.network_logits(self.read(texts)), None if self.referee is None else self.referee.logits(texts))
+
+    def calibrated(self, network: NDArray[Any], linear: NDArray[Any] | None) -> dict[str, NDArray[np.float64]]:
+        """(texts, labels) logits -> log-probabilities of the `network` and, with a referee, of `linear` and `blend`; what ships is last."""
+        first = log_softmax(network / self.blending.network_temperature)
+        if linear is None:
+            return {"network": first}
+        second = log_softmax(linear / self.blending.linear_temperature)
+        mixed = log_softmax(blend(first, second, self.blending.weight) / self.blending.temperature)
+        return {"network": first, "linear": second, "blend": mixed}
 
     def _logits(self, batch: TextBatch, word_dropout: float = 0.0) -> Tensor:
         device = self.network.output.weight.device
@@ -164,12 +165,11 @@ class Classifier:
 
 
 def evaluate(
-    model: Classifier, texts: Sequence[str], labels: NDArray[np.int64], abstain_below: float | None = None
-) -> dict[str, dict[str, Any]]:
-    """Metrics of the network and, with a referee, of the linear model and the blend, and a sentence that compares the first two."""
-    found = model.log_probabilities(texts)
+    found: Mapping[str, NDArray[np.float64]], labels: NDArray[np.int64], names: Sequence[str], abstain_below: float | None = None
+) -> dict[str, Any]:
+    """Metrics of each model's log-probabilities and, with a referee, a sentence that compares it with the network."""
     results: dict[str, Any] = {
-        name: classification_metrics(values, labels, model.labels, abstain_below=abstain_below) for name, values in found.items()
+        name: classification_metrics(values, labels, names, abstain_below=abstain_below) for name, values in found.items()
     }
     if "linear" in found:
         network, linear = (found[name].argmax(axis=1) == labels for name in ("network", "linear"))

@@ -7,6 +7,9 @@ from charnn.layers.embedding import Spelling
 from charnn.text.texts import TextBatch
 from charnn.text.vocabulary import UNKNOWN
 
+READ_TEXTS, READ_TOKENS = 256, 16384
+"""Texts, and tokens, read at once where nothing is learned."""
+
 
 def tensors_of(batch: TextBatch, device: torch.device) -> tuple[Tensor, Tensor]:
     """(batch, time) tokens and (batch,) lengths."""

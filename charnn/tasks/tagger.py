@@ -4,14 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from charnn.errors import DataError
 from charnn.layers.tagging import TaggerNetwork
 from charnn.task import Group, Loss, all_alike
-from charnn.tasks.encoding import drop_words, spelling_of, tensors_of
+from charnn.tasks.encoding import READ_TEXTS, READ_TOKENS, drop_words, spelling_of, tensors_of
 from charnn.tasks.settings import TaggerSettings
 from charnn.tasks.weights import put_weights, weights_of, without_memory
 from charnn.text.conll import Sentence
@@ -19,9 +18,6 @@ from charnn.text.protocol import lowered
 from charnn.text.schemes import legal_transitions, spans, to_bioes
 from charnn.text.texts import Speller, TextBatch, TextBatches, TextSet, text_set
 from charnn.text.vocabulary import Vocabulary
-
-READ_SENTENCES, READ_TOKENS = 256, 16384
-"""Sentences, and tokens, read at once where nothing is learned."""
 
 
 @dataclass(frozen=True)
@@ -127,27 +123,29 @@ class Tagger:
     def mean_loss(self, sentences: Sequence[Sentence]) -> float:
         """Nats per token of the right tags."""
         texts = self.read([one.tokens for one in sentences], [self.tags.numbers(one.tags) for one in sentences])
-        losses = [self.loss(batch, None) for _, batch in texts.by_length(READ_SENTENCES, READ_TOKENS)]
+        losses = [self.loss(batch, None) for _, batch in texts.by_length(READ_TEXTS, READ_TOKENS)]
         return float(sum(one.total for one in losses)) / max(1, sum(one.count for one in losses))
 
     @torch.no_grad()
     def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
         """The likeliest legal tags of each sentence: in BIOES where they mark spans."""
         found: list[list[str]] = [[] for _ in sentences]
-        for numbers, batch in self.read(sentences).by_length(READ_SENTENCES, READ_TOKENS):
+        for numbers, batch in self.read(sentences).by_length(READ_TEXTS, READ_TOKENS):
             scores, lengths = self._scores(batch)
             for number, row, length in zip(numbers, self.network.decode(scores, lengths).tolist(), batch.lengths, strict=True):
                 found[number] = [self.tags.names[tag] for tag in row[:length]]
         return found
 
     @torch.no_grad()
-    def probabilities(self, sentences: Sequence[Sequence[str]]) -> list[NDArray[np.float32]]:
-        """(tokens, tags) how likely each tag is at each token of each sentence."""
-        found = [np.zeros((0, len(self.tags.names)), np.float32) for _ in sentences]
-        for numbers, batch in self.read(sentences).by_length(READ_SENTENCES, READ_TOKENS):
+    def tag_with_probabilities(self, sentences: Sequence[Sequence[str]]) -> list[list[tuple[str, float]]]:
+        """As tag(), each tag with its probability."""
+        found: list[list[tuple[str, float]]] = [[] for _ in sentences]
+        for numbers, batch in self.read(sentences).by_length(READ_TEXTS, READ_TOKENS):
             scores, lengths = self._scores(batch)
-            for number, row, length in zip(numbers, self.network.marginals(scores, lengths), batch.lengths, strict=True):
-                found[number] = row[:length].float().cpu().numpy()
+            tags = self.network.decode(scores, lengths)  # (batch, time)
+            shares = self.network.marginals(scores, lengths).gather(2, tags[..., None])[..., 0]
+            for number, row, likely, length in zip(numbers, tags.tolist(), shares.tolist(), batch.lengths, strict=True):
+                found[number] = [(self.tags.names[tag], share) for tag, share in zip(row[:length], likely, strict=False)]
         return found
 
     def spans(self, tags: Sequence[str]) -> set[tuple[int, int, str]]:
