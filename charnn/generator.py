@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from charnn.decoding.beam import BeamSearch
+from charnn.decoding.beam import BeamSearch, Candidates, likeliest
 from charnn.decoding.rules import NEVER
 from charnn.decoding.settings import BeamSettings, SamplingSettings
 from charnn.decoding.stopping import StopWatch
@@ -110,8 +110,12 @@ class Generator:
             raise SettingError("count", f"must be at most the beam of {beam}, got {count}")
         ids = self.prompt_ids(prompt)
         state = self.engine.start(1, self._one_label(label))
-        first = self._possible(self.engine.read(ids, state))[0]
-        search = BeamSearch(self._search_step, lambda state, rows: state.pick(rows), settings, END if self.documents else None)
+
+        def step(tokens: NDArray[np.int64], state: object) -> tuple[Candidates, object]:
+            return likeliest(self._possible(self.engine.step(tokens, state)), search.candidates), state
+
+        search = BeamSearch(step, lambda state, rows: state.pick(rows), settings, END if self.documents else None)
+        first = likeliest(self._possible(self.engine.read(ids, state)), search.candidates)
         found = search.best(first, state, limit, count)
         return [_cut(self._continuation(ids, one.tokens), stop) for one in found]
 
@@ -187,9 +191,6 @@ class Generator:
     def _continuation(self, prompt_ids: NDArray[np.int64], tokens: Sequence[int]) -> str:
         stream = self._primed(prompt_ids)
         return "".join([*map(stream.push, tokens), stream.finish()])
-
-    def _search_step(self, tokens: NDArray[np.int64], state: object) -> tuple[NDArray[np.float32], object]:
-        return self._possible(self.engine.step(tokens, state)), state
 
     def _possible(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """Log-probabilities, with what is never written at minus infinity."""

@@ -3,7 +3,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from charnn.decoding.beam import BeamSearch
+from charnn.decoding.beam import BeamSearch, likeliest
 from charnn.decoding.settings import BeamSettings
 from charnn.kernels.engine import Engine
 from tests.networks import OPTIONS, random_tensors, with_cell
@@ -17,9 +17,9 @@ def chain(seed=0):
     table -= np.log(np.exp(table).sum(2, keepdims=True))
 
     def step(tokens, last):
-        return table[last, tokens], np.asarray(tokens)
+        return likeliest(table[last, tokens], VOCABULARY), np.asarray(tokens)
 
-    return table, table[0, 0], np.zeros(1, np.int64), step
+    return table, likeliest(table[0, :1], VOCABULARY), np.zeros(1, np.int64), step
 
 
 def log_probability(table, tokens):
@@ -84,11 +84,11 @@ def test_impossible_tokens_are_never_in_a_sequence():
     def step(tokens, state):
         rows = np.full((len(tokens), 5), -np.inf)
         rows[:, [2, 4]] = np.log([0.3, 0.7])
-        return rows, state
+        return likeliest(rows, 5), state
 
-    first = np.full(5, -np.inf)
-    first[2] = 0.0
-    found = BeamSearch(step, lambda state, rows: state, BeamSettings(5)).best(first, None, 3, 5)
+    start = np.full((1, 5), -np.inf)
+    start[0, 2] = 0.0
+    found = BeamSearch(step, lambda state, rows: state, BeamSettings(5)).best(likeliest(start, 5), None, 3, 5)
     assert {one.tokens for one in found} == {(2, a, b) for a in (2, 4) for b in (2, 4)}
 
 
@@ -102,13 +102,33 @@ def test_scores_equal_forced_decoding(cell):
         return logits - np.log(np.exp(logits).sum(-1, keepdims=True))
 
     def step(tokens, state):
-        return log_probabilities(engine.step(tokens, state)), state
+        return likeliest(log_probabilities(engine.step(tokens, state)), 14), state
 
     state = engine.start(1)
-    first = log_probabilities(engine.read([1], state))[0]
+    first = likeliest(log_probabilities(engine.read([1], state)), 14)
     found = BeamSearch(step, lambda state, rows: state.pick(rows), BeamSettings(7), end=2).best(first, state, 30, 7)
     assert len(found) == 7
     for one in found:
         ids = [1, *one.tokens, *([2] if one.is_ended else [])]
         forced = engine.log_probabilities(ids, engine.start(1)).astype(np.float64).sum()
         assert one.log_probability == pytest.approx(forced, abs=1e-4)
+
+
+@pytest.mark.parametrize("beam", [1, 3])
+def test_many_searches_at_once_find_what_each_finds_alone(beam):
+    table, _, _, step = chain(4)
+    parts = BeamSearch(step, lambda last, rows: last[rows], BeamSettings(beam, 0.6), FINISH)
+    lasts, lengths = np.array([0, 1, 2, 3, 1]), [6, 1, 3, 9, 2]
+    first = likeliest(table[lasts, lasts], VOCABULARY)
+    together = parts.search(first, lasts, lengths, 2)
+    for row, length in enumerate(lengths):
+        alone = type(first)(first.log_probabilities[row : row + 1], first.tokens[row : row + 1])
+        assert together[row] == parts.best(alone, lasts[row : row + 1], length, 2)
+
+
+def test_what_stood_before_counts_in_every_score():
+    _, first, state, step = chain(2)
+    parts = BeamSearch(step, lambda last, rows: last[rows], BeamSettings(3), FINISH)
+    (plain,), (moved,) = parts.search(first, state, [5]), parts.search(first, state, [5], totals=[-2.5])
+    assert [one.tokens for one in plain] == [one.tokens for one in moved]
+    assert [one.log_probability - 2.5 for one in plain] == pytest.approx([one.log_probability for one in moved])
