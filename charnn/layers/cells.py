@@ -22,6 +22,7 @@ class RecurrentLayer(nn.Module):
         super().__init__()
         size, rows = settings.hidden_size, GATES[settings.cell] * settings.hidden_size
         self.sequence = SEQUENCES[settings.cell, settings.activation]
+        self.step = STEPS[settings.cell, settings.activation]
         self.input_to_gates = nn.Parameter(torch.empty(rows, input_size))
         self.hidden_to_gates = nn.Parameter(torch.empty(rows, size))
         self.input_bias = nn.Parameter(torch.zeros(rows))
@@ -31,7 +32,8 @@ class RecurrentLayer(nn.Module):
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """(batch, time, units) and a state of (1, batch, hidden) parts -> (batch, time, hidden), the state after the last step."""
         weights: list[Tensor] = [self.input_to_gates, self.hidden_to_gates, self.input_bias, self.hidden_bias]
-        return self.sequence(x, state, weights)
+        # A sequence's preparations do not pay for one step: torch's lstm packs its weights anew each time, our kernels too.
+        return (self.step if x.shape[1] == 1 else self.sequence)(x, state, weights)
 
     def _initialise(self, settings: StackSettings) -> None:
         bound = 1 / sqrt(settings.hidden_size)
@@ -90,4 +92,29 @@ SEQUENCES: dict[tuple[str, str], Sequence] = {
 }
 """The sequence function of each (cell, activation)."""
 
+
+def _lstm_step(x: Tensor, state: State, weights: list[Tensor]) -> tuple[Tensor, State]:
+    hidden, cell = torch.lstm_cell(x[:, 0], (state[0][0], state[1][0]), *weights)
+    return hidden[:, None], (hidden[None], cell[None])
+
+
+def _plain_step(step: Callable[..., Tensor]) -> Sequence:
+    """A step of a cell whose state is its output."""
+
+    def turn(x: Tensor, state: State, weights: list[Tensor]) -> tuple[Tensor, State]:
+        hidden = step(x[:, 0], state[0][0], *weights)
+        return hidden[:, None], (hidden[None],)
+
+    return turn
+
+
+STEPS: dict[tuple[str, str], Sequence] = {
+    ("rnn", "tanh"): _plain_step(torch.rnn_tanh_cell),
+    ("rnn", "relu"): _plain_step(torch.rnn_relu_cell),
+    ("lstm", "tanh"): _lstm_step,
+    ("gru", "tanh"): _plain_step(torch.gru_cell),
+}
+"""The same for one step."""
+
+assert SEQUENCES.keys() == STEPS.keys()
 assert {cell for cell, _ in SEQUENCES} == set(GATES) == set(STATES)

@@ -38,6 +38,14 @@ class Encoder(nn.Module):
         reversed_outputs, _ = self.backward_stack(reverse(x, lengths))
         return torch.cat([outputs, reverse(reversed_outputs, lengths)], -1)
 
+    def ends(self, outputs: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, time, output) and (batch,), at least 1 -> (batch, output): what each direction says at its own last token."""
+        last = outputs[torch.arange(len(outputs), device=outputs.device), lengths - 1]  # (batch, output)
+        if self.backward_stack is None:
+            return last
+        half = self.output_size // 2
+        return torch.cat([last[:, :half], outputs[:, 0, half:]], -1)
+
 
 def within(lengths: Tensor, time: int) -> Tensor:
     """(batch,) -> (batch, time): does a token stand there?"""
