@@ -54,6 +54,9 @@ class LanguageNetworkSettings(Settings):
     embedding_size: int | None = setting(
         None, "Units of a token's embedding; by default 64 for up to 1,000 tokens, else the hidden size.", least=1, most=16384
     )
+    embedding_deviation: float | None = setting(
+        None, "Standard deviation of embeddings before training; by default 1. At 0.1 rare tokens learn sooner.", above=0, most=10
+    )
     tie_weights: bool = setting(False, "Use the embedding as output weights too (needs an embedding as wide as the hidden size).")
     adaptive_softmax: bool = setting(False, "Give rare tokens smaller output weights; for vocabularies over 4,000.")
 
@@ -72,6 +75,12 @@ class LanguageNetworkSettings(Settings):
         if self.embedding_size is not None or self.tie_weights or size > SMALL_VOCABULARY:
             return self
         return replace(self, embedding_size=min(SMALL_EMBEDDING, self.stack.hidden_size))
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of embeddings before training."""
+        default = self.width**-0.5 if self.tie_weights else 1.0
+        return default if self.embedding_deviation is None else self.embedding_deviation
 
     @property
     def width(self) -> int:
@@ -142,3 +151,42 @@ class TaggerNetworkSettings(Settings):
         default_factory=lambda: EncoderSettings(embedding_size=128, embedding_dropout=0.0, word_characters=True)
     )
     output: str = setting("crf", "How a sentence's tags depend on each other: through a crf, or not.", choices=("crf", "softmax"))
+
+
+ATTENTIONS = ("additive", "general", "dot", "none")
+"""How a decoder's state is compared with the places of the source."""
+
+
+@dataclass(frozen=True)
+class TranslatorNetworkSettings(Settings):
+    """Encoder, attention, decoder."""
+
+    stack: StackSettings = field(default_factory=lambda: StackSettings(layers=2, hidden_size=256, dropout=0.3))
+    bidirectional: bool = setting(True, "Read the source from its end as well, with a stack of its own.")
+    embedding_size: int = setting(256, "Units of a token's embedding, on either side.", least=1, most=16384)
+    embedding_dropout: float = setting(0.0, "Share of the vocabulary left out of an update.", least=0, most=0.9)
+    attention: str = setting("general", "How the decoder chooses where to look in the source.", choices=ATTENTIONS)
+    input_feeding: bool = setting(False, "Tell the first decoder layer what the step before decided; trains step by step, and slowly.")
+    bridge: str = setting("encoder", "State in which the decoder begins.", choices=("encoder", "zero", "learned"))
+    tie_weights: bool = setting(True, "Use the target's embedding as output weights too.")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.attention == "none" and self.bridge != "encoder":
+            raise SettingError("bridge", "must be encoder without attention: nothing else would tell the decoder of the source")
+
+    def words(self) -> str:
+        """The network in words: `gru, 2 x 256 units, both directions, attention general`."""
+        directions = "both directions" if self.bidirectional else "forwards"
+        feeding = ", input feeding" if self.input_feeding else ""
+        return f"{self.stack.words()}, {directions}, attention {self.attention}{feeding}"
+
+    @property
+    def encoder(self) -> EncoderSettings:
+        """What reads the source."""
+        return EncoderSettings(self.stack, self.bidirectional, self.embedding_size, self.embedding_dropout)
+
+    @property
+    def context_size(self) -> int:
+        """Units of what attention finds."""
+        return 0 if self.attention == "none" else self.encoder.output_size

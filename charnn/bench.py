@@ -74,7 +74,7 @@ def bench_sampling(settings: LanguageNetworkSettings, batch: int, rounds: int, t
     writer.read(np.array([3]))
     with _InOwnProcess(_torch_sampler, settings, vocabulary, batch) as theirs:
         reader = _reader(weight_bytes(stack, vocabulary))
-        charnn, torch_, steps = _take_turns([_timed(writer.write), theirs.seconds, _timed(reader)], rounds)
+        charnn, torch_, steps = take_turns([timed(writer.write), theirs.seconds, timed(reader)], rounds)
     return Row(stack.cell, stack.layers, stack.hidden_size, batch, charnn * batch, torch_ * batch, steps * batch)
 
 
@@ -83,7 +83,7 @@ def bench_training(cell: str, hidden_size: int, batch: int, rounds: int) -> Row:
     ours = _training(RecurrentLayer(hidden_size, StackSettings(cell=cell, hidden_size=hidden_size)), cell, hidden_size, batch)
     with _InOwnProcess(_torch_training, cell, hidden_size, batch) as theirs:
         products = _products(GATES[cell], hidden_size, batch)
-        rates = _take_turns([_timed(ours), theirs.seconds, _timed(products)], rounds)
+        rates = take_turns([timed(ours), theirs.seconds, timed(products)], rounds)
     return Row(cell, 1, hidden_size, batch, *(rate * batch * WINDOW for rate in rates))
 
 
@@ -98,7 +98,7 @@ Run = Callable[[int], Any]
 """Does a unit of work so many times."""
 
 
-def _take_turns(contestants: Sequence[Callable[[int], float]], rounds: int, seconds: float = 0.15) -> list[float]:
+def take_turns(contestants: Sequence[Callable[[int], float]], rounds: int, seconds: float = 0.15) -> list[float]:
     """Units per second of each contestant, who says how long so many units took: the median over the rounds."""
     counts = [_warm_count(contestant, seconds) for contestant in contestants]
     times: list[list[float]] = [[] for _ in contestants]
@@ -118,7 +118,7 @@ def _warm_count(contestant: Callable[[int], float], seconds: float) -> int:
     return count
 
 
-def _timed(run: Run) -> Callable[[int], float]:
+def timed(run: Run) -> Callable[[int], float]:
     def seconds(count: int) -> float:
         started = time.perf_counter()
         run(count)
@@ -154,7 +154,7 @@ class _InOwnProcess:
 
 def _serve(pipe: Any, threads: int, make: Callable[..., Run], *arguments: Any) -> None:
     torch.set_num_threads(threads)
-    seconds = _timed(make(*arguments))
+    seconds = timed(make(*arguments))
     while (count := pipe.recv()) is not None:
         pipe.send(seconds(count))
 

@@ -1,18 +1,33 @@
-"""Small labelled and tagged data, settings and models of them."""
+"""Small labelled, tagged and parallel data, settings and models of them."""
 
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from charnn.architecture import ClassifierNetworkSettings, EncoderSettings, StackSettings, TaggerNetworkSettings
+from charnn.architecture import (
+    ClassifierNetworkSettings,
+    EncoderSettings,
+    StackSettings,
+    TaggerNetworkSettings,
+    TranslatorNetworkSettings,
+)
 from charnn.runs.classifier import ClassifierJob
 from charnn.runs.run import Place, Run
 from charnn.runs.tagger import TaggerJob
+from charnn.runs.translator import TranslatorJob
 from charnn.settings import Settings
-from charnn.tasks.settings import ClassifierLossSettings, ClassifierSettings, TaggerLossSettings, TaggerSettings
+from charnn.tasks.settings import (
+    ClassifierLossSettings,
+    ClassifierSettings,
+    TaggerLossSettings,
+    TaggerSettings,
+    TranslatorLossSettings,
+    TranslatorSettings,
+)
 from charnn.text.labelled import LabelledSettings
+from charnn.text.pairs import PairFiles
 from charnn.text.tokenizers import TokenizerSettings
-from charnn.training.settings import BudgetSettings, OptimizerSettings, TextLoopSettings
+from charnn.training.settings import BudgetSettings, OptimizerSettings, PairLoopSettings, TextLoopSettings
 
 GOOD, BAD = (
     ("a fine film", "what a joy", "I loved it", "great fun , really"),
@@ -32,6 +47,22 @@ SENTENCES = "".join(
     for name in NAMES
     for place in PLACES
 )
+
+VERBS = {"sees": "voit", "eats": "mange", "takes": "prend"}
+NOUNS = {"dog": "chien", "cat": "chat", "book": "livre", "bread": "pain"}
+PAIRS = (
+    "".join(
+        f"{name} {verb} {one} {noun}.\t{name} {verbe} {un} {nom}.\n"
+        for name in ("Ann", "Bob", "Mia")
+        for verb, verbe in VERBS.items()
+        for one, un in (("the", "le"), ("a", "un"))
+        for noun, nom in NOUNS.items()
+    )
+    # Numbers, and names that a vocabulary of words that occur three times does not know.
+    + "".join(f"{name} eats {count} cats.\t{name} mange {count} chats.\n" for name in ("Ann", "Bob", "Mia") for count in range(10, 22))
+    + "".join(f"{a}{b}{c} sees the dog.\t{a}{b}{c} voit le chien.\n" for a in "KLZ" for b in "aou" for c in "dgpt")
+)
+"""144 English sentences and their French, a line each."""
 
 
 def small(settings: Any, **changes: object) -> Any:
@@ -77,6 +108,18 @@ def tagger_settings(**changes: object) -> TaggerSettings:
     return small(settings, **changes)
 
 
+def translator_settings(**changes: object) -> TranslatorSettings:
+    """Sixteen units that learn the small pairs by heart, a few reports."""
+    settings = TranslatorSettings(
+        tokens=TokenizerSettings(tokenizer="word", min_count=3),
+        network=TranslatorNetworkSettings(StackSettings(hidden_size=16), embedding_size=16, tie_weights=False),
+        objective=TranslatorLossSettings(label_smoothing=0.0),
+        optimizer=OptimizerSettings(learning_rate=0.03, warmup=10),
+        loop=PairLoopSettings(batch_size=16, reports=2),
+    )
+    return small(settings, **changes)
+
+
 def classifier_run(folder: Path, steps: int = 40, table: str = TABLE, **changes: object) -> Run:
     """A run on the small table, ready to go."""
     (folder / "table.tsv").write_text(table, encoding="utf-8")
@@ -89,6 +132,13 @@ def tagger_run(folder: Path, steps: int = 40, text: str = SENTENCES, **changes: 
     (folder / "sentences.conll").write_text(text, encoding="utf-8")
     place = Place([folder / "sentences.conll"], folder / "run", device="cpu", threads=1, overwrite=True)
     return Run(place, TaggerJob(place, tagger_settings(**changes)), BudgetSettings(steps=steps))
+
+
+def translator_run(folder: Path, steps: int = 400, table: str = PAIRS, **changes: object) -> Run:
+    """A run on the small pairs, ready to go; after 400 steps it translates them."""
+    (folder / "pairs.tsv").write_text(table, encoding="utf-8")
+    place = Place([folder / "pairs.tsv"], folder / "run", device="cpu", threads=1, overwrite=True)
+    return Run(place, TranslatorJob(place, translator_settings(**changes), PairFiles(place.corpus)), BudgetSettings(steps=steps))
 
 
 def trained(run: Run) -> Run:

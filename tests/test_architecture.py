@@ -20,11 +20,12 @@ STEPS = [
     ["architecture"],
     ["text", "kernels", "rates"],
     ["layers", "decoding"],
-    ["metrics", "classification_metrics", "tagging_metrics", "referee", "device", "task"],
+    ["metrics", "classification_metrics", "tagging_metrics", "translation_metrics", "alignment", "referee", "device", "task"],
     ["training"],
     ["tasks"],
     ["checkpoint"],
-    ["generator", "card", "bench"],
+    ["generator", "card", "plots", "bench"],
+    ["bench_translation"],
     ["models"],
     ["runs"],
     ["cli"],
@@ -38,7 +39,7 @@ SETTINGS_ONLY = ["charnn.settings", "charnn.architecture", "charnn.decoding.sett
 
 WITHOUT_TORCH = ["text", "kernels", "decoding", "checkpoint", "generator", "cli"]
 
-CROSS_CUTTING = {"laws", "readme", "formats"}
+CROSS_CUTTING = {"laws", "readme", "formats", "phrasebook"}
 """Tests of what no single module or package does."""
 
 MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in sorted(PACKAGE.rglob("*.py"))}

@@ -11,6 +11,7 @@ from charnn.errors import CheckpointError, DataError
 from charnn.text import subwords
 from charnn.text.subwords import SubwordTokenizer
 from charnn.text.tokenizers import TokenizerSettings
+from charnn.text.vocabulary import SPECIALS
 
 TEXT = inspect.getsource(subwords)
 
@@ -99,3 +100,49 @@ def test_the_cache_may_be_emptied_at_any_time(monkeypatch: pytest.MonkeyPatch) -
 def test_random_bytes_are_no_model(data: bytes) -> None:
     with pytest.raises(CheckpointError, match=r"^the model's tokenizer is damaged: its sentencepiece model "):
         SubwordTokenizer.restore({"lowercase": False}, {"subword_model": np.frombuffer(data, np.uint8)})
+
+
+SAMPLED = [*TEXT.splitlines()[:40], "", " ", "Ünï \u4e2d\u6587 \U0001f600 \u2581\u2585", "\n\r\t\0", "  two  spaces  ", "x" * 500]
+"""Lines of what was learned from, and what was never seen."""
+
+
+@pytest.mark.parametrize("model", ["unigram", "bpe"])
+@pytest.mark.parametrize("alpha", [0.05, 0.3, 1.0, 10.0])
+def test_sampled_ids_are_decoded_to_the_text(model: str, alpha: float) -> None:
+    tokenizer = fit(TEXT, subword_model=model)
+    found = tokenizer.encode_sampled(SAMPLED, alpha, seed=1)
+    assert [tokenizer.decode(ids) for ids in found] == SAMPLED
+    assert {ids.dtype for ids in found} == {tokenizer.encode("").dtype}
+    assert not any((ids < len(SPECIALS)).any() for ids in found)
+
+
+@pytest.mark.parametrize("model", ["unigram", "bpe"])
+def test_sampling_is_a_function_of_the_seed(model: str) -> None:
+    tokenizer, again = fit(TEXT, subword_model=model), fit(TEXT, subword_model=model)
+    one, other = (tokenizer.encode_sampled(SAMPLED, 0.2, seed) for seed in (1, 2))
+    tokenizer.encode(TEXT)
+    for sampler in (tokenizer, again):
+        assert all(map(np.array_equal, sampler.encode_sampled(SAMPLED, 0.2, 1), one))
+    assert not all(map(np.array_equal, one, other))
+
+
+@pytest.mark.parametrize("model", ["unigram", "bpe"])
+def test_a_word_is_divided_anew_wherever_it_stands(model: str) -> None:
+    tokenizer = fit(TEXT, subword_model=model)
+    word = " characters"
+    assert len({tuple(ids.tolist()) for ids in tokenizer.encode_sampled([word] * 50, 0.2, 1)}) > 1
+    assert tokenizer.encode_sampled([word * 50], 0.2, 1)[0].size > tokenizer.encode(word * 50).size
+
+
+@pytest.mark.parametrize(("model", "tame", "wild"), [("unigram", 100.0, 0.01), ("bpe", 1e-9, 0.9)])
+def test_alpha_says_how_far_from_the_best_division_it_goes(model: str, tame: float, wild: float) -> None:
+    """The sharper a unigram model, the less it samples; the fewer merges left out, the less bpe does."""
+    tokenizer = fit(TEXT, subword_model=model)
+    plain = [tokenizer.encode(text) for text in SAMPLED]
+    assert all(map(np.array_equal, tokenizer.encode_sampled(SAMPLED, tame, 1), plain))
+    assert sum(ids.size for ids in tokenizer.encode_sampled(SAMPLED, wild, 1)) > 1.5 * sum(ids.size for ids in plain)
+
+
+def test_sampled_ids_of_a_lower_case_tokenizer_are_lower_case() -> None:
+    tokenizer = fit(TEXT, lowercase=True)
+    assert tokenizer.decode(tokenizer.encode_sampled(["A Token ΣΑΣ"], 0.2, 1)[0]) == "a token σασ"

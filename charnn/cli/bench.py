@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from charnn.architecture import GATES, LanguageNetworkSettings, StackSettings
+from charnn.architecture import ATTENTIONS, GATES, LanguageNetworkSettings, StackSettings, TranslatorNetworkSettings
 from charnn.cli.options import given
 
 if TYPE_CHECKING:
@@ -87,6 +87,35 @@ def bench_train(cells: list[str], sizes: list[int], batches: list[int], rounds: 
     used = use_threads(threads)
     rows = [bench_training(cell, size, batch, rounds) for cell in cells for size in sizes for batch in batches]
     show("train", "steps/s", rows, used, as_json)
+
+
+@bench.command("translate")
+@click.option("--cell", "cells", type=click.Choice(list(GATES)), multiple=True, default=list(GATES), help="Cell; by default all.")
+@click.option("--layers", type=click.IntRange(1, 64), default=2, show_default=True, help="Recurrent layers of encoder and decoder.")
+@click.option("--hidden-size", type=click.IntRange(8, 4096), default=256, show_default=True, help="Units of every layer.")
+@click.option("--attention", type=click.Choice(list(ATTENTIONS)), default="general", show_default=True, help="How the decoder looks.")
+@click.option("--batch", type=click.IntRange(1, 4096), default=64, show_default=True, help="Sentences.")
+@click.option("--rounds", type=click.IntRange(1, 1000), default=5, show_default=True, help="Rounds whose median counts.")
+@click.option("--threads", type=click.IntRange(1, 1024), help="Threads of torch; by default all cores.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
+def bench_translate(
+    cells: list[str], layers: int, hidden_size: int, attention: str, batch: int, rounds: int, threads: int | None, as_json: bool
+) -> None:
+    """Source tokens per second of training a translator and of translating, on sentences of 15 tokens and a vocabulary of 4,000."""
+    from charnn.bench_translation import BEAM, bench_translation
+    from charnn.device import use_threads
+
+    used = use_threads(threads)
+    stacks = [StackSettings(cell=cell, layers=layers, hidden_size=hidden_size, dropout=0.3) for cell in cells]
+    rows = [bench_translation(TranslatorNetworkSettings(stack, attention=attention), batch, rounds) for stack in stacks]
+    if as_json:
+        click.echo(json.dumps({"bench": "translate", "threads": used, "unit": "source tokens/s", "rows": [vars(row) for row in rows]}))
+        return
+    names = ["cell", "layers", "hidden", "attention", "batch", "training", "greedy", f"beam {BEAM}"]
+    click.echo(f"| {' | '.join(names)} |\n{'|---' * len(names)}|")
+    for row in rows:
+        size = f"{row.cell} | {row.layers} | {row.hidden_size} | {row.attention} | {row.batch}"
+        click.echo(f"| {size} | {row.train:,.0f} | {row.greedy:,.0f} | {row.beam:,.0f} |")
 
 
 def show(what: str, unit: str, rows: "list[Row]", threads: int, as_json: bool) -> None:

@@ -7,12 +7,15 @@ from typing import Any
 import click
 
 from charnn.cli.options import SectionedCommand, given
+from charnn.cli.training import parallel_options
+from charnn.cli.translate import EVALUATING, decoding_options, measure_translator
 from charnn.errors import SettingError
 
 EFFECTIVE = {
     "lm": ["protocol", "window", "tail"],
     "classifier": ["text_column", "label_column", "abstain_below"],
     "tagger": ["tag_column"],
+    "translator": EVALUATING,
 }
 """The options that have an effect on a model of each task."""
 
@@ -27,6 +30,10 @@ EFFECTIVE = {
 @click.option("--label-column", help="Column of the label, where it differs from the training data's (classifier).")
 @click.option("--tag-column", help="Column of the tag, where it differs from the training data's (tagger).")
 @click.option("--abstain-below", type=click.FloatRange(0, 1), help="Answer only what is at least so probable (classifier).")
+@decoding_options
+@parallel_options("--source", "--target")
+@click.option("--lowercase", is_flag=True, help="Compare without regard to case (translator).")
+@click.option("--per-sentence", is_flag=True, help="A line a pair: nats, tokens, chrF, source, reference, translation (translator).")
 @click.option("--threads", type=click.IntRange(1, 1024), help="CPU threads; by default all cores.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
 @click.pass_context
@@ -46,20 +53,25 @@ def evaluate(ctx: click.Context, /, model: str | None, data: tuple[str, ...], **
     confusion (rows are the true labels), intervals (95 %, bootstrap) of what ships; the same under network, linear, blend.
 
     Tagger: span_precision, span_recall, span_f1 (by the rules of conlleval), token_accuracy, per_label, per_type.
+
+    Translator: bleu and chrf by sacrebleu on raw text, each with its signature (bleu_signature, chrf_signature) and in
+    intervals (95 %, bootstrap); loss (nats per token of the reference) and word_perplexity. With a second model before the data,
+    both are compared: bleu and chrf {first, second, difference, interval, p} by paired bootstrap. sentences with --per-sentence.
     """
     from charnn.cli.models import open_model
     from charnn.device import use_threads
 
     trained = open_model(model, EFFECTIVE)
-    names = [name for task in EFFECTIVE.values() for name in task]
+    names = list(dict.fromkeys(name for task in EFFECTIVE.values() for name in task))
     for name in given(ctx, [name for name in names if name not in EFFECTIVE[trained.task]]):
         raise SettingError(name, f"has no effect on a {trained.task}; leave it out")
-    if not data and trained.task != "lm":
+    if not data and trained.task != "lm" and not values["source"]:
         raise click.UsageError(f"name the data to measure this {trained.task} on.")
     use_threads(values["threads"])
     started = time.monotonic()
     results = MEASURES[trained.task](ctx, trained, data, values)
-    facts = {"task": trained.task, "model": trained.name, "data": list(data) or ["python-docs"]}
+    named = [*data, *values["source"], *values["target"]]
+    facts = {"task": trained.task, "model": trained.name, "data": named or ["python-docs"]}
     facts |= {"examples": results.pop("examples"), "seconds": round(time.monotonic() - started, 2)}
     if values["as_json"]:
         click.echo(json.dumps({**facts, **results}))
@@ -96,4 +108,9 @@ def measure_tagger(ctx: click.Context, trained: Any, data: tuple[str, ...], valu
     return found
 
 
-MEASURES = {"lm": measure_language_model, "classifier": measure_classifier, "tagger": measure_tagger}
+MEASURES = {
+    "lm": measure_language_model,
+    "classifier": measure_classifier,
+    "tagger": measure_tagger,
+    "translator": measure_translator,
+}

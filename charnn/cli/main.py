@@ -24,7 +24,7 @@ VERBS = {
 SHORT_HELP = {
     "train": "Train a model on your data.",
     "sample": "Write text with a trained language model.",
-    "predict": "Label texts, tag them, or show what comes next.",
+    "predict": "Label, tag or translate texts, or show what comes next.",
     "evaluate": "Measure a model on data.",
     "bench": "Measure how fast this machine samples and trains.",
 }

@@ -2,7 +2,7 @@
 
 import importlib
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,3 +50,12 @@ def read_text(data: bytes, what: str) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{what}: byte {error.start} is not valid utf-8; convert it to utf-8 first") from None
+
+
+def texts(arguments: tuple[str, ...]) -> Iterator[str]:
+    """The texts of the command line, or one a line from standard input; raises DataError for bad bytes."""
+    if arguments != ("-",):
+        yield from arguments
+        return
+    for number, line in enumerate(sys.stdin.buffer, 1):
+        yield read_text(line.removesuffix(b"\n"), f"standard input:{number}")

@@ -1,13 +1,15 @@
-"""`charnn predict`: labels, tags, or for a language model the likeliest next tokens."""
+"""`charnn predict`: labels, tags, translations, or for a language model the likeliest next tokens."""
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import click
 
 from charnn.cli.options import SectionedCommand, collect, given, settings_options
+from charnn.cli.translate import PREDICTING, decoding_options, predict_translations, predicting_options
+from charnn.decoding.settings import SamplingSettings
 from charnn.errors import SettingError
 from charnn.text.rows import PredictSettings
 
@@ -17,6 +19,7 @@ EFFECTIVE = {
     "lm": ["top", "label", "format"],
     "classifier": ["abstain_below", "explain", *ROWS],
     "tagger": ["tokens", *ROWS],
+    "translator": [*PREDICTING, *ROWS],
 }
 """The options that have an effect on a model of each task."""
 
@@ -30,15 +33,19 @@ EFFECTIVE = {
 @click.option("--explain", is_flag=True, help="Colour each word by what it does for the label (classifier).")
 @click.option("--tokens", is_flag=True, help="The input is divided: a token a line, a blank line between sentences (tagger).")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line: short for --format jsonl.")
+@decoding_options
+@predicting_options
 @settings_options(PredictSettings)
+@settings_options(SamplingSettings)
 @click.pass_context
 def predict(ctx: click.Context, /, model: str | None, text: tuple[str, ...], **values: Any) -> None:
-    """Label texts, tag them, or show what a language model expects next.
+    """Label texts, tag them, translate them, or show what a language model expects next.
 
     MODEL: a run folder or model file; by default the newest run. TEXT: texts, files (CSV, TSV, JSONL, or a text a line), or
     - for standard input. Rows come out as they were and in order, with new columns or keys: label and probability
-    (classifier), spans: [{text, type, begin, end, probability}] or tags: [{token, tag, begin, end, probability}] (tagger);
-    for a language model next: [{token, probability}].
+    (classifier), spans: [{text, type, begin, end, probability}] or tags: [{token, tag, begin, end, probability}] (tagger),
+    translation and score, with --n-best candidates: [{translation, score}], with --attention {source, target, weights}
+    (translator); for a language model next: [{token, probability}].
     """
     from charnn.cli.models import open_model
 
@@ -52,11 +59,12 @@ def predict(ctx: click.Context, /, model: str | None, text: tuple[str, ...], **v
         if values["format"] not in (None, "jsonl"):
             raise SettingError("json", f"contradicts --format {values['format']}; leave one out")
         values["format"] = "jsonl"
-    ctx.exit(PREDICTORS[trained.task](trained, text, values))
+    ctx.exit(PREDICTORS[trained.task](ctx, trained, text, values))
 
 
-def predict_next(trained: Any, arguments: tuple[str, ...], values: dict[str, Any]) -> int:
+def predict_next(ctx: click.Context, trained: Any, arguments: tuple[str, ...], values: dict[str, Any]) -> int:
     """The likeliest next tokens after each text."""
+    from charnn.cli.models import texts
     from charnn.cli.sample import warn_unknown
 
     if values["format"] not in (None, "text", "jsonl"):
@@ -74,7 +82,7 @@ def predict_next(trained: Any, arguments: tuple[str, ...], values: dict[str, Any
     return 0
 
 
-def predict_labels(trained: Any, arguments: tuple[str, ...], values: dict[str, Any]) -> int:
+def predict_labels(ctx: click.Context, trained: Any, arguments: tuple[str, ...], values: dict[str, Any]) -> int:
     """The label of each text, and how probable it is."""
     from charnn.cli.explain import explained
     from charnn.cli.pipe import pipe
@@ -88,7 +96,7 @@ def predict_labels(trained: Any, arguments: tuple[str, ...], values: dict[str, A
     return pipe(arguments, settings, lambda rows: trained.predict(rows, abstain_below=sure))
 
 
-def predict_tags(trained: Any, arguments: tuple[str, ...], values: dict[str, Any]) -> int:
+def predict_tags(ctx: click.Context, trained: Any, arguments: tuple[str, ...], values: dict[str, Any]) -> int:
     """The spans, or the tags, of each text."""
     from charnn.cli.pipe import pipe
 
@@ -132,15 +140,4 @@ def coloured() -> Callable[[str, dict[str, Any]], str]:
     return in_colours if sys.stdout.isatty() else with_numbers
 
 
-PREDICTORS = {"lm": predict_next, "classifier": predict_labels, "tagger": predict_tags}
-
-
-def texts(arguments: tuple[str, ...]) -> Iterator[str]:
-    """The texts of the command line, or one a line from standard input; raises DataError for bad bytes."""
-    from charnn.cli.models import read_text
-
-    if arguments != ("-",):
-        yield from arguments
-        return
-    for number, line in enumerate(sys.stdin.buffer, 1):
-        yield read_text(line.removesuffix(b"\n"), f"standard input:{number}")
+PREDICTORS = {"lm": predict_next, "classifier": predict_labels, "tagger": predict_tags, "translator": predict_translations}

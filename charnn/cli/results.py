@@ -40,7 +40,24 @@ def tagger_table(results: dict[str, Any]) -> list[str]:
     return [*lines, "", *grid([["type" if "per_type" in results else "tag", "precision", "recall", "F1", "support"], *rows])]
 
 
-TABLES = {"lm": language_model_table, "classifier": classifier_table, "tagger": tagger_table}
+def translator_table(results: dict[str, Any]) -> list[str]:
+    """BLEU, chrF and loss with signatures; or the comparison of two models; or a line a pair."""
+    if "sentences" in results:
+        texts = ("source", "reference", "translation")
+        return [
+            "\t".join([f"{one['nats']:.4f}", str(one["tokens"]), f"{one['chrf']:.2f}", *(" ".join(one[name].split()) for name in texts)])
+            for one in results["sentences"]
+        ]
+    if "comparison" in results:
+        rows = [[name, *(f"{results[key][name]:.2f}" for key in ("bleu", "chrf"))] for name in ("first", "second", "difference")]
+        return [*grid([["", "BLEU", "chrF"], *rows]), "", results["comparison"]]
+    names = ["bleu", "chrf", "loss", "word_perplexity"]
+    titles = ["BLEU", "chrF", "nats per token", "perplexity per word"]
+    lines = grid([["", *titles], ["translator", *with_intervals(results, names)]])
+    return [*lines, "", results["bleu_signature"], results["chrf_signature"]]
+
+
+TABLES = {"lm": language_model_table, "classifier": classifier_table, "tagger": tagger_table, "translator": translator_table}
 
 
 def with_intervals(metrics: Mapping[str, Any], names: Sequence[str]) -> list[str]:

@@ -6,10 +6,11 @@ from typing import Any
 import click
 
 from charnn.cli.options import SectionedCommand, collect, given, settings_options
-from charnn.cli.training import place_options, train_job
+from charnn.cli.training import parallel_options, place_options, train_job
 from charnn.errors import SettingError
 from charnn.settings import own_settings
-from charnn.tasks.settings import ClassifierSettings, LanguageModelSettings, TaggerSettings
+from charnn.tasks.settings import ClassifierSettings, LanguageModelSettings, TaggerSettings, TranslatorSettings
+from charnn.text.pairs import PairFiles
 from charnn.text.protocol import EFFECTIVE, TokenizerSettings
 from charnn.training.settings import BudgetSettings
 
@@ -92,6 +93,59 @@ def train_tagger(ctx: click.Context, /, data: tuple[str, ...], **values: Any) ->
         return TaggerJob(place, settings, start_of(values))
 
     train_job(ctx, "tagger", data or ("entities",), values, make)
+
+
+@train.command("translator", cls=SectionedCommand)
+@click.argument("data", nargs=-1)
+@place_options("pairs drawn by the seed, those with equal sources together.  [default: 0.1]")
+@parallel_options("--source", "--target", "--valid-source", "--valid-target")
+@click.option("--init-encoder", help="Run of a language model of the source, whose embedding and layers are taken over.")
+@click.option("--init-decoder", help="Run of a language model of the target, whose embedding and lowest layer are taken over.")
+@settings_options(BudgetSettings)
+@settings_options(TranslatorSettings)
+@click.pass_context
+def train_translator(ctx: click.Context, /, data: tuple[str, ...], **values: Any) -> None:
+    """Train a translator: a text for a text.
+
+    DATA: TSV files with a source and a target a line (no header needed), CSV or JSONL; or --source FILE --target FILE with a line
+    for a line; by default phrasebook, English and French sentences that come with charnn. All that raw text needs, both ways, is
+    learned here and kept in the model file.
+    """
+    settings = collect(TranslatorSettings, values | idle_defaults(ctx, values["tokenizer"]))
+    refuse_adopted(ctx, values)
+    files = parallel_files(data, values["source"], values["target"], default="phrasebook")
+    valid = None
+    if values["valid"] or values["valid_source"] or values["valid_target"]:
+        if values["valid_share"] is not None:
+            raise click.UsageError("--valid-share and files to validate on exclude each other; give one.")
+        valid = parallel_files(values["valid"], values["valid_source"], values["valid_target"])
+
+    def make(place: Any) -> Any:
+        from charnn.cli.models import open_model
+        from charnn.runs.translator import TranslatorJob
+        from charnn.runs.translator_start import TranslatorStart
+
+        names = ("init_encoder", "init_decoder")
+        models = [None if values[name] is None else open_model(values[name], ["lm"]) for name in names]
+        return TranslatorJob(place, settings, files, valid, TranslatorStart(*models))
+
+    train_job(ctx, "translator", [str(one) for one in files.tables or files.source or files.target], values, make)
+
+
+def parallel_files(tables: Any, source: Any, target: Any, default: str | None = None) -> PairFiles:
+    """Where pairs are; a built-in corpus where nothing is said."""
+    is_silent = not (tables or source or target)
+    return PairFiles((default,) if is_silent and default else tables, source, target)
+
+
+def refuse_adopted(ctx: click.Context, values: dict[str, Any]) -> None:
+    """Raises SettingError for options that language models to start from make useless."""
+    if values["init_encoder"] is None and values["init_decoder"] is None:
+        return
+    from charnn.runs.translator_start import ADOPTED
+
+    for name in given(ctx, list(ADOPTED)):
+        raise SettingError(name, "comes from the language model that the translator starts from; leave it out")
 
 
 def idle_defaults(ctx: click.Context, tokenizer: str) -> dict[str, Any]:

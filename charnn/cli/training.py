@@ -50,6 +50,20 @@ def place_options(held_out: str) -> Callable[[Callable[..., Any]], Callable[...,
     return decorate
 
 
+def parallel_options(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Files that are parallel line by line, each option several times."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for name in reversed(names):
+            part = "validation" if "valid" in name else "pairs"
+            side = "source" if name.endswith("source") else "target"
+            text = f"File with a {side} a line, of {part}, parallel to the other side's; several times."
+            command = click.option(name, multiple=True, help=text)(command)
+        return command
+
+    return decorate
+
+
 def train_job(ctx: click.Context, task: str, corpus: Sequence[str], values: dict[str, Any], make: "Callable[[Place], Job]") -> None:
     """Makes a task's job, trains it before the user's eyes, and says what came out."""
     if values["valid"] and values["valid_share"] is not None:

@@ -15,7 +15,7 @@ class LanguageNetwork(nn.Module):
         super().__init__()
         stack, width = settings.stack, settings.width
         self.embedding = nn.Embedding(vocabulary_size, width)
-        nn.init.normal_(self.embedding.weight, std=width**-0.5 if settings.tie_weights else 1.0)
+        nn.init.normal_(self.embedding.weight, std=settings.deviation)
         self.stack = RecurrentStack(width, stack)
         self.label_embedding = nn.Embedding(labels, width) if labels else None
         self.label_state = nn.Embedding(labels, STATES[stack.cell] * stack.layers * stack.hidden_size) if labels else None

@@ -11,12 +11,13 @@ MODELS = {
     "lm": "charnn.models.lm:TrainedLanguageModel",
     "classifier": "charnn.models.classifier:TrainedClassifier",
     "tagger": "charnn.models.tagger:TrainedTagger",
+    "translator": "charnn.models.translator:TrainedTranslator",
 }
 """Where each task's model is; a language model samples without what the others need."""
 
 
 def load(model: str | Path) -> Any:
-    """The model of a run folder or a model file: a TrainedLanguageModel, TrainedClassifier or TrainedTagger. Raises CheckpointError."""
+    """The model of a run folder or a model file, of one of the classes in MODELS. Raises CheckpointError."""
     saved = load_model(model)
     if saved.task not in MODELS:
         raise CheckpointError(f"{model} holds a {saved.task}, which this charnn does not know; upgrade it")

@@ -117,7 +117,7 @@ class Classifier:
         words = [self.tokenizer.symbols(text) for text in texts]
         return text_set(words, self.tokenizer.vocabulary.encode, labels=labels, speller=self.speller)
 
-    def batches(self, texts: TextSet) -> TextBatches:
+    def batches(self, texts: TextSet) -> TextBatches[TextBatch]:
         """The training batches of texts."""
         loop = self.settings.loop
         return TextBatches(texts, batch_size=loop.batch_size, budget=loop.budget, seed=loop.seed)

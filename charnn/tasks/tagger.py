@@ -108,7 +108,7 @@ class Tagger:
 
         return text_set(sentences, encode, tags=tags, speller=self.speller)
 
-    def batches(self, texts: TextSet) -> TextBatches:
+    def batches(self, texts: TextSet) -> TextBatches[TextBatch]:
         """The training batches of sentences."""
         loop = self.settings.loop
         return TextBatches(texts, batch_size=loop.batch_size, budget=loop.budget, seed=loop.seed)

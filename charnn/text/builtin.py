@@ -63,6 +63,7 @@ BUILTIN = {
     "python-code": Builtin(".txt", python_code),
     "sentiment": Builtin(".tsv", partial(own_file, "sentiment.tsv")),
     "entities": Builtin(".conll", partial(own_file, "entities.conll")),
+    "phrasebook": Builtin(".tsv", partial(own_file, "phrasebook.tsv")),
 }
 """Names that stand for a corpus wherever no file has that name."""
 

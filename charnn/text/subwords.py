@@ -59,12 +59,13 @@ class SubwordTokenizer:
         self._cache: dict[str, list[int]] = {}
 
     @classmethod
-    def fit(cls, chunks: Chunks, settings: TokenizerSettings) -> "SubwordTokenizer":
+    def fit(cls, chunks: Chunks, settings: TokenizerSettings, default_size: int = DEFAULT_SIZE) -> "SubwordTokenizer":
         """Pieces learned from a sample of the text; the same text gives the same pieces.
 
-        Raises DataError where the text is too small for a vocabulary_size that was asked for; without one, it takes what the text allows.
+        Raises DataError where the text is too small for a vocabulary_size that was asked for; without one, it takes what the text
+        allows, up to default_size.
         """
-        size = settings.vocabulary_size or DEFAULT_SIZE
+        size = settings.vocabulary_size or default_size
         sample = [lowered(piece) if settings.lowercase else piece for piece in _sample(chunks)]
         sentences = _sentences(sample, most_characters=(size - len(SPECIALS) - 256) // 2)
         if not sentences:
@@ -97,6 +98,22 @@ class SubwordTokenizer:
         segments = _SEGMENT.findall(lowered(text) if self.lowercase else text)
         known = self._known(set(segments))
         return np.fromiter(chain.from_iterable(map(known.__getitem__, segments)), id_type(self.size))
+
+    def encode_sampled(self, texts: Sequence[str], alpha: float, seed: int) -> list[Ids]:
+        """The ids of texts in pieces drawn anew for every word: a function of the seed (Kudo 2018, eq. 8, over all divisions).
+
+        alpha is the inverse temperature of a unigram model's divisions, and the share of merges left out of a bpe model.
+        """
+        from sentencepiece import set_random_generator_seed
+
+        set_random_generator_seed(seed)
+        segments = [_SEGMENT.findall(lowered(text) if self.lowercase else text) for text in texts]
+        # One thread: each has random numbers of its own.
+        plain = [segment for row in segments for segment in row if _PLAIN.match(segment)]
+        drawn = iter(self._processor.encode(plain, enable_sampling=True, alpha=alpha, nbest_size=-1, num_threads=1))
+        rest = self._known({segment for row in segments for segment in row if not _PLAIN.match(segment)})
+        rows = ([next(drawn) if _PLAIN.match(segment) else rest[segment] for segment in row] for row in segments)
+        return [np.fromiter(chain.from_iterable(row), id_type(self.size)) for row in rows]
 
     def decode(self, ids: Sequence[int] | npt.NDArray[Any]) -> str:
         """The pieces joined; bytes that are no valid UTF-8 show as U+FFFD."""

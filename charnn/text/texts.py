@@ -3,12 +3,14 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charnn.text.vocabulary import UNKNOWN, Vocabulary
+
+Batch = TypeVar("Batch", covariant=True)
 
 LONGEST_WORD = 40
 """Characters of a word that are read: of a longer one the first and the last half of so many."""
@@ -110,10 +112,23 @@ class TextSet:
             yield group, self.batch(group)
 
 
-class TextBatches:
+class Lengthy(Protocol[Batch]):
+    """Numbered things with lengths; a TextSet is such."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """(texts,) tokens of each."""
+
+    def batch(self, texts: NDArray[np.int64]) -> Batch:
+        """These side by side."""
+
+
+class TextBatches(Generic[Batch]):
     """The training batches of texts: an epoch has each text once, grouped by about its length, in an order of its own."""
 
-    def __init__(self, texts: TextSet, *, batch_size: int, budget: int, seed: int) -> None:
+    def __init__(self, texts: Lengthy[Batch], *, batch_size: int, budget: int, seed: int) -> None:
         self.texts = texts
         self.seed = seed
         self.sizes = group_sizes(texts.lengths, batch_size, budget)
@@ -127,7 +142,7 @@ class TextBatches:
         """How many epochs are over after so many batches."""
         return step / self.epoch_steps
 
-    def since(self, step: int) -> Iterator[TextBatch]:
+    def since(self, step: int) -> Iterator[Batch]:
         """The batches from this number on, without end."""
         epoch, index = divmod(step, self.epoch_steps)
         while True:

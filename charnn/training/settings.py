@@ -79,3 +79,10 @@ class TextLoopSettings(LoopSettings):
     def budget(self) -> int:
         """Tokens in an update, at most: a batch of longer texts is smaller."""
         return self.batch_size * self.window // 4
+
+
+@dataclass(frozen=True)
+class PairLoopSettings(LoopSettings):
+    """Batches of pairs, validation and randomness of a run."""
+
+    batch_tokens: int = setting(6000, "Most tokens of both sides in an update: a batch of longer pairs is smaller.", least=20, most=10**7)

@@ -1,0 +1,138 @@
+"""The job of a translator: pairs read, split, examined and made into tokens; an untrained network."""
+
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from charnn.card import metrics_table
+from charnn.checkpoint import SavedModel
+from charnn.decoding.settings import BeamSettings
+from charnn.errors import DataError
+from charnn.models.interpreter import Decoding, Interpreter
+from charnn.models.translator import TrainedTranslator, settings_for
+from charnn.runs.run import Place, check_free
+from charnn.runs.translator_start import TranslatorStart
+from charnn.task import Score
+from charnn.tasks.settings import TranslatorSettings
+from charnn.tasks.translator import Prepared, Translator, known_signs, prepare_to_learn
+from charnn.text.pair_examination import examine_pairs, usable
+from charnn.text.pairs import Pair, PairData, PairFiles, split_pairs
+from charnn.text.tokenized import VALID_SHARE
+from charnn.translation_metrics import translation_metrics
+
+VALIDATION_PAIRS = 500
+"""Pairs of the quick validation while training, at most; those translated greedily for BLEU."""
+
+SAMPLES = 3
+"""Validation pairs of which a translation is shown while training."""
+
+
+class TranslatorJob:
+    """Pairs as token ids, and an untrained translator of them. Raises DataError or SettingError."""
+
+    name = "translator"
+    loss_unit, rate_unit = "token", "source words"
+
+    def __init__(
+        self,
+        place: Place,
+        settings: TranslatorSettings,
+        files: PairFiles,
+        valid: PairFiles | None = None,
+        start: TranslatorStart | None = None,
+    ) -> None:
+        check_free(place.folder, place.overwrite)
+        start = start or TranslatorStart()
+        self.settings = settings = start.adapted(settings)
+        data = PairData(files, settings.data)
+        self.title = f"A translator of {data.name}"
+        train, held = read_parts(place, data, valid, settings)
+        self.examination = examine_pairs(train, held)
+        train, self.valid = usable(train), usable(held)
+        if not train or not self.valid:
+            raise DataError(f"{data.name}: holds no pairs with two sides to train or validate on; give more")
+        prepared = prepare_to_learn(train, keeps=settings.objective.keep)
+        source, target = start.tokenizers(prepared, settings)
+        self.model = Translator(settings, source, target, known_signs(prepared) if settings.objective.keep else 0)
+        self.starts = start.fill(self.model)
+        prepared, self.too_long = self._short(prepared)
+        self.batches = self.model.batches(prepared)
+        ids = self.batches.pairs
+        self.model.expect(ids)
+        words = sum(len(one.source.split()) for one in prepared)
+        self.rate = words / int(ids.target.lengths.sum())
+        order = np.random.default_rng(settings.loop.seed).permutation(len(self.valid))[:VALIDATION_PAIRS]
+        self.quick = [self.valid[number] for number in order]
+        self.quick_set = self.model.read(self.model.prepare_pairs(self.quick))
+
+    def validate(self) -> Score:
+        """Nats per token of the given translations, and BLEU of greedy ones, on some of the validation pairs."""
+        scored = self.model.score(self.quick_set)
+        loss = float(scored.nats.sum()) / int(scored.tokens.sum())
+        found = Interpreter(self.model).translations(self.quick, GREEDY)
+        bleu = translation_metrics(found, [one.target for one in self.quick], resamples=0)["bleu"]
+        is_chosen = self.settings.objective.choose_by == "bleu" and isfinite(loss)
+        return Score(loss, {"bleu": bleu}, -bleu if is_chosen else None)
+
+    def facts(self) -> list[tuple[str, str]]:
+        """What the pairs hold, vocabulary, network."""
+        sides = {"source": self.model.source, "target": self.model.target}
+        shared = self.settings.objective.shared_vocabulary
+        sizes = f"{self.model.source.size:,} tokens, shared" if shared else ", ".join(f"{side} {one.size:,}" for side, one in sides.items())
+        longer = (
+            [("too long", f"{self.too_long:,} pairs of more than {self.settings.longest} tokens, left out")]
+            if self.too_long
+            else []
+        )
+        return [
+            *self.examination.lines(),
+            *longer,
+            ("vocabulary", f"{sizes} ({self.settings.tokens.tokenizer})"),
+            *self.starts,
+            ("network", self.settings.network.words()),
+        ]
+
+    def finish(self) -> dict[str, Any]:
+        """BLEU, chrF and loss on the validation part, greedily and with a beam."""
+        use = Interpreter(self.model)
+        beam = use.measure(self.valid, use.translations(self.valid))
+        return {**beam, "greedy": use.measure(self.valid, use.translations(self.valid, GREEDY), resamples=0)}
+
+    def table(self, results: dict[str, Any]) -> list[str]:
+        """A row for each way to search."""
+        rows = {"greedy": results["greedy"], "beam 5": results}
+        columns = {"BLEU": "bleu", "chrF": "chrf", "nats per token": "loss", "perplexity per word": "word_perplexity"}
+        return [*metrics_table("validation", rows, columns), "", results["bleu_signature"]]
+
+    def commands(self, folder: Path) -> list[str]:
+        """Translating and measuring."""
+        return [f'charnn predict {folder} "Some text."', f"charnn evaluate {folder} FILE.tsv"]
+
+    def sample(self, saved: SavedModel, seed: int) -> str | None:
+        """Translations of some validation sources, greedily."""
+        pairs = [self.quick[(seed + number) % len(self.quick)] for number in range(min(SAMPLES, len(self.quick)))]
+        found = TrainedTranslator(saved).interpreter.translations(pairs, GREEDY)
+        return "\n".join(f"{one.source} -> {text}" for one, text in zip(pairs, found, strict=True))
+
+    def _short(self, prepared: list[Prepared]) -> tuple[list[Prepared], int]:
+        """Pairs whose sides are not too long, and how many are."""
+        ids, most = self.model.read(prepared), self.settings.longest
+        is_short = (ids.source.lengths <= most + 1) & (ids.target.lengths <= most + 1)
+        if not is_short.any():
+            raise DataError(f"every pair is longer than {most} tokens; raise --longest")
+        return [one for one, is_kept in zip(prepared, is_short, strict=True) if is_kept], int((~is_short).sum())
+
+
+GREEDY = Decoding(BeamSettings(1, 0.0))
+
+
+def read_parts(place: Place, data: PairData, valid: PairFiles | None, settings: TranslatorSettings) -> tuple[list[Pair], list[Pair]]:
+    """Training and validation pairs; without files of its own the validation is a random share."""
+    pairs = list(data.pairs())
+    if valid is not None:
+        return pairs, list(PairData(valid, settings_for(valid, settings.data)).pairs())
+    # What has an empty side is examined, but held out it would leave nothing to validate on.
+    train, held = split_pairs(usable(pairs) or pairs, place.valid_share or VALID_SHARE, settings.loop.seed)
+    return [*train, *(one for one in pairs if not usable([one]))], held
