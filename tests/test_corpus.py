@@ -273,7 +273,7 @@ class TestDocuments:
 
 class TestErrors:
     def test_a_missing_file(self) -> None:
-        known = "python-docs, python-code, sentiment, entities"
+        known = "python-docs, python-code, sentiment, entities, phrasebook"
         assert error_of("no") == f"no: no such file; give a file, a folder, - for standard input, or a built-in corpus: {known}"
 
     def test_a_path_that_is_no_path(self) -> None:
