@@ -405,6 +405,15 @@ def test_a_model_without_attention_has_none_to_show(option: list[str], tmp_path:
     assert result.stderr == f"Error: {option[0]} has nothing to show of a model trained with --attention none; leave it out.\n"
 
 
+def test_the_phrasebook_is_read_in_small_batches_unless_told_otherwise() -> None:
+    tiny = [one for one in SHORT if one not in ("--batch-size", "16")]
+    sizes = ["--hidden-size", "8", "--embedding-size", "8"]
+    for options, expected in (([], 16), (["--batch-size", "64"], 64)):
+        result = charnn("train", "translator", *tiny[tiny.index("--layers") :], *sizes, *options, "--to", f"run-{expected}", "--overwrite")
+        assert result.exit_code == 0, result.output
+        assert load_model(f"run-{expected}").settings["loop"]["batch_size"] == expected
+
+
 def test_a_missing_source_is_told_before_anything_is_named() -> None:
     result = charnn("train", "translator", "--target", "fr")
     assert result.exit_code == 2

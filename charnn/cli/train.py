@@ -111,9 +111,11 @@ def train_translator(ctx: click.Context, /, data: tuple[str, ...], **values: Any
     for a line; by default phrasebook, English and French sentences that come with charnn. All that raw text needs, both ways, is
     learned here and kept in the model file.
     """
-    settings = collect(TranslatorSettings, values | idle_defaults(ctx, values["tokenizer"]))
-    refuse_adopted(ctx, values)
     files = parallel_files(data, values["source"], values["target"], default="phrasebook")
+    # 1,400 pairs in batches of 128 are too few updates: two minutes gave 21 BLEU, with batches of 16 they give 43.
+    small = {"batch_size": 16} if list(files.tables) == ["phrasebook"] and not given(ctx, ["batch_size"]) else {}
+    settings = collect(TranslatorSettings, values | idle_defaults(ctx, values["tokenizer"]) | small)
+    refuse_adopted(ctx, values)
     valid = None
     if values["valid"] or values["valid_source"] or values["valid_target"]:
         if values["valid_share"] is not None:
