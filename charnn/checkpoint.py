@@ -40,25 +40,36 @@ class SavedModel:
     metrics: Mapping[str, Any] = field(default_factory=dict)
 
 
-def save_model(path: Path, model: SavedModel) -> None:
-    """Writes a model file; raises StorageError and leaves an older file whole when the disk does not take it."""
-    tensors = {name: np.asarray(array, order="C") for name, array in model.tensors.items()}
-    document = {
-        "format": FORMAT,
-        "charnn": __version__,
-        "task": model.task,
-        "settings": model.settings,
-        "learned": model.learned,
-        "metrics": model.metrics,
-    }
-    document["sha256"] = checksum(document, tensors)
+def save_model(path: Path, model: SavedModel) -> str:
+    """Writes a model file and returns its checksum; raises StorageError and leaves an older file whole when the disk does not take it."""
+    document = {"task": model.task, "settings": model.settings, "learned": model.learned, "metrics": model.metrics}
+    return write_document_file(path, document, model.tensors)
+
+
+def write_document_file(path: Path, document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> str:
+    """Writes JSON-ready data and arrays as one safetensors file, with their checksum, which it returns; raises StorageError."""
+    arrays = {name: np.asarray(array, order="C") for name, array in tensors.items()}
+    whole = {"format": FORMAT, "charnn": __version__, **document}
+    whole["sha256"] = checksum(whole, arrays)
     # Surrogates in a vocabulary are escaped by JSON's ASCII form; raw UTF-8 could not hold them.
-    write_whole(path, save(tensors, metadata={"charnn": json.dumps(document)}))
+    write_whole(path, save(arrays, metadata={"charnn": json.dumps(whole)}))
+    return str(whole["sha256"])
 
 
 def load_model(model: str | Path) -> SavedModel:
     """The model of a run folder or a model file; raises CheckpointError, naming the file, unless it is whole and of this format."""
     path = model_path(model)
+    document, tensors = read_document_file(path)
+    if "progress" in document:
+        raise CheckpointError(f"{path} is the state of a training run; its model is {MODEL_FILE} beside it")
+    kinds = {"task": str, "settings": dict, "learned": dict, "metrics": dict}
+    if not all(isinstance(document.get(name), kind) for name, kind in kinds.items()):
+        raise CheckpointError(f"{path} is damaged: its header is incomplete; train it again or copy it anew")
+    return SavedModel(document["task"], document["settings"], document["learned"], tensors, document["metrics"])
+
+
+def read_document_file(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """What write_document_file() wrote; raises CheckpointError, naming the file, unless it is whole and of this format."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -70,7 +81,7 @@ def load_model(model: str | Path) -> SavedModel:
         raise CheckpointError(f"{path} is damaged: {error}; train it again or copy it anew") from None
     if checksum(document, tensors) != document["sha256"]:
         raise CheckpointError(f"{path} is damaged: its checksum does not match; train it again or copy it anew")
-    return SavedModel(document["task"], document["settings"], document["learned"], tensors, document["metrics"])
+    return document, tensors
 
 
 def settings_of(saved: SavedModel, kind: type[Kind], name: str) -> Kind:
@@ -107,7 +118,7 @@ def newest_run(root: Path, tasks: Collection[str]) -> Path:
     """The run of one of the tasks whose model was written last; raises CheckpointError where there is none."""
     files = sorted(root.glob(f"*/{MODEL_FILE}"), key=lambda path: path.stat().st_mtime, reverse=True)
     for path in files:
-        if _task_of(path) in tasks:
+        if read_header(path).get("task") in tasks:
             return path.parent
     raise CheckpointError(f"{root} holds no trained {' or '.join(tasks)}; make one: charnn train {next(iter(tasks))}")
 
@@ -167,18 +178,17 @@ def _document(path: Path, data: bytes) -> dict[str, Any]:
         raise CheckpointError(f"{path} is no charnn model; give a run folder or a model.safetensors that charnn wrote") from None
     if found != FORMAT:
         raise CheckpointError(f"{path} has format {found}, this charnn reads {FORMAT}; train it again or upgrade")
-    kinds = {"task": str, "settings": dict, "learned": dict, "metrics": dict, "sha256": str}
-    if not all(isinstance(document.get(name), kind) for name, kind in kinds.items()):
+    if not isinstance(document.get("sha256"), str):
         raise CheckpointError(f"{path} is damaged: its header is incomplete; train it again or copy it anew")
     return dict(document)
 
 
-def _task_of(path: Path) -> str | None:
-    """The task named in a file's header, without reading its tensors; None for a file that is no model."""
+def read_header(path: Path) -> dict[str, Any]:
+    """The document in a file's header, without reading its tensors; empty for a file that is none of ours, or is missing."""
     try:
         with open(path, "rb") as file:
             prefix = file.read(8)
             data = prefix + file.read(min(int.from_bytes(prefix, "little"), 100_000_000))
-        return str(_document(path, data)["task"])
+        return _document(path, data)
     except (OSError, CheckpointError):
-        return None
+        return {}

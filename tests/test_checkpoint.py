@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from safetensors.numpy import save
 
 from charnn import checkpoint
-from charnn.checkpoint import MODEL_FILE, SavedModel, load_model, model_path, newest_run, save_model, write_whole
+from charnn.checkpoint import MODEL_FILE, SavedModel, checksum, load_model, model_path, newest_run, save_model, write_whole
 from charnn.errors import CheckpointError, StorageError
 
 KINDS = [np.float32, np.float16, np.float64, np.uint8, np.uint16, np.int64, np.bool_]
@@ -150,6 +150,8 @@ def test_an_incomplete_header_is_refused(tmp_path, name):
     document = {"format": 1, "task": "lm", "settings": {}, "learned": {}, "metrics": {}, "sha256": ""}
     path = tmp_path / MODEL_FILE
     for damaged in ({key: value for key, value in document.items() if key != name}, document | {name: 3}):
+        if name != "sha256":
+            damaged["sha256"] = checksum(damaged, {})
         path.write_bytes(save({}, metadata={"charnn": json.dumps(damaged)}))
         assert refusal(path) == f"{path} is damaged: its header is incomplete; train it again or copy it anew"
 

@@ -5,14 +5,15 @@ from typing import Any
 
 import click
 
-from charnn.cli.options import SectionedCommand, collect, given, settings_options
+from charnn.cli.options import collect, given, settings_options
+from charnn.cli.recall import TrainCommand
 from charnn.cli.training import parallel_options, place_options, train_job
 from charnn.errors import SettingError
 from charnn.settings import own_settings
 from charnn.tasks.settings import ClassifierSettings, LanguageModelSettings, TaggerSettings, TranslatorSettings
 from charnn.text.pairs import PairFiles
 from charnn.text.protocol import EFFECTIVE, TokenizerSettings
-from charnn.training.settings import BudgetSettings
+from charnn.training.settings import BudgetSettings, SavingSettings
 
 
 @click.group()
@@ -20,10 +21,11 @@ def train() -> None:
     """Train a model on your data."""
 
 
-@train.command("lm", cls=SectionedCommand)
+@train.command("lm", cls=TrainCommand)
 @click.argument("corpus", nargs=-1)
 @place_options("the end of a text, random documents.  [default: 0.1, at most 1,000,000 characters]")
 @settings_options(BudgetSettings)
+@settings_options(SavingSettings)
 @settings_options(LanguageModelSettings)
 @click.pass_context
 def train_lm(ctx: click.Context, /, corpus: tuple[str, ...], **values: Any) -> None:
@@ -44,12 +46,13 @@ def train_lm(ctx: click.Context, /, corpus: tuple[str, ...], **values: Any) -> N
     train_job(ctx, "lm", corpus or ("python-docs",), values, make)
 
 
-@train.command("classifier", cls=SectionedCommand)
+@train.command("classifier", cls=TrainCommand)
 @click.argument("data", nargs=-1)
 @place_options("texts drawn by the seed, of each label alike.  [default: 0.1]")
 @click.option("--init-from", help="Run of a language model whose embedding and layers are taken over.")
 @click.option("--vectors", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Word vectors: GloVe, word2vec, fastText.")
 @settings_options(BudgetSettings)
+@settings_options(SavingSettings)
 @settings_options(ClassifierSettings)
 @click.pass_context
 def train_classifier(ctx: click.Context, /, data: tuple[str, ...], **values: Any) -> None:
@@ -71,11 +74,12 @@ def train_classifier(ctx: click.Context, /, data: tuple[str, ...], **values: Any
     train_job(ctx, "classifier", data or ("sentiment",), values, make)
 
 
-@train.command("tagger", cls=SectionedCommand)
+@train.command("tagger", cls=TrainCommand)
 @click.argument("data", nargs=-1)
 @place_options("sentences drawn by the seed.  [default: 0.1]")
 @click.option("--vectors", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Word vectors: GloVe, word2vec, fastText.")
 @settings_options(BudgetSettings)
+@settings_options(SavingSettings)
 @settings_options(TaggerSettings)
 @click.pass_context
 def train_tagger(ctx: click.Context, /, data: tuple[str, ...], **values: Any) -> None:
@@ -95,13 +99,14 @@ def train_tagger(ctx: click.Context, /, data: tuple[str, ...], **values: Any) ->
     train_job(ctx, "tagger", data or ("entities",), values, make)
 
 
-@train.command("translator", cls=SectionedCommand)
+@train.command("translator", cls=TrainCommand)
 @click.argument("data", nargs=-1)
 @place_options("pairs drawn by the seed, those with equal sources together.  [default: 0.1]")
 @parallel_options("--source", "--target", "--valid-source", "--valid-target")
 @click.option("--init-encoder", help="Run of a language model of the source, whose embedding and layers are taken over.")
 @click.option("--init-decoder", help="Run of a language model of the target, whose embedding and lowest layer are taken over.")
 @settings_options(BudgetSettings)
+@settings_options(SavingSettings)
 @settings_options(TranslatorSettings)
 @click.pass_context
 def train_translator(ctx: click.Context, /, data: tuple[str, ...], **values: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from charnn.card import metrics_table
 from charnn.checkpoint import SavedModel
 from charnn.errors import DataError
-from charnn.runs.run import Place, check_free
+from charnn.runs.run import Place
 from charnn.task import Score
 from charnn.tasks.lm import LanguageModel
 from charnn.tasks.settings import LanguageModelSettings
@@ -28,7 +28,7 @@ class LanguageModelJob:
     loss_unit, rate_unit = "token", "characters"
 
     def __init__(self, place: Place, settings: LanguageModelSettings) -> None:
-        check_free(place.folder, place.overwrite)
+        place.check()
         self.place = place
         corpus = Corpus(place.corpus, settings.corpus)
         self.title = f"A language model of {corpus.name}"
@@ -47,6 +47,11 @@ class LanguageModelJob:
         self.model = LanguageModel(self.settings, tokenizer, labels)
         self.batches = self.model.batches(self.train_text)
         self.rate = self.train_text.counts.characters / max(1, len(self.train_text.ids))
+
+    def data(self) -> list[Any]:
+        """All that was read and learned before training."""
+        texts = [[text.ids, text.starts, text.labels] for text in (self.train_text, self.valid_text)]
+        return [texts, self.model.learned(), self.model.tokenizer.tensors()]
 
     def validate(self) -> Score:
         """Nats per token on the first part of the validation text."""
