@@ -129,7 +129,7 @@ def farewell(run: "Run") -> str:
     """Saves a run that is broken off; says where it stands and how to go on."""
     where = f"Stopped at update {run.trainer.progress.step:,} of {run.plan.steps:,}"
     folder = run.place.folder
-    if not run.save() and not run.has_state:
+    if not run.break_off():
         return f"{where}; nothing could be saved in {folder}."
     return f"{where}; go on with: charnn train {run.job.name} --resume --to {folder}"
 

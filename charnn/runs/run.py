@@ -180,10 +180,12 @@ class Run:
         arrays, progress = state_of(self.trainer)
         return is_finite(arrays) and self.saver.keep_state(self._document(progress), arrays)
 
-    @property
-    def has_state(self) -> bool:
-        """Is there something on disk that can be resumed?"""
-        return (self.place.folder / TRAINING_FILE).exists()
+    def break_off(self) -> bool:
+        """Saves the state where it stands and gives the folder up; False where there is nothing on disk to go on from."""
+        is_saved = self.save() or (self.place.folder / TRAINING_FILE).exists()
+        if self.lock is not None:
+            self.lock.release()
+        return is_saved
 
     def finish(self) -> dict[str, Any]:
         """Evaluates the best model on the validation part, saves it with what is fitted last, and writes the model card.
