@@ -7,6 +7,15 @@ import pytest
 from charnn.errors import BusyError, SettingError, StorageError
 from charnn.runs.folder import LOCK_FILE, Lock, check_free
 
+OWNER = """
+import sys, time
+from pathlib import Path
+from charnn.runs.folder import Lock
+lock = Lock(Path(sys.argv[1]))
+print(".", flush=True)
+time.sleep(60)
+"""
+
 
 def test_a_lock_keeps_others_out_and_names_its_owner(tmp_path):
     folder = tmp_path / "run"
@@ -24,8 +33,7 @@ def test_a_lock_keeps_others_out_and_names_its_owner(tmp_path):
 
 def test_another_process_is_kept_out_until_the_owner_ends_however_it_ends(tmp_path):
     folder = tmp_path / "run"
-    program = "import sys, time; from pathlib import Path; from charnn.runs.folder import Lock; lock = Lock(Path(sys.argv[1])); print('.', flush=True); time.sleep(60)"
-    owner = subprocess.Popen([sys.executable, "-c", program, str(folder)], stdout=subprocess.PIPE)
+    owner = subprocess.Popen([sys.executable, "-c", OWNER, str(folder)], stdout=subprocess.PIPE)
     assert owner.stdout.readline() == b".\n"
     with pytest.raises(BusyError, match=f"process {owner.pid};"):
         Lock(folder)

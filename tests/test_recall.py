@@ -69,9 +69,9 @@ COMMANDS = {
     "lm": LM,
     "classifier": ("train", "classifier", "table.tsv", *SMALL, "--embedding-size", "8", "--no-referee", "--steps", "12", "--quiet"),
     "translator": (
-        "train", "translator", "--source", "source.txt", "--target", "target.txt", "--reverse", "--layers", "1", "--hidden-size", "16",
-        "--reports", "4", "--steps", "12", "--quiet",
-    ),  # fmt: skip
+        *("train", "translator", "--source", "source.txt", "--target", "target.txt", "--reverse"),
+        *("--layers", "1", "--hidden-size", "16", "--reports", "4", "--steps", "12", "--quiet"),
+    ),
 }
 
 
@@ -133,5 +133,6 @@ def test_what_was_said_is_kept_as_it_was_said(desk):
     done(*LM, *RUN)
     said = read_header(Path("run/training.safetensors"))["command"]
     assert said == {
-        "corpus": ["foxes.txt"], "hidden_size": 16, "batch_size": 4, "window": 16, "reports": 4, "dropout": 0.1, "valid_share": 0.2, "steps": 12,
-    }  # fmt: skip
+        "corpus": ["foxes.txt"],
+        **{"hidden_size": 16, "batch_size": 4, "window": 16, "reports": 4, "dropout": 0.1, "valid_share": 0.2, "steps": 12},
+    }

@@ -34,16 +34,16 @@ def lm_run(folder, steps=STEPS, *, budget=None, resume=False, **changes):
     return Run(place, LanguageModelJob(place, small_settings(**changes)), budget or BudgetSettings(steps=steps))
 
 
+DRAWN = {"subword_sampling": 0.2, "tokenizer": "subword", "min_count": 1, "scheduled_sampling": "constant"}
+
 RUNS = {
     "lm": lm_run,
     "lm lstm": lambda folder, **options: lm_run(folder, cell="lstm", averaging=0.9, **options),
     "lm documents": lambda folder, **options: lm_run(folder, documents="lines", tokenizer="word", **options),
     "classifier": lambda folder, **options: classifier_run(folder, STEPS, dropout=0.2, reports=4, referee=True, **options),
     "tagger": lambda folder, **options: tagger_run(folder, STEPS, dropout=0.2, reports=4, averaging=0.9, **options),
-    "translator": lambda folder, **options: translator_run(
-        folder, STEPS, dropout=0.2, reports=4, subword_sampling=0.2, tokenizer="subword", min_count=1, scheduled_sampling="constant", **options
-    ),
-}  # fmt: skip
+    "translator": lambda folder, **options: translator_run(folder, STEPS, dropout=0.2, reports=4, **DRAWN, **options),
+}
 
 
 def ended(run):
@@ -110,7 +110,9 @@ def test_early_stopping_goes_on_counting(tmp_path, monkeypatch):
         run.lock.release()
 
 
-@pytest.mark.parametrize(("damage", "said"), [(lambda path: path.write_bytes(path.read_bytes()[:-1]), "damaged"), (lambda path: path.unlink(), "missing")])
+@pytest.mark.parametrize(
+    ("damage", "said"), [(lambda path: path.write_bytes(path.read_bytes()[:-1]), "damaged"), (lambda path: path.unlink(), "missing")]
+)
 def test_where_the_last_state_is_not_whole_the_one_before_serves(tmp_path, damage, said):
     (tmp_path / "whole").mkdir()
     whole = ended(lm_run(tmp_path / "whole"))

@@ -6,8 +6,8 @@ import pytest
 from charnn.checkpoint import CARD_FILE, METRICS_FILE, MODEL_FILE, load_model
 from charnn.errors import DataError, SettingError
 from charnn.models.load import load
-from charnn.runs.lm import LanguageModelJob
 from charnn.runs.folder import TRAINING_FILE
+from charnn.runs.lm import LanguageModelJob
 from charnn.runs.run import Place, Run
 from charnn.task import Score
 from charnn.training.settings import BudgetSettings

@@ -119,9 +119,17 @@ def test_a_file_system_without_links_keeps_one_state(tmp_path, monkeypatch):
     assert {path.name for path in (tmp_path / "run").glob("training*")} == {TRAINING_FILE}
 
 
-@pytest.mark.parametrize(("cost", "passed", "at_report", "is_due"), [
-    (0.1, 11, True, True), (0.1, 9, True, False), (0.1, 11, False, False), (0.1, 61, False, True), (1.0, 61, False, False), (1.0, 101, False, True),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("cost", "passed", "at_report", "is_due"),
+    [
+        (0.1, 11, True, True),
+        (0.1, 9, True, False),
+        (0.1, 11, False, False),
+        (0.1, 61, False, True),
+        (1.0, 61, False, False),
+        (1.0, 101, False, True),
+    ],
+)
 def test_saving_takes_a_hundredth_of_the_time_at_most(tmp_path, monkeypatch, cost, passed, at_report, is_due):
     monkeypatch.setattr("charnn.runs.saving.LARGEST_SHARE", 0.01)
     saver = Saver(tmp_path, 1.0)

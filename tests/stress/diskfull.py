@@ -89,8 +89,8 @@ def _mounted(place: Path) -> Iterator[Path | None]:
     """A small file system in memory; None where this process may not mount one."""
     place.mkdir()
     tool = shutil.which("mount")
-    size = f"size={MEGABYTES}m"
-    is_there = tool is not None and subprocess.run([tool, "-t", "tmpfs", "-o", size, "charnn-stress", place], capture_output=True).returncode == 0
+    words = ["-t", "tmpfs", "-o", f"size={MEGABYTES}m", "charnn-stress", str(place)]
+    is_there = tool is not None and subprocess.run([tool, *words], capture_output=True).returncode == 0
     try:
         yield place if is_there else None
     finally:

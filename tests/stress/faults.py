@@ -34,9 +34,10 @@ def run(scale: float = 1.0) -> Iterator[Row]:
         assert trained(command("lm gru", whole, *CASE), root).code == 0
         total = _counted(root)
         every = max(1, round(1 / scale))
-        numbers = range(1, total + 1, every)
+        numbers, errors = range(1, total + 1, every), ERRORS[: 3 if every == 1 else 1]
         title = "the n-th open, write, fsync, rename, link or unlink fails, for every n"
-        yield _row(title, root, model_bytes(whole), [(number, one, False) for number in numbers for one in ERRORS[: 3 if every == 1 else 1]])
+        once = [(number, error, False) for number in numbers for error in errors]
+        yield _row(title, root, model_bytes(whole), once)
         yield _row("the disk is full from the n-th call on", root, model_bytes(whole), [(number, errno.ENOSPC, True) for number in numbers])
 
 
@@ -44,7 +45,8 @@ def _row(title: str, root: Path, whole: bytes, faults: list[tuple[int, int, bool
     failures, codes = [], {0: 0, 5: 0}
     for number, error, goes_on in faults:
         run = root / "run"
-        end = Victim(command("lm gru", run, *CASE), root, lambda _, fault=(number, error, goes_on): Faulty(run, *fault).install()).end()
+        faulty = Faulty(run, number, error, goes_on)
+        end = Victim(command("lm gru", run, *CASE), root, faulty.install).end()
         found = _wrong(end, run, root, whole)
         codes[end.code] = codes.get(end.code, 0) + 1
         failures += [f"call {number} with {errno.errorcode[error]}: {found}"] if found else []
@@ -81,12 +83,9 @@ def _counted(root: Path) -> int:
     count = root / "count"
     run = root / "counted"
 
-    def install(_: int) -> None:
-        faulty = Faulty(run, 0, 0, False)
-        faulty.count_file = count
-        faulty.install()
-
-    assert Victim(command("lm gru", run, *CASE), root, install).end().code == 0
+    faulty = Faulty(run, 0, 0, False)
+    faulty.count_file = count
+    assert Victim(command("lm gru", run, *CASE), root, faulty.install).end().code == 0
     return len(count.read_bytes())
 
 
@@ -99,7 +98,7 @@ class Faulty:
         self.count_file: Path | None = None
         self._open = builtins.open
 
-    def install(self) -> None:
+    def install(self, _: int) -> None:
         """For the rest of the process's life."""
         for name in CALLS:
             setattr(os, name, self._guarded(getattr(os, name)))

@@ -9,9 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.models import TEXT
-from tests.tasks import PAIRS, SENTENCES, TABLE
-
 # What every victim needs is loaded once; a fork has it for nothing. None of it computes anything before the fork.
 import charnn.runs.classifier
 import charnn.runs.lm
@@ -19,6 +16,8 @@ import charnn.runs.tagger
 import charnn.runs.translator  # noqa: F401
 from charnn.checkpoint import MODEL_FILE
 from charnn.cli.main import main
+from tests.models import TEXT
+from tests.tasks import PAIRS, SENTENCES, TABLE
 
 CRASHED = 70
 """Exit code of a victim that ended in a traceback."""
