@@ -1,11 +1,13 @@
 """All tokenizers by name, and how to make one from a text or from a model file."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy.typing as npt
 
 from charnn.errors import CheckpointError
+from charnn.settings import shown
 from charnn.text.characters import ByteTokenizer, CharTokenizer
 from charnn.text.protocol import Chunks, TextStream, Tokenizer, TokenizerSettings, encode_chunks
 from charnn.text.subwords import SubwordTokenizer
@@ -44,13 +46,15 @@ def extended_tokenizer(tokenizer: Tokenizer, chunks: Chunks, settings: Tokenizer
     if "symbols" not in learned:
         return tokenizer
     known = set(learned["symbols"])
-    new = [symbol for symbol in fit_tokenizer(chunks, settings).learned()["symbols"] if symbol not in known]
+    # The file that the words of torchtext once came from may be anywhere, or a stranger's choice.
+    fitted = fit_tokenizer(chunks, replace(settings, torchtext_vocabulary=None))
+    new = [symbol for symbol in fitted.learned()["symbols"] if symbol not in known]
     return restore_tokenizer(tokenizer.name, {**learned, "symbols": [*learned["symbols"], *new]}, tokenizer.tensors())
 
 
-def restore_tokenizer(name: str, learned: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[Any]]) -> Tokenizer:
+def restore_tokenizer(name: str, learned: Any, tensors: Mapping[str, npt.NDArray[Any]]) -> Tokenizer:
     """The tokenizer of a model file, from its name and what its learned() and tensors() gave. Raises CheckpointError."""
     if name not in TOKENIZERS:
         known = ", ".join(TOKENIZERS)
-        raise CheckpointError(f"the model's tokenizer is {name!r:.60}, this charnn knows {known}; upgrade or train it again")
+        raise CheckpointError(f"the model's tokenizer is {shown(name)}, this charnn knows {known}")
     return TOKENIZERS[name].restore(learned, tensors)
