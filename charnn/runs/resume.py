@@ -7,7 +7,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from charnn.checkpoint import MODEL_FILE, read_document_file
+from charnn.checkpoint import MODEL_FILE
+from charnn.documents import read_document_file
 from charnn.errors import CheckpointError, SettingError
 from charnn.runs.folder import PREVIOUS_FILE, TRAINING_FILE
 from charnn.training.probe import Throughput

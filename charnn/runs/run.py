@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from charnn import __version__
 from charnn.card import model_card
-from charnn.checkpoint import MODEL_FILE, SavedModel, read_document_file
+from charnn.checkpoint import MODEL_FILE, SavedModel
 from charnn.device import choose_device, use_threads
+from charnn.documents import read_document_file
 from charnn.errors import CheckpointError, SettingError
 from charnn.runs.folder import TRAINING_FILE, Lock, check_free, clear
 from charnn.runs.resume import Stored, read_stored

@@ -11,6 +11,7 @@ from charnn.errors import DataError, SettingError
 from charnn.settings import Settings, setting
 from charnn.text.readers import Decoding, Source, check_encoding, find_sources, read_lines, read_text
 from charnn.text.tables import TABLES, label_cell, text_cell, text_column
+from charnn.text.vocabulary import check_names
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,9 @@ class Corpus:
     def _labels(self) -> list[str]:
         if self.settings.label_column is None and not self.settings.labels_from_files:
             return []
-        return sorted({document.label for document in self.documents() if document.label is not None})
+        found = sorted({document.label for document in self.documents() if document.label is not None})
+        check_names(found, "label")
+        return found
 
     def _lines(self, source: Source) -> Iterator[Document]:
         label = source.stem if self.settings.labels_from_files else None

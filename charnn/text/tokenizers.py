@@ -7,6 +7,7 @@ from typing import Any
 import numpy.typing as npt
 
 from charnn.errors import CheckpointError
+from charnn.settings import shown
 from charnn.text.characters import ByteTokenizer, CharTokenizer
 from charnn.text.protocol import Chunks, TextStream, Tokenizer, TokenizerSettings, cut_chunks, encode_chunks
 from charnn.text.subwords import SubwordTokenizer
@@ -61,9 +62,9 @@ def extended_tokenizer(tokenizer: Tokenizer, chunks: Chunks, settings: Tokenizer
     return restore_tokenizer(tokenizer.name, {**learned, "symbols": [*learned["symbols"], *new]}, tokenizer.tensors())
 
 
-def restore_tokenizer(name: str, learned: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[Any]]) -> Tokenizer:
+def restore_tokenizer(name: str, learned: Any, tensors: Mapping[str, npt.NDArray[Any]]) -> Tokenizer:
     """The tokenizer of a model file, from its name and what its learned() and tensors() gave. Raises CheckpointError."""
     if name not in TOKENIZERS:
         known = ", ".join(TOKENIZERS)
-        raise CheckpointError(f"the model's tokenizer is {name!r:.60}, this charnn knows {known}; upgrade or train it again")
+        raise CheckpointError(f"the model's tokenizer is {shown(name)}, this charnn knows {known}")
     return TOKENIZERS[name].restore(learned, tensors)
