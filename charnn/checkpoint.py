@@ -32,16 +32,18 @@ class SavedModel:
     metrics: Mapping[str, Any] = field(default_factory=dict)
 
 
-def save_model(path: Path, model: SavedModel) -> None:
-    """Writes a model file; raises StorageError and leaves an older file whole when the disk does not take it."""
+def save_model(path: Path, model: SavedModel) -> str:
+    """Writes a model file and returns its checksum; raises StorageError and leaves an older file whole when the disk does not take it."""
     parts = {"task": model.task, "settings": model.settings, "learned": model.learned, "metrics": model.metrics}
-    write_document_file(path, parts, model.tensors)
+    return write_document_file(path, parts, model.tensors)
 
 
 def load_model(model: str | Path) -> SavedModel:
     """The model of a run folder or a model file; raises CheckpointError, naming the file, unless it is whole and of this format."""
     path = model_path(model)
     document, tensors = read_document_file(path)
+    if "progress" in document:
+        raise CheckpointError(f"{path} is the state of a training run; its model is {MODEL_FILE} beside it")
     _check_kinds(path, document)
     for name, array in tensors.items():
         # The least and the greatest tell: NaN is both.
@@ -92,14 +94,19 @@ def newest_run(root: Path, tasks: Collection[str]) -> Path:
     """The run of one of the tasks whose model was written last; raises CheckpointError where there is none."""
     ages = {path: age for path in root.glob(f"*/{MODEL_FILE}") if (age := _age(path)) is not None}
     for path in sorted(ages, key=lambda path: ages[path], reverse=True):
-        if _task_of(path) in tasks:
+        if read_header(path).get("task") in tasks:
             return path.parent
     raise CheckpointError(f"{root} holds no trained {' or '.join(tasks)}; make one: charnn train {next(iter(tasks))}")
 
 
-def write_document_file(path: Path, document: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Writes JSON-ready data and arrays as read_document_file reads them; raises StorageError, and DataError for too much data."""
-    write_whole(path, packed(document, arrays))
+def write_document_file(path: Path, document: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> str:
+    """Writes JSON-ready data and arrays as read_document_file reads them, and returns their checksum.
+
+    Raises StorageError, and DataError for too much data.
+    """
+    data, checksum = packed(document, arrays)
+    write_whole(path, data)
+    return checksum
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -150,11 +157,9 @@ def _age(path: Path) -> float | None:
         return None
 
 
-def _task_of(path: Path) -> str | None:
-    """The task named in a file's header, without reading its tensors; None for a file that is no model."""
+def read_header(path: Path) -> dict[str, Any]:
+    """The document in a file's header, without reading its tensors; empty for a file that is none of ours, or is missing."""
     try:
-        document = read_document(path)
-        _check_kinds(path, document)
+        return read_document(path)
     except CheckpointError:
-        return None
-    return str(document["task"])
+        return {}

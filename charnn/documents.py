@@ -44,17 +44,18 @@ _PIECE = 1 << 20
 Arrays = Mapping[str, NDArray[Any]]
 
 
-def packed(document: Mapping[str, Any], arrays: Arrays) -> bytes:
-    """A file of JSON-ready data and arrays. Raises DataError for data too large to be read again."""
+def packed(document: Mapping[str, Any], arrays: Arrays) -> tuple[bytes, str]:
+    """A file of JSON-ready data and arrays, and its checksum. Raises DataError for data too large to be read again."""
     arrays = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     assert len(arrays) <= MOST_ARRAYS
     # Surrogates in a vocabulary are escaped by JSON's ASCII form; raw UTF-8 could not hold them.
     text = json.dumps({"format": FORMAT, "charnn": __version__, **document})[:-1]
-    text += f', "sha256": "{_with_arrays(_digest(text, len(text)), arrays)}"}}'
+    checksum = _with_arrays(_digest(text, len(text)), arrays)
+    text += f', "sha256": "{checksum}"}}'
     data = save(arrays, metadata={"charnn": text})
     if int.from_bytes(data[:8], "little") > MOST_HEADER or _room(text) > MOST_ROOM:
         raise DataError("the vocabulary is too large for a model file; give a smaller --vocabulary-size or a larger --min-count")
-    return data
+    return data, checksum
 
 
 def read_document_file(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -125,7 +126,6 @@ def _read_header(path: Path, file: BinaryIO) -> _Header:
     signature = _SIGNATURE.fullmatch(text, max(0, len(text) - _SIGNATURE_LENGTH))
     if signature is None:
         raise CheckpointError(f"{path} is damaged: its header is incomplete; {AGAIN}")
-    del document["sha256"]
     return _Header(document, entries, 8 + length, _digest(text, signature.start()), signature[1])
 
 

@@ -34,6 +34,9 @@ def put_weights(network: nn.Module, tensors: Mapping[str, NDArray[Any]], tied: M
 
 @contextmanager
 def without_memory() -> Iterator[None]:
-    """Networks made here take no memory and are not initialised: a hostile file cannot ask for more than it brings."""
-    with torch.device("meta"):
+    """Networks made here take no memory and are not initialised: a hostile file cannot ask for more than it brings.
+
+    Nor do they touch torch's random state: a model may be read while another one trains.
+    """
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
         yield

@@ -37,12 +37,8 @@ class Vocabulary:
 
     @classmethod
     def fit(cls, counts: Mapping[str, int], size: int | None = None, min_count: int = 1) -> "Vocabulary":
-        """The symbols counted at least min_count times, the most frequent first and ties in code point order; size includes the specials.
-
-        Lone surrogates are left out: they cannot be written to any file. Raises DataError when nothing is left, or too much.
-        """
-        kept = [symbol for symbol, count in counts.items() if count >= min_count and is_unicode(symbol)]
-        kept.sort(key=lambda symbol: (-counts[symbol], symbol))
+        """The first of the ranked symbols; size includes the specials. Raises DataError when nothing is left, or too much."""
+        kept = ranked(counts, min_count)
         if size is not None:
             del kept[size - len(SPECIALS) :]
         if len(kept) > MOST_SYMBOLS:
@@ -69,6 +65,15 @@ class Vocabulary:
     def symbol(self, id: int) -> str:
         """The name of one id, specials as `<unk>`, `<start>`, `<end>`."""
         return SPECIALS[id] if id < len(SPECIALS) else self.symbols[id - len(SPECIALS)]
+
+
+def ranked(counts: Mapping[str, int], min_count: int = 1) -> list[str]:
+    """The symbols counted at least min_count times, the most frequent first and ties in code point order.
+
+    Lone surrogates are left out: they cannot be written to any file.
+    """
+    kept = [symbol for symbol, count in counts.items() if count >= min_count and is_unicode(symbol)]
+    return sorted(kept, key=lambda symbol: (-counts[symbol], symbol))
 
 
 def is_unicode(symbol: str) -> bool:

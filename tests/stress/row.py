@@ -1,13 +1,13 @@
-"""What a part of the stress suite found."""
+"""What a stress suite found."""
 
 from typing import NamedTuple
 
 
 class Row(NamedTuple):
-    """A row of the suite's table; the part has failed unless there are no failures."""
+    """A line of the table."""
 
-    suite: str
-    done: str
+    suite: str  # what was done
+    done: str  # how often, with units
     failures: int
-    note: str = ""
-    examples: list[str] = []  # noqa: RUF012  # of failures, the first ones
+    note: str = ""  # figures worth telling
+    examples: tuple[str, ...] = ()  # the first failures
