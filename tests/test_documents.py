@@ -22,10 +22,11 @@ ARRAYS = {
 
 
 def test_any_document_and_arrays_come_back_bit_for_bit(tmp_path):
-    write_document_file(tmp_path / "file", DOCUMENT, ARRAYS)
+    checksum = write_document_file(tmp_path / "file", DOCUMENT, ARRAYS)
     document, arrays = read_document_file(tmp_path / "file")
     assert str({name: document[name] for name in DOCUMENT}) == str(DOCUMENT)
-    assert document.keys() - DOCUMENT.keys() == {"format", "charnn"}
+    assert document.keys() - DOCUMENT.keys() == {"format", "charnn", "sha256"}
+    assert document["sha256"] == checksum
     assert arrays.keys() == ARRAYS.keys()
     for name, array in arrays.items():
         assert (array.dtype, array.shape, array.tobytes()) == (ARRAYS[name].dtype, ARRAYS[name].shape, ARRAYS[name].tobytes())
@@ -47,7 +48,7 @@ def test_a_file_is_an_ordinary_safetensors_file(tmp_path):
 
 
 def test_arrays_of_another_file_of_the_same_sizes_are_refused(tmp_path):
-    one, other = packed(DOCUMENT, ARRAYS), packed(DOCUMENT, ARRAYS | {"state": np.zeros(5, np.uint8)})
+    (one, _), (other, _) = packed(DOCUMENT, ARRAYS), packed(DOCUMENT, ARRAYS | {"state": np.zeros(5, np.uint8)})
     header = 8 + int.from_bytes(one[:8], "little")
     (tmp_path / "file").write_bytes(one[:header] + other[header:])
     with pytest.raises(CheckpointError) as caught:
@@ -102,5 +103,5 @@ def test_the_checksum_is_that_of_format_one(tmp_path):
     digest = sha256(text.encode() + b"a float32 (3,)\n" + array.tobytes()).hexdigest()
     (tmp_path / "file").write_bytes(save({"a": array}, {"charnn": f'{text[:-1]}, "sha256": "{digest}"}}'}))
     document, arrays = read_document_file(tmp_path / "file")
-    assert document == json.loads(text)
+    assert document == {**json.loads(text), "sha256": digest}
     assert arrays["a"].tolist() == [0, 1, 2]

@@ -47,7 +47,7 @@ def run(scale: float = 1.0) -> Row:
         outcomes = apart(lambda seed: _outcome(seed, Path(folder)), seeds)
     failures = [f"seed {seed}: {said}" for seed, said in zip(seeds, outcomes, strict=True) if said not in ("refused", "used")]
     note = f"{outcomes.count('refused'):,} refused, {outcomes.count('used'):,} used"
-    return Row("forged models", f"{len(seeds):,} models", len(failures), note, failures[:5])
+    return Row("forged models", f"{len(seeds):,} models", len(failures), note, tuple(failures[:5]))
 
 
 def _outcome(seed: int, folder: Path) -> str:

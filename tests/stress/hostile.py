@@ -343,4 +343,4 @@ def run(scale: float = 1.0) -> Row:
     greedy = [one for one in found if one.fault is None and (one.seconds > MOST_SECONDS or one.megabytes > MOST_MEGABYTES)]
     failures += [f"{one.name}: took {one.seconds:.2f} s and {one.megabytes:.0f} MB" for one in greedy]
     note = f"slowest {max(one.seconds for one in found):.2f} s, largest {max(one.megabytes for one in found):.0f} MB"
-    return Row("hostile files", f"{len(found):,} files", len(failures), note, failures[:5])
+    return Row("hostile files", f"{len(found):,} files", len(failures), note, tuple(failures[:5]))
