@@ -188,7 +188,16 @@ def test_a_damaged_blending_is_refused(values):
 
 
 @pytest.mark.parametrize(
-    "change", [{"labels": None}, {"labels": ["good"]}, {"tokenizer": 3}, {"characters": ["a"]}, {"referee": {"views": 1}}, {"blending": 7}]
+    "change",
+    [
+        {"labels": None},
+        {"labels": ["good"]},
+        {"labels": ["a", "a"]},
+        {"tokenizer": 3},
+        {"characters": ["a"]},
+        {"referee": {"views": 1}},
+        {"blending": 7},
+    ],
 )
 def test_a_model_file_whose_parts_do_not_fit_is_refused(finished, tmp_path, change):
     saved = load_model(finished.place.folder)

@@ -80,7 +80,7 @@ def run(scale: float = 1.0) -> Row:
             wrong = zip(copies, outcomes, strict=True)
             failures += [f"{kind.name}, {copy.name}: {said}" for copy, said in wrong if said not in ("refused", "harmless")]
     note = f"{done - harmless - len(failures):,} refused, {harmless} read as if whole"
-    return Row("damaged files", f"{done:,} damaged copies of {len(FILES)} kinds", len(failures), note, failures[:5])
+    return Row("damaged files", f"{done:,} damaged copies of {len(FILES)} kinds", len(failures), note, tuple(failures[:5]))
 
 
 def _outcome(kind: FileKind, whole: Path, path: Path, copy: Damage) -> str:

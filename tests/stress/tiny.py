@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from charnn.checkpoint import SavedModel, save_model
+from charnn.models.load import load
 from charnn.referee import Referee, View
 from charnn.tasks.classifier import Classifier
 from charnn.tasks.tagger import Tagger, Tags
@@ -70,6 +71,13 @@ MAKERS: dict[str, Callable[[], SavedModel]] = {
 def tiny(kind: str) -> SavedModel:
     """A model of this kind, always the same one: not to be changed."""
     return MAKERS[kind]()
+
+
+def load_all(folder: Path) -> None:
+    """Loads a model of every kind: what that imports is then in memory, and counts for no file that is loaded later."""
+    for kind in MAKERS:
+        model_file(kind, folder / "whole")
+        load(folder / "whole")
 
 
 def model_file(kind: str, path: Path, shift: int = 0) -> None:
