@@ -23,6 +23,7 @@ STEPS = [
     ["metrics", "classification_metrics", "tagging_metrics", "translation_metrics", "alignment", "referee", "device", "task"],
     ["training"],
     ["tasks"],
+    ["data_check"],
     ["checkpoint"],
     ["generator", "card", "plots", "bench"],
     ["bench_translation"],
@@ -37,7 +38,7 @@ STEP_OF = {part: number for number, step in enumerate(STEPS) for part in step}
 
 SETTINGS_ONLY = ["charnn.settings", "charnn.architecture", "charnn.decoding.settings", "charnn.training.settings", "charnn.tasks.settings"]
 
-WITHOUT_TORCH = ["text", "kernels", "decoding", "checkpoint", "generator", "cli"]
+WITHOUT_TORCH = ["text", "kernels", "decoding", "checkpoint", "generator", "data_check", "cli"]
 
 CROSS_CUTTING = {"laws", "readme", "formats", "phrasebook"}
 """Tests of what no single module or package does."""

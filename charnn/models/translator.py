@@ -1,7 +1,6 @@
 """A trained translator: translations of raw text, and how good they are."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from charnn.checkpoint import SavedModel, settings_of, tensors_below
@@ -9,7 +8,7 @@ from charnn.errors import CheckpointError, DataError
 from charnn.models.interpreter import Decoding, Interpreter, Translation
 from charnn.tasks.settings import TranslatorSettings
 from charnn.tasks.translator import Translator
-from charnn.text.pairs import Pair, PairData, PairFiles, PairSettings
+from charnn.text.pairs import Pair, PairData, PairFiles, settings_for
 from charnn.text.preparation import SIGNS
 from charnn.text.protocol import Tokenizer
 from charnn.text.tokenizers import restore_tokenizer
@@ -86,8 +85,3 @@ class TrainedTranslator:
         if not isinstance(learned, dict):
             raise CheckpointError(f"{self.name} is damaged: it lacks the tokenizer of the {side}; train it again or copy it anew")
         return restore_tokenizer(self.settings.tokens.tokenizer, learned, tensors_below(self.saved, f"tokenizer.{side}"))
-
-
-def settings_for(files: PairFiles, settings: PairSettings) -> PairSettings:
-    """The settings of other data as far as they have an effect on these: files of parallel lines have no columns."""
-    return settings if files.tables else replace(settings, source_column=None, target_column=None)
