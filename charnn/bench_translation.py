@@ -51,7 +51,7 @@ def bench_translation(network: TranslatorNetworkSettings, batch: int, rounds: in
     def train(count: int) -> None:
         model.network.train()
         for _ in range(count):
-            trainer.advance(pairs, None)
+            trainer.advance(pairs)
 
     runs = [timed(train), *(timed(_translating(model, list(sources), beam)) for beam in (1, BEAM))]
     rates = take_turns(runs, rounds)

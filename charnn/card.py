@@ -7,9 +7,9 @@ if TYPE_CHECKING:
     from charnn.runs.run import Run
 
 
-def model_card(run: "Run", metrics: dict[str, Any]) -> str:
+def model_card(run: "Run") -> str:
     """The README of a run folder, in Markdown."""
-    job, plan = run.job, run.plan
+    job, plan, progress = run.job, run.plan, run.trainer.progress
     lines = [
         f"# {run.place.folder.name}",
         "",
@@ -25,12 +25,12 @@ def model_card(run: "Run", metrics: dict[str, Any]) -> str:
         "",
         "## Training",
         "",
-        f"- {plan.parameters:,} parameters, {metrics['minutes']} minutes on {plan.device} with {plan.threads} threads",
-        f"- best of {job.settings.loop.reports} validations: at update {metrics['step']:,} of {plan.steps:,} ({plan.epochs:.2f} epochs)",
+        f"- {plan.parameters:,} parameters, {progress.seconds / 60:.2f} minutes on {plan.device} with {plan.threads} threads",
+        f"- best of {job.settings.loop.reports} validations: at update {progress.best_step:,} of {plan.steps:,} ({plan.epochs:.2f} epochs)",
         "",
         "## Results on the validation part",
         "",
-        *job.table(metrics["valid"]),
+        *job.table(run.results),
         "",
         "## Settings",
         "",

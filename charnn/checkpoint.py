@@ -1,28 +1,20 @@
 """The model file: weights, settings, vocabulary and metrics in one safetensors file with a checksum; written whole or not at all."""
 
 import errno
-import hashlib
-import json
 import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
 
-from charnn import __version__
+from charnn.documents import AGAIN, KNOWN, packed, read_document, read_document_file
 from charnn.errors import CheckpointError, SettingError, StorageError
-from charnn.settings import Settings
-
-Kind = TypeVar("Kind", bound=Settings)
-
-FORMAT = 1
-"""The number of this layout; another one is refused."""
+from charnn.settings import shown
+from charnn.text.vocabulary import is_unicode
 
 MODEL_FILE = "model.safetensors"
 METRICS_FILE = "metrics.jsonl"
@@ -40,51 +32,43 @@ class SavedModel:
     metrics: Mapping[str, Any] = field(default_factory=dict)
 
 
-def save_model(path: Path, model: SavedModel) -> None:
-    """Writes a model file; raises StorageError and leaves an older file whole when the disk does not take it."""
-    tensors = {name: np.asarray(array, order="C") for name, array in model.tensors.items()}
-    document = {
-        "format": FORMAT,
-        "charnn": __version__,
-        "task": model.task,
-        "settings": model.settings,
-        "learned": model.learned,
-        "metrics": model.metrics,
-    }
-    document["sha256"] = checksum(document, tensors)
-    # Surrogates in a vocabulary are escaped by JSON's ASCII form; raw UTF-8 could not hold them.
-    write_whole(path, save(tensors, metadata={"charnn": json.dumps(document)}))
+def save_model(path: Path, model: SavedModel) -> str:
+    """Writes a model file and returns its checksum; raises StorageError and leaves an older file whole when the disk does not take it."""
+    parts = {"task": model.task, "settings": model.settings, "learned": model.learned, "metrics": model.metrics}
+    return write_document_file(path, parts, model.tensors)
 
 
 def load_model(model: str | Path) -> SavedModel:
     """The model of a run folder or a model file; raises CheckpointError, naming the file, unless it is whole and of this format."""
     path = model_path(model)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from None
-    document = _document(path, data)
-    try:
-        tensors = load(data)
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise CheckpointError(f"{path} is damaged: {error}; train it again or copy it anew") from None
-    if checksum(document, tensors) != document["sha256"]:
-        raise CheckpointError(f"{path} is damaged: its checksum does not match; train it again or copy it anew")
+    document, tensors = read_document_file(path)
+    if "progress" in document:
+        raise CheckpointError(f"{path} is the state of a training run; its model is {MODEL_FILE} beside it")
+    _check_kinds(path, document)
+    for name, array in tensors.items():
+        # The least and the greatest tell: NaN is both.
+        if array.dtype.kind == "f" and array.size and not np.isfinite([array.min(), array.max()]).all():
+            raise CheckpointError(f"{path} is damaged: its weight {shown(name)} holds numbers that are not finite; {AGAIN}")
     return SavedModel(document["task"], document["settings"], document["learned"], tensors, document["metrics"])
 
 
-def settings_of(saved: SavedModel, kind: type[Kind], name: str) -> Kind:
-    """The settings of a model; raises CheckpointError, naming the file, where they are none of this class."""
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Names the file in what is said of its contents: whatever makes no model of them is a CheckpointError."""
     try:
-        return kind.from_plain(saved.settings)
+        yield
     except SettingError as error:
-        raise CheckpointError(f"{name} is damaged: {error}; train it again or copy it anew") from None
+        raise CheckpointError(f"{path}: the settings are damaged: {error}; {AGAIN}") from None
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}; {AGAIN}") from None
 
 
-def restored_strings(values: Any, complaint: str) -> list[str]:
-    """A saved list of strings; raises CheckpointError where it is none."""
-    if not isinstance(values, list) or not values or not all(isinstance(one, str) for one in values):
-        raise CheckpointError(f"{complaint}; train it again or copy it anew")
+def restored_strings(values: Any, what: str, least: int) -> list[str]:
+    """A saved list of at least so many distinct strings; raises CheckpointError where it is none."""
+    if not isinstance(values, list) or not all(isinstance(one, str) and is_unicode(one) for one in values):
+        raise CheckpointError(f"the model is damaged: its {what} should be a list of words, got {shown(values)}")
+    if len(values) < least or len(set(values)) < len(values):
+        raise CheckpointError(f"the model is damaged: its {what} should be at least {least}, all different, got {shown(values)}")
     return values
 
 
@@ -96,30 +80,33 @@ def tensors_below(saved: SavedModel, part: str) -> dict[str, NDArray[Any]]:
 def model_path(model: str | Path) -> Path:
     """The model file of a run folder, or the file itself; raises CheckpointError where there is neither."""
     path = Path(model)
-    if path.is_dir():
-        path = path / MODEL_FILE
-    if not path.is_file():
-        raise CheckpointError(f"{model} holds no model; give a run folder or a model file, or make one: charnn train lm FILE --to {model}")
-    return path
+    try:
+        if path.is_dir():
+            path = path / MODEL_FILE
+        if path.is_file():
+            return path
+    except OSError as error:
+        raise CheckpointError(f"{model} cannot be read: {error.strerror}; {KNOWN}") from None
+    raise CheckpointError(f"{model} holds no model; give a run folder or a model file, or make one: charnn train lm FILE --to {model}")
 
 
 def newest_run(root: Path, tasks: Collection[str]) -> Path:
     """The run of one of the tasks whose model was written last; raises CheckpointError where there is none."""
-    files = sorted(root.glob(f"*/{MODEL_FILE}"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in files:
-        if _task_of(path) in tasks:
+    ages = {path: age for path in root.glob(f"*/{MODEL_FILE}") if (age := _age(path)) is not None}
+    for path in sorted(ages, key=lambda path: ages[path], reverse=True):
+        if read_header(path).get("task") in tasks:
             return path.parent
     raise CheckpointError(f"{root} holds no trained {' or '.join(tasks)}; make one: charnn train {next(iter(tasks))}")
 
 
-def checksum(document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> str:
-    """SHA-256 over the document but for its own entry, and over names, types, shapes and bytes of the tensors, sorted by name."""
-    digest = hashlib.sha256(json.dumps({name: value for name, value in document.items() if name != "sha256"}).encode())
-    for name in sorted(tensors):
-        array = tensors[name]
-        digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
-        digest.update(array.reshape(-1).view(np.uint8).data)
-    return digest.hexdigest()
+def write_document_file(path: Path, document: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> str:
+    """Writes JSON-ready data and arrays as read_document_file reads them, and returns their checksum.
+
+    Raises StorageError, and DataError for too much data.
+    """
+    data, checksum = packed(document, arrays)
+    write_whole(path, data)
+    return checksum
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -155,30 +142,24 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _document(path: Path, data: bytes) -> dict[str, Any]:
-    """The JSON document in the header, checked for what every reader relies on."""
-    length = int.from_bytes(data[:8], "little")
-    if not 2 <= length <= min(len(data) - 8, 100_000_000):
-        raise CheckpointError(f"{path} is no model file; give a run folder or a model.safetensors that charnn wrote")
-    try:
-        document = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["charnn"])
-        found = document["format"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise CheckpointError(f"{path} is no charnn model; give a run folder or a model.safetensors that charnn wrote") from None
-    if found != FORMAT:
-        raise CheckpointError(f"{path} has format {found}, this charnn reads {FORMAT}; train it again or upgrade")
-    kinds = {"task": str, "settings": dict, "learned": dict, "metrics": dict, "sha256": str}
+def _check_kinds(path: Path, document: Mapping[str, Any]) -> None:
+    """Raises CheckpointError unless the document is that of a model."""
+    kinds = {"task": str, "settings": dict, "learned": dict, "metrics": dict}
     if not all(isinstance(document.get(name), kind) for name, kind in kinds.items()):
-        raise CheckpointError(f"{path} is damaged: its header is incomplete; train it again or copy it anew")
-    return dict(document)
+        raise CheckpointError(f"{path} is damaged: its header is incomplete; {AGAIN}")
 
 
-def _task_of(path: Path) -> str | None:
-    """The task named in a file's header, without reading its tensors; None for a file that is no model."""
+def _age(path: Path) -> float | None:
+    """When a file was written; None for one that is gone."""
     try:
-        with open(path, "rb") as file:
-            prefix = file.read(8)
-            data = prefix + file.read(min(int.from_bytes(prefix, "little"), 100_000_000))
-        return str(_document(path, data)["task"])
-    except (OSError, CheckpointError):
+        return path.stat().st_mtime
+    except OSError:
         return None
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """The document in a file's header, without reading its tensors; empty for a file that is none of ours, or is missing."""
+    try:
+        return read_document(path)
+    except CheckpointError:
+        return {}

@@ -42,6 +42,10 @@ class StorageError(CharnnError):
     exit_code = 5
 
 
+class BusyError(CharnnError):
+    """A run folder that another trainer is writing to."""
+
+
 class MissingExtra(CharnnError):
     """An optional package that is needed and not installed."""
 

@@ -8,10 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charnn.errors import CheckpointError, DataError
+from charnn.settings import shown
 from charnn.text.ngrams import Ids, NGrams
 
 MOST_FEATURES = 500_000
 """N-grams of one kind that are kept, by the number of texts they stand in: 8 MB of a model file."""
+
+MOST_VIEWS = 8
+"""Views that a model file may ask for."""
 
 FEW_TEXTS = 1000
 """Under this many texts, n-grams that stand in one text only are kept too."""
@@ -101,6 +105,11 @@ class Referee:
         """(texts,) -> (texts, columns) linear scores."""
         return sum((view.scores(texts) for view in self.views), np.zeros((len(texts), 1))) + self.bias
 
+    @property
+    def classes(self) -> int:
+        """Classes that it tells apart."""
+        return max(2, len(self.bias))
+
     def logits(self, texts: Sequence[str]) -> Floats:
         """(texts,) -> (texts, classes) log-probabilities; of a text without a known n-gram those of the bias."""
         return LINKS[self.link](self.scores(texts)).astype(np.float32)
@@ -114,7 +123,7 @@ class Referee:
     def learned(self) -> dict[str, Any]:
         """What JSON holds of it."""
         return {
-            "classes": max(2, len(self.bias)),
+            "classes": self.classes,
             "views": [view.grams.learned() for view in self.views],
             "link": self.link,
             "weighting": self.weighting,
@@ -130,14 +139,17 @@ class Referee:
         return named
 
     @classmethod
-    def restore(cls, learned: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> "Referee":
+    def restore(cls, learned: Any, tensors: Mapping[str, NDArray[Any]]) -> "Referee":
         """The referee as it was saved; raises CheckpointError where what was saved does not fit together."""
         kinds = {"classes": int, "views": list, "link": str, "weighting": str, "regularisation": float}
-        if not all(type(learned.get(name)) is kind for name, kind in kinds.items()):
+        if not isinstance(learned, dict) or not all(type(learned.get(name)) is kind for name, kind in kinds.items()):
             raise CheckpointError(f"the linear model is damaged: it should say {', '.join(kinds)}")
         classes, link, weighting = learned["classes"], learned["link"], learned["weighting"]
         if link not in LINKS or weighting not in WEIGHTINGS or classes < 2 or (link == "binary" and classes > 2):
-            raise CheckpointError(f"the linear model is damaged: {classes} classes, link {link!r}, weighting {weighting!r}")
+            said = f"{shown(classes)} classes, link {shown(link)}, weighting {shown(weighting)}"
+            raise CheckpointError(f"the linear model is damaged: {said}")
+        if not 0 < len(learned["views"]) <= MOST_VIEWS or not 0 < learned["regularisation"] < np.inf:
+            raise CheckpointError(f"the linear model is damaged: {len(learned['views'])} views, C={learned['regularisation']}")
         columns = 1 if link == "binary" else classes
         views = tuple(_restored_view(number, view, tensors, columns) for number, view in enumerate(learned["views"]))
         return cls(views, _restored_floats("bias", tensors, (columns,)), link, weighting, learned["regularisation"])

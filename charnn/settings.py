@@ -12,6 +12,12 @@ if TYPE_CHECKING:  # typing.Self is newer than Python 3.10
     from typing_extensions import Self
 
 
+def shown(value: Any) -> str:
+    """A value in a message: as Python writes it, a long one cut short, since a file may hold anything."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
 @dataclass(frozen=True)
 class Limits:
     """What a setting may be: inclusive bounds, exclusive bounds, or a list of choices."""
@@ -25,7 +31,7 @@ class Limits:
     def breach(self, value: Any) -> str | None:
         """What is wrong with the value, or None."""
         if self.choices is not None:
-            return None if value in self.choices else f"must be one of {', '.join(self.choices)}; got {value!r}"
+            return None if value in self.choices else f"must be one of {', '.join(self.choices)}; got {shown(value)}"
         if isinstance(value, bool) or not isinstance(value, int | float):
             return None
         good = (
@@ -35,7 +41,7 @@ class Limits:
             and (self.above is None or value > self.above)
             and (self.below is None or value < self.below)
         )
-        return None if good else f"must be {self.words()}, got {value}"
+        return None if good else f"must be {self.words()}, got {shown(value)}"
 
     def words(self) -> str:
         """The limits as a phrase: 'at least 1 and at most 9'."""
@@ -82,7 +88,7 @@ class Settings:
         values: dict[str, Any] = {}
         for name, value in plain.items():
             if name not in known:
-                raise SettingError(name, f"is no setting of {cls.__name__}")
+                raise SettingError(f"{name!r:.60}".strip("'"), f"is no setting of {cls.__name__}")
             kind = known[name]
             values[name] = kind.from_plain(value) if is_settings(kind) and isinstance(value, Mapping) else value
         return cls(**values)
@@ -119,7 +125,7 @@ def check_value(one: Field[Any], kind: Any, value: Any) -> None:
     wanted = base_type(kind)
     accepted = (int, float) if wanted is float else wanted
     if not isinstance(value, accepted) or (isinstance(value, bool) and wanted is not bool):
-        raise SettingError(one.name, f"must be of type {wanted.__name__}, got {value!r}")
+        raise SettingError(one.name, f"must be of type {wanted.__name__}, got {shown(value)}")
     breach = one.metadata.get("limits", Limits()).breach(value)
     if breach is not None:
         raise SettingError(one.name, breach)

@@ -120,24 +120,24 @@ def translator_settings(**changes: object) -> TranslatorSettings:
     return small(settings, **changes)
 
 
-def classifier_run(folder: Path, steps: int = 40, table: str = TABLE, **changes: object) -> Run:
+def classifier_run(folder: Path, steps: int = 40, table: str = TABLE, *, resume: bool = False, **changes: object) -> Run:
     """A run on the small table, ready to go."""
     (folder / "table.tsv").write_text(table, encoding="utf-8")
-    place = Place([folder / "table.tsv"], folder / "run", device="cpu", threads=1, overwrite=True)
+    place = Place([folder / "table.tsv"], folder / "run", device="cpu", threads=1, overwrite=not resume, resume=resume)
     return Run(place, ClassifierJob(place, classifier_settings(**changes)), BudgetSettings(steps=steps))
 
 
-def tagger_run(folder: Path, steps: int = 40, text: str = SENTENCES, **changes: object) -> Run:
+def tagger_run(folder: Path, steps: int = 40, text: str = SENTENCES, *, resume: bool = False, **changes: object) -> Run:
     """A run on the small sentences, ready to go."""
     (folder / "sentences.conll").write_text(text, encoding="utf-8")
-    place = Place([folder / "sentences.conll"], folder / "run", device="cpu", threads=1, overwrite=True)
+    place = Place([folder / "sentences.conll"], folder / "run", device="cpu", threads=1, overwrite=not resume, resume=resume)
     return Run(place, TaggerJob(place, tagger_settings(**changes)), BudgetSettings(steps=steps))
 
 
-def translator_run(folder: Path, steps: int = 400, table: str = PAIRS, **changes: object) -> Run:
+def translator_run(folder: Path, steps: int = 400, table: str = PAIRS, *, resume: bool = False, **changes: object) -> Run:
     """A run on the small pairs, ready to go; after 400 steps it translates them."""
     (folder / "pairs.tsv").write_text(table, encoding="utf-8")
-    place = Place([folder / "pairs.tsv"], folder / "run", device="cpu", threads=1, overwrite=True)
+    place = Place([folder / "pairs.tsv"], folder / "run", device="cpu", threads=1, overwrite=not resume, resume=resume)
     return Run(place, TranslatorJob(place, translator_settings(**changes), PairFiles(place.corpus)), BudgetSettings(steps=steps))
 
 

@@ -24,6 +24,7 @@ STEPS = [
     ["training"],
     ["tasks"],
     ["data_check"],
+    ["documents"],
     ["checkpoint"],
     ["generator", "card", "plots", "bench"],
     ["bench_translation"],
@@ -38,9 +39,9 @@ STEP_OF = {part: number for number, step in enumerate(STEPS) for part in step}
 
 SETTINGS_ONLY = ["charnn.settings", "charnn.architecture", "charnn.decoding.settings", "charnn.training.settings", "charnn.tasks.settings"]
 
-WITHOUT_TORCH = ["text", "kernels", "decoding", "checkpoint", "generator", "data_check", "cli"]
+WITHOUT_TORCH = ["text", "kernels", "decoding", "data_check", "documents", "checkpoint", "generator", "cli"]
 
-CROSS_CUTTING = {"laws", "readme", "formats", "phrasebook"}
+CROSS_CUTTING = {"laws", "readme", "formats", "phrasebook", "hostile", "stress"}
 """Tests of what no single module or package does."""
 
 MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in sorted(PACKAGE.rglob("*.py"))}

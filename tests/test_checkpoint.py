@@ -4,6 +4,7 @@ import random
 import resource
 import stat
 from contextlib import contextmanager
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from safetensors.numpy import save
 
-from charnn import checkpoint
+from charnn import documents
 from charnn.checkpoint import MODEL_FILE, SavedModel, load_model, model_path, newest_run, save_model, write_whole
+from charnn.documents import read_document_file
 from charnn.errors import CheckpointError, StorageError
 
 KINDS = [np.float32, np.float16, np.float64, np.uint8, np.uint16, np.int64, np.bool_]
@@ -36,7 +38,7 @@ plain = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(st.characters(), max_size=5), inner, max_size=3)),
     max_leaves=8,
 )
-documents = st.dictionaries(st.text(st.characters(), max_size=5), plain, max_size=3)
+plain_dicts = st.dictionaries(st.text(st.characters(), max_size=5), plain, max_size=3)
 
 
 def assert_same(one, other):
@@ -54,6 +56,15 @@ def refusal(path):
     with pytest.raises(CheckpointError) as caught:
         load_model(path)
     return str(caught.value)
+
+
+def sign(text, arrays=()):
+    """The text of a document with its checksum."""
+    arrays = dict(arrays)
+    digest = sha256(text.encode())
+    for name in sorted(arrays):
+        digest.update(f"{name} {arrays[name].dtype} {arrays[name].shape}\n".encode() + arrays[name].tobytes())
+    return f'{text[:-1]}, "sha256": "{digest.hexdigest()}"}}'
 
 
 @pytest.fixture
@@ -74,14 +85,19 @@ def full_disk():
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-@given(documents, documents, tensors, documents)
+@given(plain_dicts, plain_dicts, tensors, plain_dicts)
 @settings(max_examples=30, deadline=None)
 def test_what_is_saved_comes_back_bit_for_bit(tmp_path_factory, settings_, learned, arrays_, metrics):
-    """Lone surrogates and NaN among it."""
+    """Lone surrogates and NaN among it; in a model file, NaN is refused."""
     model = SavedModel("lm", settings_, learned, arrays_, metrics)
     path = tmp_path_factory.getbasetemp() / MODEL_FILE
     save_model(path, model)
-    assert_same(load_model(path), model)
+    document, found = read_document_file(path)
+    assert_same(SavedModel(document["task"], document["settings"], document["learned"], found, document["metrics"]), model)
+    if all(np.isfinite(array).all() for array in arrays_.values()):
+        assert_same(load_model(path), model)
+    else:
+        assert refusal(path).endswith("holds numbers that are not finite; train it again or copy it anew")
 
 
 def test_tensors_in_another_order_of_memory_come_back_with_their_shape(tmp_path):
@@ -103,13 +119,7 @@ def test_a_flipped_bit_is_refused_wherever_it_is(saved):
             damaged = bytearray(data)
             damaged[place] ^= 1 << bit
             saved.write_bytes(damaged)
-            try:
-                found = load_model(saved)
-            except CheckpointError as error:
-                assert str(error).startswith(f"{saved} ")  # noqa: PT017
-            else:
-                assert_same(found, MODEL)  # an escape such as \u00e9 in capitals
-                assert bytes(damaged).lower() == data.lower()
+            assert refusal(saved).startswith(f"{saved} ")
 
 
 def test_a_file_cut_short_is_refused_wherever_it_is_cut(saved):
@@ -147,10 +157,13 @@ def test_a_foreign_safetensors_file_is_refused(tmp_path, document):
 
 @pytest.mark.parametrize("name", ["task", "settings", "learned", "metrics", "sha256"])
 def test_an_incomplete_header_is_refused(tmp_path, name):
-    document = {"format": 1, "task": "lm", "settings": {}, "learned": {}, "metrics": {}, "sha256": ""}
+    document = {"format": 1, "task": "lm", "settings": {}, "learned": {}, "metrics": {}}
     path = tmp_path / MODEL_FILE
+    path.write_bytes(save({}, metadata={"charnn": sign(json.dumps(document))}))
+    load_model(path)
     for damaged in ({key: value for key, value in document.items() if key != name}, document | {name: 3}):
-        path.write_bytes(save({}, metadata={"charnn": json.dumps(damaged)}))
+        text = json.dumps(damaged)
+        path.write_bytes(save({}, metadata={"charnn": text if name == "sha256" else sign(text)}))
         assert refusal(path) == f"{path} is damaged: its header is incomplete; train it again or copy it anew"
 
 
@@ -158,7 +171,7 @@ def test_an_incomplete_header_is_refused(tmp_path, name):
 def test_another_format_is_refused_by_naming_both_numbers(tmp_path, monkeypatch, number):
     path = tmp_path / MODEL_FILE
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint, "FORMAT", number)
+        patch.setattr(documents, "FORMAT", number)
         save_model(path, MODEL)
     assert refusal(path) == f"{path} has format {number}, this charnn reads 1; train it again or upgrade"
 

@@ -64,7 +64,12 @@ def test_training_says_what_it_will_do_and_what_came_out(verse_run: Path, tmp_pa
         f"Wrote {tmp_path / 'run'}. Use it: charnn sample {tmp_path / 'run'}\n",
     ):
         assert fact in result.stderr
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["README.md", "metrics.jsonl", "model.safetensors"]
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
+        "README.md",
+        "metrics.jsonl",
+        "model.safetensors",
+        "training.safetensors",
+    ]
 
 
 def test_quiet_training_says_only_where_the_model_is(tmp_path: Path) -> None:
@@ -376,7 +381,7 @@ def test_weights_that_do_not_fit_the_settings_are_refused(verse_run: Path, tmp_p
         assert result.stderr.startswith("Error: ")
 
 
-def test_interrupting_keeps_the_best_model_and_says_so(tmp_path: Path) -> None:
+def test_interrupting_keeps_the_best_model_and_says_how_to_go_on(tmp_path: Path) -> None:
     (tmp_path / "verse.txt").write_text(VERSE * 100)
     command = [sys.executable, "-m", "charnn", "train", "lm", str(tmp_path / "verse.txt"), "--to", str(tmp_path / "run")]
     options = ["--steps", "100000", "--reports", "10000", "--hidden-size", "16", "--progress", "plain"]
@@ -387,7 +392,7 @@ def test_interrupting_keeps_the_best_model_and_says_so(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     said = process.communicate(timeout=60)[1]
     assert process.returncode == 130
-    assert f"; the best model so far is in {tmp_path / 'run'}.\n" in said
+    assert f"; go on with: charnn train lm --resume --to {tmp_path / 'run'}\n" in said
     assert "Traceback" not in said
     assert charnn("sample", tmp_path / "run", "--length", 5).exit_code == 0
 

@@ -105,7 +105,7 @@ class TestConll:
     def test_bad_lines_are_told(self, content: str, values: dict[str, str], message: str) -> None:
         assert error_of(content, **values) == message
 
-    @pytest.mark.parametrize("value", ["0", "ner", "", "-1"])
+    @pytest.mark.parametrize("value", ["0", "ner", "", "-1", "9" * 10])
     def test_a_column_has_a_number_or_a_known_name(self, value: str) -> None:
         names = "id, form, lemma, upos, xpos, feats, head, deprel, deps, misc"
         with pytest.raises(SettingError) as caught:

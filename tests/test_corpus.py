@@ -149,6 +149,11 @@ class TestDecoding:
         message = error_of(write("a", b"x" * 3_000_000 + b"\xff"))
         assert message == "a: byte 3,000,000 is not valid utf-8; say the right --encoding, or --errors replace"
 
+    def test_utf_16_without_a_byte_order_mark_is_refused_like_any_bad_byte(self) -> None:
+        """Python says so by an error without a place."""
+        advice = "byte 0 is not valid utf-16; say the right --encoding, or --errors replace"
+        assert error_of(write("a", b"plain text\n"), encoding="utf-16") == f"a: {advice}"
+
     def test_another_encoding_can_be_said(self) -> None:
         assert text_of(write("a", "na\u00efve \u2019".encode("cp1252")), encoding="cp1252") == "na\u00efve \u2019"
 

@@ -99,8 +99,12 @@ def test_weights_that_do_not_fit_are_refused(name):
     without = {other: tensor for other, tensor in tensors.items() if other != name}
     with pytest.raises(CheckpointError, match=f"^the model is damaged: .*{name}"):
         Engine(settings, without)
-    with pytest.raises(CheckpointError, match=r"^the model is damaged: its weight .* has the shape .*, expected"):
+    with pytest.raises(CheckpointError, match=r"^the model is damaged: its weight .* is float32 .*, expected float32 "):
         Engine(settings, {**tensors, name: tensors[name][:-1]})
+    with pytest.raises(CheckpointError, match=r"^the model is damaged: its weight .* is float64 .*, expected float32 "):
+        Engine(settings, {**tensors, name: tensors[name].astype(np.float64)})
+    with pytest.raises(CheckpointError, match=r"^the model is damaged: its weight 'more' belongs to no network of its settings$"):
+        Engine(settings, {**tensors, "more": tensors[name]})
 
 
 def test_picked_rows_go_on_by_themselves():

@@ -371,10 +371,10 @@ def damaged(saved, **learned):
 @pytest.mark.parametrize(
     ("learned", "said"),
     [
-        ({"source": None}, "it is damaged: it lacks the tokenizer of the source; train it again or copy it anew"),
+        ({"source": None}, "the model's tokenizer is damaged: word_split should be of type str, got None"),
         ({"source": {}}, "the model's tokenizer is damaged: word_split should be of type str, got None"),
-        ({"signs": 9}, "it is damaged: it knows 9 signs; train it again or copy it anew"),
-        ({"signs": None}, "it is damaged: it knows None signs; train it again or copy it anew"),
+        ({"signs": 9}, "the model is damaged: it knows 9 signs"),
+        ({"signs": None}, "the model is damaged: it knows None signs"),
     ],
     ids=str,
 )

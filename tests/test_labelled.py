@@ -313,6 +313,10 @@ class TestLabelSet:
             label_set(counts, where)
         assert str(caught.value) == message
 
+    def test_a_label_that_cannot_be_written_is_refused(self) -> None:
+        with pytest.raises(DataError, match="half of a surrogate pair"):
+            label_set({"a": 5, "b\ud800": 5})
+
 
 class TestRealData:
     @pytest.mark.parametrize(

@@ -270,7 +270,7 @@ def test_weights_that_do_not_fit_are_refused(damage):
         tensors["output.bias"] = np.zeros(3, np.float32)
     with pytest.raises(CheckpointError) as caught:
         LanguageModel.restore(model.settings, model.tokenizer, [], tensors)
-    assert str(caught.value).startswith("the weights do not fit the settings: ")
+    assert str(caught.value).startswith("the model is damaged: its weight ")
     assert ("more" if damage == "surplus" else "output.bias") in str(caught.value)
 
 

@@ -130,6 +130,7 @@ TENSOR_DAMAGE = [
     ("symbols", np.zeros(3, np.float32), "their symbols are no row of bytes"),
     ("symbols", np.array([0xFF], np.uint8), "their symbols are not UTF-8"),
     ("symbols", np.frombuffer(b"a\na", np.uint8), "a symbol stands twice"),
+    ("symbols", np.full(500_000, 10, np.uint8), "they have more than 500,000 symbols"),
     ("prefixes2", None, "prefixes2 is no row of numbers below 17"),
     ("lasts2", np.zeros(2, np.int64), "lasts2 is no row of numbers below 17"),
     ("lasts2", np.array([99], np.int32), "lasts2 is no row of numbers below 17"),

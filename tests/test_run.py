@@ -6,6 +6,7 @@ import pytest
 from charnn.checkpoint import CARD_FILE, METRICS_FILE, MODEL_FILE, load_model
 from charnn.errors import DataError, SettingError
 from charnn.models.load import load
+from charnn.runs.folder import TRAINING_FILE
 from charnn.runs.lm import LanguageModelJob
 from charnn.runs.run import Place, Run
 from charnn.task import Score
@@ -66,19 +67,18 @@ def message(kind, make):
 
 def test_a_run_folder_holds_the_model_its_metrics_and_its_card(corpus, tmp_path):
     trained(corpus, tmp_path / "runs" / "foxes")
-    assert {path.name for path in (tmp_path / "runs" / "foxes").iterdir()} == {MODEL_FILE, METRICS_FILE, CARD_FILE}
+    assert {path.name for path in (tmp_path / "runs" / "foxes").iterdir()} == {MODEL_FILE, METRICS_FILE, CARD_FILE, TRAINING_FILE}
     assert {path.name for path in tmp_path.iterdir()} == {"foxes.txt", "runs"}
 
 
 def test_every_validation_is_a_line_of_json(corpus, tmp_path):
-    run, _ = trained(corpus, tmp_path / "run", reports=5)
+    trained(corpus, tmp_path / "run", reports=5)
     lines = metrics_lines(tmp_path / "run")
     assert [line["step"] for line in lines] == [2, 4, 6, 8, 10]
     assert {"epoch", "seconds", "predictions", "learning_rate", "train_loss", "valid_loss", "is_best", "time"} <= lines[0].keys()
     best = [line for line in lines if line["is_best"]][-1]
     saved = load_model(tmp_path / "run").metrics
     assert (saved["step"], saved["valid_loss"]) == (best["step"], best["valid_loss"])
-    assert saved["minutes"] == round(run.seconds / 60, 2)
 
 
 def test_a_loss_that_is_no_number_is_logged_as_none(corpus, tmp_path, monkeypatch):
@@ -133,9 +133,8 @@ def test_with_averaging_the_average_is_kept(corpus, tmp_path):
 def test_runs_of_one_seed_write_the_same_model(corpus, tmp_path):
     for name, seed in (("one", 1), ("same", 1), ("other", 2)):
         trained(corpus, tmp_path / name, seed=seed, dropout=0.2)
-    one, same, other = (load_model(tmp_path / name).tensors for name in ("one", "same", "other"))
-    assert all((one[name] == same[name]).all() for name in one)
-    assert (one["output.weight"] != other["output.weight"]).any()
+    one, same, other = ((tmp_path / name / MODEL_FILE).read_bytes() for name in ("one", "same", "other"))
+    assert one == same != other
 
 
 def test_a_run_that_is_broken_off_leaves_its_best_model(corpus, tmp_path):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from charnn.errors import DataError
 from charnn.text.conll import CONLLU_COLUMNS, Sentence, TaggedData, TaggedSettings
-from charnn.text.schemes import SCHEMES, Span, detect_scheme, legal_transitions, spans, to_bio, to_bioes
+from charnn.text.schemes import LAWS, SCHEMES, Span, detect_scheme, legal_transitions, spans, to_bio, to_bioes
 
 TYPES = ("x", "creative-work")
 ANY_TAGS = st.lists(st.sampled_from(["O", *(f"{prefix}-{kind}" for prefix in "BIES" for kind in TYPES)]), max_size=12)
@@ -143,6 +143,12 @@ class TestTransitions:
         path = [names.index(tag) for tag in tags]
         is_legal = not path or (first[path[0]] and last[path[-1]] and all(follows[pair] for pair in pairwise(path)))
         assert is_legal == (to_bioes(tags, "BIOES") == tags)
+
+    @given(st.permutations(["O", "B-x", "I-x", "E-x", "S-x", "B-y", "E-y", "I-B-x"]))
+    def test_the_table_is_what_the_law_says_of_every_pair(self, tags: list[str]) -> None:
+        marks = [(tag[0], tag[2:]) for tag in tags]
+        follows, _, _ = legal_transitions(tags)
+        assert follows.tolist() == [[LAWS["BIOES"](before, mark) for mark in marks] for before in marks]
 
     @pytest.mark.parametrize("tags", [["NOUN", "DET"], ["O", "B-x", "I-x"], ["S", "E", "B", "I", "R"], ["O", "S-x", "NOUN"], ["O"], []])
     def test_of_tags_that_are_not_bioes_every_path_is_legal(self, tags: list[str]) -> None:

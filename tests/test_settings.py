@@ -117,7 +117,7 @@ def test_nested_settings_must_be_given():
 
 def test_a_number_too_large_for_a_float_is_refused_like_any_other():
     """Asking whether such a number is finite raised OverflowError."""
-    assert message(lambda: Wheel(spokes=10**400)) == f"spokes must be at least 0 and at most 64, got {10**400}"
+    assert message(lambda: Wheel(spokes=10**400)) == f"spokes must be at least 0 and at most 64, got 1{56 * '0'}..."
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sentencepiece import SentencePieceProcessor
 
 from charnn.errors import CheckpointError, DataError
 from charnn.text import subwords
@@ -100,6 +101,70 @@ def test_the_cache_may_be_emptied_at_any_time(monkeypatch: pytest.MonkeyPatch) -
 def test_random_bytes_are_no_model(data: bytes) -> None:
     with pytest.raises(CheckpointError, match=r"^the model's tokenizer is damaged: its sentencepiece model "):
         SubwordTokenizer.restore({"lowercase": False}, {"subword_model": np.frombuffer(data, np.uint8)})
+
+
+def changed(model: str, *pieces: bytes) -> bytes:
+    """A trained model with more pieces behind its first 259, each as sentencepiece writes it."""
+    blob = fit(TEXT, subword_model=model).tensors()["subword_model"].tobytes()
+    return blob[: len(subwords._HEAD)] + b"".join(pieces) + blob[len(subwords._HEAD) :]
+
+
+def piece(text: bytes, score: float = -1.0, end: bytes = b"") -> bytes:
+    inner = bytes([10, len(text)]) + text + b"\x15" + np.float32(score).tobytes() + end
+    return bytes([10, len(inner)]) + inner
+
+
+HOSTILE = {
+    "a piece twice": [piece(b"qqq"), piece(b"qqq")],
+    "the piece of a byte": [piece(b"<0x41>")],
+    "the piece of the unknown": [piece(b"<unk>")],
+    "an empty piece": [piece(b"")],
+    "no UTF-8": [piece(b"\xff\xfe")],
+    "half of a surrogate pair": [piece(b"\xed\xa0\x80")],
+    "NUL": [piece(b"a\0b")],
+    "a newline": [piece(b"a\nb")],
+    "an ordinary space": [piece(b"a b")],
+    "the sign that stands for the unknown": [piece("\u2585".encode())],
+    "a score that is no number": [piece(b"qqq", np.nan)],
+    "an endless score": [piece(b"qqq", -np.inf)],
+    "a score that sums to an endless one": [piece(b"qqq", 3e38)],
+    "a piece of a kind of its own": [piece(b"qqq", end=b"\x18\x04")],
+    "a length that is another": [b"\n\x50" + piece(b"qqq")[2:]],
+}
+
+
+@pytest.mark.parametrize("model", ["unigram", "bpe"])
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_model_with_a_hostile_piece_is_refused(model: str, name: str) -> None:
+    """Some of them sentencepiece itself takes, and then encodes a text that no longer comes back."""
+    assert SubwordTokenizer(changed(model, piece(b"qqq")), False).decode(range(262)) != ""
+    with pytest.raises(CheckpointError, match=r"^the model's tokenizer is damaged: its sentencepiece model "):
+        SubwordTokenizer(changed(model, *HOSTILE[name]), False)
+
+
+def test_a_model_without_a_space_is_refused() -> None:
+    blob = subwords._HEAD + piece(b"a") + b"\x12\x02\x18\x01"
+    with pytest.raises(CheckpointError):
+        SubwordTokenizer(blob, False)
+    assert SubwordTokenizer(subwords._HEAD + piece(b"a") + piece("\u2581".encode()) + b"\x12\x02\x18\x01", False).size == 261
+
+
+@pytest.mark.parametrize("model", ["unigram", "bpe"])
+def test_rules_that_a_model_brings_have_no_effect(model: str) -> None:
+    """Normalisation among them: a stranger's could turn every text into another."""
+    blob = fit(TEXT, subword_model=model).tensors()["subword_model"].tobytes()
+    assert blob.endswith(b"\x0a\x08identity\x12\x00\x18\x00\x20\x00")
+    forged = SubwordTokenizer(blob[:-4] + b"\x18\x01\x20\x01", False)
+    assert forged.decode(forged.encode("  two  spaces  ")) == "  two  spaces  "
+    assert np.array_equal(forged.encode(TEXT), fit(TEXT, subword_model=model).encode(TEXT))
+
+
+@pytest.mark.parametrize("model", ["unigram", "bpe"])
+def test_text_is_divided_as_sentencepiece_divides_it(model: str) -> None:
+    tokenizer = fit(TEXT, subword_model=model)
+    processor = SentencePieceProcessor(model_proto=tokenizer.tensors()["subword_model"].tobytes())
+    words = [f" {word}" for word in TEXT.split()]
+    assert [tokenizer.encode(word).tolist() for word in words] == processor.encode(words)
 
 
 SAMPLED = [*TEXT.splitlines()[:40], "", " ", "Ünï \u4e2d\u6587 \U0001f600 \u2581\u2585", "\n\r\t\0", "  two  spaces  ", "x" * 500]

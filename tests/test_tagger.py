@@ -116,6 +116,13 @@ def test_the_tags_of_spans_are_complete_even_where_training_lacks_some():
     assert [tags.names[number] for number in tags.numbers(["B-x", "I-x", "O", "B-x"])] == ["B-x", "E-x", "O", "S-x"]
 
 
+def test_more_tags_than_can_be_told_apart_are_refused():
+    """As where a column of words is taken for that of the tags: a table of all pairs would take all memory."""
+    said = message(DataError, lambda: Tags.of([[f"word{number}" for number in range(4001)]], "none"))
+    assert said == "the data hold 4,001 tags, and at most 4,000 can be told apart; is --tag-column right?"
+    assert len(Tags.of([[f"B-{number}" for number in range(999)]], "BIO").names) == 3997
+
+
 def test_runs_of_one_seed_write_the_same_model(tmp_path):
     written = []
     for name in ("one", "two"):
@@ -136,9 +143,11 @@ def test_one_sentence_cannot_be_split(tmp_path):
     assert said == "sentences holds one sentence, which cannot be split; give more, or --valid FILE"
 
 
-@pytest.mark.parametrize("change", [{"tags": []}, {"scheme": "BILOU"}, {"words": [1]}, {"characters": None}, {"tags": ["O"]}])
+@pytest.mark.parametrize(
+    "change", [{"tags": []}, {"tags": ["O"]}, {"tags": ["O", 3]}, {"scheme": "BILOU"}, {"words": [1]}, {"characters": None}]
+)
 def test_a_model_file_whose_parts_do_not_fit_is_refused(finished, tmp_path, change):
     saved = load_model(finished.place.folder)
     save_model(tmp_path / "model.safetensors", SavedModel(saved.task, saved.settings, {**saved.learned, **change}, saved.tensors))
     said = message(CheckpointError, lambda: load(tmp_path / "model.safetensors"))
-    assert re.search("is damaged: |are damaged: |do not fit the settings: ", said), said
+    assert re.fullmatch(rf"{tmp_path}/model.safetensors: the .* (is|are) damaged: .*; train it again or copy it anew", said), said

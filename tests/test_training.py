@@ -251,12 +251,72 @@ def test_nothing_is_carried_on_from_a_batch_without_a_finite_loss():
     assert task.carries == [None, 0, None, 2]
 
 
-def test_training_is_given_up_after_many_updates_without_a_finite_loss():
+def test_many_updates_without_a_finite_loss_bring_the_best_weights_back_at_half_the_learning_rate():
+    task = Valley(bad_steps=range(4, 4 + BAD_STEPS))
+    trainer, seen = trainer_of(task, steps=20, reports=10), []
+    for report in trainer.run(BATCHES, task.validate):
+        if report.step == 4:
+            best = task.network.weight.detach().clone()
+        if report.note:
+            seen.append((report.step, report.note, task.network.weight.detach().clone(), report.learning_rate))
+    [(step, note, weights, rate)] = seen
+    assert (step, rate) == (14, 0.05)
+    told = "the loss was not finite for 10 updates in a row at step 13; went back to the best weights"
+    assert note == f"{told}, with the learning rate times 0.5"
+    assert torch.equal(weights, best)
+    assert trainer.progress.rate == 0.5
+
+
+def test_training_is_given_up_after_several_returns_to_the_best_weights():
     task = Valley(bad_steps=range(3, 1000))
     with pytest.raises(DivergedError) as caught:
         list(trainer_of(task, steps=1000, reports=1).run(BATCHES, task.validate))
-    assert str(caught.value) == "the loss was not finite for 20 updates in a row at step 22; lower --learning-rate or --clip-norm"
+    told = "the loss was not finite for 10 updates in a row at step 42, for all 3 returns to the best weights"
+    assert str(caught.value) == f"{told}; lower --learning-rate or --clip-norm"
     assert caught.value.exit_code == 3
+
+
+def test_a_new_best_gives_a_run_new_returns():
+    """Each time the best is new when the weights come back, so that a run of weeks is not given up for three bad hours."""
+    task = Valley(bad_steps=[step for begin in range(10, 200, 20) for step in range(begin, begin + BAD_STEPS)])
+    trainer = trainer_of(task, steps=200, reports=20, learning_rate=1e-3)
+    list(trainer.run(BATCHES, task.validate))
+    assert len(task.carries) == 200
+    assert trainer.progress.rate == 0.5**10
+
+
+@pytest.mark.parametrize("part", ["loss", "gradient"])
+def test_weights_stay_finite_when_the_loss_or_the_gradient_is_not(part):
+    """A finite loss may have a gradient that is not, and the other way round."""
+
+    class Cliff(Valley):
+        def loss(self, batch, carry):
+            weight = self.network.weight
+            bad = weight.sum() * 0 + float("inf") if part == "loss" else (weight * 0).sum().sqrt()
+            return Loss(bad, 1, None)
+
+    task = Cliff()
+    trainer = trainer_of(task)
+    trainer.advance(None)
+    assert trainer.progress.skipped == 1
+    assert torch.isfinite(task.network.weight).all()
+
+
+def test_a_validation_that_is_broken_off_leaves_a_state_to_go_on_from():
+    task = Valley()
+    trainer = trainer_of(task, steps=4, reports=4, averaging=0.9)
+
+    def interrupted():
+        assert trainer.is_validating
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(trainer.run(BATCHES, interrupted))
+    assert (trainer.progress.step, trainer.progress.validated, trainer.is_validating) == (1, 0, False)
+    assert [report.step for report in validated(trainer.run(BATCHES, task.validate))] == [1, 2, 3, 4]
+    whole = Valley()
+    list(trainer_of(whole, steps=4, reports=4, averaging=0.9).run(BATCHES, whole.validate))
+    assert torch.equal(task.network.weight, whole.network.weight)
 
 
 def test_training_goes_on_while_some_losses_are_finite():

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from charnn import __version__
+from charnn.cli.signals import EXIT_CODES, Terminated, unwind
 from charnn.errors import CharnnError, SettingError
 
 VERBS = {
@@ -31,8 +32,6 @@ SHORT_HELP = {
     "bench": "Measure how fast this machine samples and trains.",
 }
 
-INTERRUPTED, TERMINATED = 130, 143
-
 
 class Failure(click.ClickException):
     """A charnn error as click prints it: one sentence, and the error's exit code."""
@@ -43,10 +42,6 @@ class Failure(click.ClickException):
         said = f"{flag(error.name)} {error.reason}" if isinstance(error, SettingError) else str(error)
         super().__init__(said if said.endswith(".") else said + ".")
         self.exit_code = error.exit_code  # type: ignore[misc]  # click's is the class's; here each error brings its own
-
-
-class Terminated(BaseException):
-    """SIGTERM, as an exception that unwinds the stack."""
 
 
 class Verbs(click.Group):
@@ -79,10 +74,10 @@ class Verbs(click.Group):
             raise Failure(error) from None
         except KeyboardInterrupt:
             click.echo("\nInterrupted.", err=True)
-            ctx.exit(INTERRUPTED)
-        except Terminated:
+            ctx.exit(EXIT_CODES[signal.SIGINT])
+        except Terminated as end:
             click.echo("\nTerminated.", err=True)
-            ctx.exit(TERMINATED)
+            ctx.exit(end.exit_code)
         except BrokenPipeError:  # The reader has seen enough, as with `charnn sample | head`.
             _close_stdout()
             ctx.exit(0)
@@ -97,13 +92,9 @@ def main(debug: bool) -> None:
 
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
     """The entry point of the `charnn` command."""
-    signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGTERM, unwind)
     main.main(args=arguments, prog_name="charnn")
     sys.exit(0)
-
-
-def _terminate(*_: object) -> NoReturn:
-    raise Terminated
 
 
 def _close_stdout() -> None:

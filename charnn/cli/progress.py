@@ -64,7 +64,9 @@ class Plain(Quiet):
             click.echo(f"{name:<12}{value}", err=True)
 
     def report(self, report: "Report") -> None:
-        """A line for a validation; nothing in between."""
+        """A line for a validation, or for something one should know; nothing in between."""
+        if report.note is not None:
+            click.echo(f"Note: {report.note}.", err=True)
         if report.valid_loss is not None:
             click.echo(report_line(report, self.unit), err=True)
 
@@ -79,7 +81,9 @@ class Json(Quiet):
     talks = True
 
     def report(self, report: "Report") -> None:
-        """The report's fields."""
+        """The report's fields; something one should know as an object of its own."""
+        if report.note is not None:
+            click.echo(json.dumps({"note": report.note, "step": report.step}), err=True)
         if report.valid_loss is not None:
             click.echo(json.dumps(report.facts()), err=True)
 
@@ -125,6 +129,8 @@ class Live(Quiet):
         """Moves the bar; a validation leaves a line."""
         rate = self.plan.rate * report.predictions / max(report.seconds, 1e-9)
         self.bar.update(self.task, completed=report.step, rate=f"{rate:,.0f} {self.plan.rate_unit}/s", loss=f"{report.train_loss:.3f}")
+        if report.note is not None:
+            self.bar.console.print(f"Note: {report.note}.", markup=False)
         if report.valid_loss is not None:
             self.bar.console.print(report_line(report, self.plan.loss_unit), markup=False)
 

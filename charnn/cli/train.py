@@ -1,18 +1,20 @@
 """`charnn train`: a task's data and settings in, a run folder out."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from charnn.cli.options import SectionedCommand, collect, given, settings_options
+from charnn.cli.options import collect, given, settings_options
+from charnn.cli.recall import TrainCommand
 from charnn.cli.training import parallel_options, place_options, train_job
 from charnn.errors import SettingError
 from charnn.settings import own_settings
 from charnn.tasks.settings import ClassifierSettings, LanguageModelSettings, TaggerSettings, TranslatorSettings
 from charnn.text.pairs import PairFiles
 from charnn.text.protocol import EFFECTIVE, TokenizerSettings
-from charnn.training.settings import BudgetSettings
+from charnn.training.settings import BudgetSettings, SavingSettings
 
 
 @click.group()
@@ -20,10 +22,12 @@ def train() -> None:
     """Train a model on your data."""
 
 
-@train.command("lm", cls=SectionedCommand)
+@train.command("lm", cls=TrainCommand)
 @click.argument("corpus", nargs=-1)
 @place_options("the end of a text, random documents.  [default: 0.1, at most 1,000,000 characters]")
+@click.option("--init-from", help="Run of a language model to go on from; what is new in the text joins its vocabulary.")
 @settings_options(BudgetSettings)
+@settings_options(SavingSettings)
 @settings_options(LanguageModelSettings)
 @click.pass_context
 def train_lm(ctx: click.Context, /, corpus: tuple[str, ...], **values: Any) -> None:
@@ -32,6 +36,11 @@ def train_lm(ctx: click.Context, /, corpus: tuple[str, ...], **values: Any) -> N
     CORPUS: text files, folders, .gz files, tables with --text-column, or - for standard input; by default python-docs,
     the language reference that comes with Python (python-code, the standard library's sources, is there too).
     """
+    model = values["init_from"]
+    if model is not None:
+        from charnn.runs.lm_start import ADOPTED
+
+        refuse_adopted(ctx, ADOPTED, "of --init-from")
     settings = collect(LanguageModelSettings, values)
     if settings.corpus.is_documents and given(ctx, ["restarts"]):
         raise SettingError("restarts", "has no effect on documents, each of which starts anew; leave it out")
@@ -39,17 +48,18 @@ def train_lm(ctx: click.Context, /, corpus: tuple[str, ...], **values: Any) -> N
     def make(place: Any) -> Any:
         from charnn.runs.lm import LanguageModelJob
 
-        return LanguageModelJob(place, settings)
+        return LanguageModelJob(place, settings, None if model is None else trained_start(ctx, model, values))
 
     train_job(ctx, "lm", corpus or ("python-docs",), values, make)
 
 
-@train.command("classifier", cls=SectionedCommand)
+@train.command("classifier", cls=TrainCommand)
 @click.argument("data", nargs=-1)
 @place_options("texts drawn by the seed, of each label alike.  [default: 0.1]")
 @click.option("--init-from", help="Run of a language model whose embedding and layers are taken over.")
 @click.option("--vectors", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Word vectors: GloVe, word2vec, fastText.")
 @settings_options(BudgetSettings)
+@settings_options(SavingSettings)
 @settings_options(ClassifierSettings)
 @click.pass_context
 def train_classifier(ctx: click.Context, /, data: tuple[str, ...], **values: Any) -> None:
@@ -71,11 +81,12 @@ def train_classifier(ctx: click.Context, /, data: tuple[str, ...], **values: Any
     train_job(ctx, "classifier", data or ("sentiment",), values, make)
 
 
-@train.command("tagger", cls=SectionedCommand)
+@train.command("tagger", cls=TrainCommand)
 @click.argument("data", nargs=-1)
 @place_options("sentences drawn by the seed.  [default: 0.1]")
 @click.option("--vectors", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Word vectors: GloVe, word2vec, fastText.")
 @settings_options(BudgetSettings)
+@settings_options(SavingSettings)
 @settings_options(TaggerSettings)
 @click.pass_context
 def train_tagger(ctx: click.Context, /, data: tuple[str, ...], **values: Any) -> None:
@@ -95,13 +106,14 @@ def train_tagger(ctx: click.Context, /, data: tuple[str, ...], **values: Any) ->
     train_job(ctx, "tagger", data or ("entities",), values, make)
 
 
-@train.command("translator", cls=SectionedCommand)
+@train.command("translator", cls=TrainCommand)
 @click.argument("data", nargs=-1)
 @place_options("pairs drawn by the seed, those with equal sources together.  [default: 0.1]")
 @parallel_options("--source", "--target", "--valid-source", "--valid-target")
 @click.option("--init-encoder", help="Run of a language model of the source, whose embedding and layers are taken over.")
 @click.option("--init-decoder", help="Run of a language model of the target, whose embedding and lowest layer are taken over.")
 @settings_options(BudgetSettings)
+@settings_options(SavingSettings)
 @settings_options(TranslatorSettings)
 @click.pass_context
 def train_translator(ctx: click.Context, /, data: tuple[str, ...], **values: Any) -> None:
@@ -114,7 +126,10 @@ def train_translator(ctx: click.Context, /, data: tuple[str, ...], **values: Any
     files = parallel_files(data, values["source"], values["target"], default="phrasebook")
     small = {} if given(ctx, ["batch_size"]) else small_batches(files)
     settings = collect(TranslatorSettings, values | idle_defaults(ctx, values["tokenizer"]) | small)
-    refuse_adopted(ctx, values)
+    if values["init_encoder"] is not None or values["init_decoder"] is not None:
+        from charnn.runs.translator_start import ADOPTED
+
+        refuse_adopted(ctx, ADOPTED, "that the translator starts from")
     valid = None
     if values["valid"] or values["valid_source"] or values["valid_target"]:
         if values["valid_share"] is not None:
@@ -145,14 +160,10 @@ def small_batches(files: PairFiles) -> dict[str, int]:
     return {"batch_size": 16} if list(files.tables) == ["phrasebook"] else {}
 
 
-def refuse_adopted(ctx: click.Context, values: dict[str, Any]) -> None:
-    """Raises SettingError for options that language models to start from make useless."""
-    if values["init_encoder"] is None and values["init_decoder"] is None:
-        return
-    from charnn.runs.translator_start import ADOPTED
-
-    for name in given(ctx, list(ADOPTED)):
-        raise SettingError(name, "comes from the language model that the translator starts from; leave it out")
+def refuse_adopted(ctx: click.Context, names: Sequence[str], which: str) -> None:
+    """Raises SettingError for options that a language model to start from makes useless."""
+    for name in given(ctx, list(names)):
+        raise SettingError(name, f"comes from the language model {which}; leave it out")
 
 
 def idle_defaults(ctx: click.Context, tokenizer: str) -> dict[str, Any]:
@@ -170,14 +181,21 @@ def refuse_transfer(ctx: click.Context, model: str | None) -> None:
         return
     from charnn.runs.start import ADOPTED
 
-    for name in given(ctx, list(ADOPTED)):
-        raise SettingError(name, "comes from the language model of --init-from; leave it out")
+    refuse_adopted(ctx, ADOPTED, "of --init-from")
 
 
 def refuse_characters(ctx: click.Context, are_read: bool) -> None:
     """Raises SettingError for sizes of what reads the characters of words, where nothing does."""
     for name in [] if are_read else given(ctx, ["character_size", "character_hidden_size"]):
         raise SettingError(name, "has no effect without --word-characters; leave it out")
+
+
+def trained_start(ctx: click.Context, model: str, values: dict[str, Any]) -> Any:
+    """The language model that another one goes on from."""
+    from charnn.cli.models import open_model
+    from charnn.runs.lm_start import GROWTH, TrainedStart
+
+    return TrainedStart(open_model(model, ["lm"]), {name: values[name] for name in given(ctx, list(GROWTH))})
 
 
 def start_of(values: dict[str, Any]) -> Any:

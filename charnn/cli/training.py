@@ -9,8 +9,10 @@ import click
 
 from charnn.cli.options import collect, given
 from charnn.cli.progress import Display, choose_display
+from charnn.cli.recall import said
+from charnn.cli.signals import Patience, Terminated
 from charnn.text.corpus import corpus_name
-from charnn.training.settings import BudgetSettings
+from charnn.training.settings import BudgetSettings, SavingSettings
 
 if TYPE_CHECKING:
     from charnn.runs.run import Job, Place, Run
@@ -24,6 +26,11 @@ def place_options(held_out: str) -> Callable[[Callable[..., Any]], Callable[...,
     options = [
         click.option("--to", type=click.Path(path_type=Path), help="Folder for the run; by default checkpoints/TASK-CORPUS."),
         click.option("--overwrite", is_flag=True, help="Replace a model that is in the folder."),
+        click.option(
+            "--resume",
+            is_flag=True,
+            help="Go on with a run that was broken off, to the bit; what is not said again is as it was. By default the last run.",
+        ),
         click.option("--valid", type=path, multiple=True, help="File to validate on, in place of a share; several times."),
         click.option(
             "--valid-share",
@@ -70,7 +77,7 @@ def train_job(ctx: click.Context, task: str, corpus: Sequence[str], values: dict
         raise click.UsageError("--valid and --valid-share exclude each other; give one.")
     if values["quiet"] and given(ctx, ["progress"]):
         raise click.UsageError("--quiet and --progress exclude each other; give one.")
-    budget = collect(BudgetSettings, values)
+    budget, saving = collect(BudgetSettings, values), collect(SavingSettings, values)
     display = choose_display(values["progress"], values["quiet"])
     from charnn.runs.run import Place, Run
 
@@ -82,34 +89,55 @@ def train_job(ctx: click.Context, task: str, corpus: Sequence[str], values: dict
         device=values["device"],
         threads=values["threads"],
         overwrite=values["overwrite"],
+        resume=values["resume"],
+        command=said(ctx),
     )
-    follow(Run(place, make(place), budget), display)
+    follow(Run(place, make(place), budget, saving), display)
 
 
 def follow(run: "Run", display: Display) -> None:
     """Trains a run to its end before the user's eyes, and says what came out."""
     talks = display.talks
-    folder = run.place.folder
+    for note in run.notes:
+        click.echo(f"Note: {note}.", err=True)
     if talks:
         compile_sampling(run)
     display.begin(run.plan)
     try:
-        for report in run.train():
-            display.report(report)
-            if talks and report.valid_loss is not None:
-                text = run.job.sample(run.saved_model(), report.step)
-                display.sample(text) if text is not None else None
-    except KeyboardInterrupt:
+        with Patience(lambda: run.trainer.is_validating) as patience:
+            for report in run.train():
+                display.report(report)
+                if talks and report.valid_loss is not None and patience.received is None:
+                    text = run.job.sample(run.saved_model(), report.step)
+                    display.sample(text) if text is not None else None
+                patience.end()
         display.end()
-        kept = f"the best model so far is in {folder}" if run.is_saved else "no model was kept yet"
-        click.echo(f"Stopped at update {run.trainer.step:,} of {run.plan.steps:,}; {kept}.", err=True)
+        finish(run, talks)
+    except (KeyboardInterrupt, Terminated):
+        display.end()
+        click.echo(farewell(run), err=True)
         raise
     finally:
         display.end()
-    results = run.finish()
-    if talks:
-        click.echo("\n".join(run.job.table(results)), err=True)
-    click.echo(f"Wrote {folder}. Use it: {run.job.commands(folder)[0]}", err=True)
+
+
+def finish(run: "Run", talks: bool) -> None:
+    """Evaluates and saves the best model; says what came out, even where the disk does not take it."""
+    try:
+        run.finish()
+    finally:
+        if talks and run.results:
+            click.echo("\n".join(run.job.table(run.results)), err=True)
+    click.echo(f"Wrote {run.place.folder}. Use it: {run.job.commands(run.place.folder)[0]}", err=True)
+
+
+def farewell(run: "Run") -> str:
+    """Saves a run that is broken off; says where it stands and how to go on."""
+    where = f"Stopped at update {run.trainer.progress.step:,} of {run.plan.steps:,}"
+    folder = run.place.folder
+    if not run.break_off():
+        return f"{where}; nothing could be saved in {folder}."
+    return f"{where}; go on with: charnn train {run.job.name} --resume --to {folder}"
 
 
 def compile_sampling(run: "Run") -> None:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from charnn.architecture import GATES, STATES, LanguageNetworkSettings, adaptive_cutoffs
 from charnn.errors import CheckpointError
+from charnn.settings import shown
 
 Shape = tuple[int, ...]
 
@@ -15,11 +16,17 @@ def check_shapes(settings: LanguageNetworkSettings, tensors: Mapping[str, NDArra
     """Raises CheckpointError, naming the weight, unless all weights of these settings are there and shaped to fit."""
     vocabulary = _rows(tensors, "embedding.weight")
     labels = _rows(tensors, "label_embedding.weight") if "label_embedding.weight" in tensors else 0
-    for name, shape in weight_shapes(settings, vocabulary, labels).items():
-        found = tensors[name].shape if name in tensors else None
-        if found != shape:
-            said = "is missing" if found is None else f"has the shape {found}"
-            raise CheckpointError(f"the model is damaged: its weight {name} {said}, expected {shape}; train it again or copy it anew")
+    check_weights(tensors, weight_shapes(settings, vocabulary, labels))
+
+
+def check_weights(tensors: Mapping[str, NDArray[np.generic]], shapes: Mapping[str, Shape]) -> None:
+    """Raises CheckpointError, naming the weight, unless just these are there, of these shapes, in float32."""
+    for name, shape in shapes.items():
+        found = f"{tensors[name].dtype} {tensors[name].shape}" if name in tensors else "missing"
+        if found != f"float32 {shape}":
+            raise CheckpointError(f"the model is damaged: its weight {name} is {found}, expected float32 {shape}")
+    for name in sorted(tensors.keys() - shapes.keys())[:1]:
+        raise CheckpointError(f"the model is damaged: its weight {shown(name)} belongs to no network of its settings")
 
 
 def weight_shapes(settings: LanguageNetworkSettings, vocabulary: int, labels: int) -> dict[str, Shape]:
@@ -59,5 +66,5 @@ def _output_shapes(settings: LanguageNetworkSettings, vocabulary: int) -> dict[s
 def _rows(tensors: Mapping[str, NDArray[np.generic]], name: str) -> int:
     """The rows of a matrix. Raises CheckpointError where there is none."""
     if name not in tensors or tensors[name].ndim != 2:
-        raise CheckpointError(f"the model is damaged: it has no matrix {name}; train it again or copy it anew")
+        raise CheckpointError(f"the model is damaged: it has no matrix {name}")
     return len(tensors[name])

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from charnn.checkpoint import SavedModel, restored_strings, settings_of, tensors_below
+from charnn.checkpoint import SavedModel, restored_strings, tensors_below
 from charnn.errors import CheckpointError, DataError
 from charnn.referee import Referee
 from charnn.tasks.classifier import Blending, Classifier, evaluate, label_numbers
@@ -38,22 +38,22 @@ class TrainedClassifier:
     task = "classifier"
 
     def __init__(self, saved: SavedModel, name: str = "model") -> None:
-        """Raises CheckpointError for a file whose contents make no model."""
+        """Raises CheckpointError or SettingError for a file whose contents make no model."""
         self.saved = saved
         self.name = name
-        self.settings = settings_of(saved, ClassifierSettings, name)
+        self.settings = ClassifierSettings.from_plain(saved.settings)
         learned = saved.learned
-        self.labels = restored_strings(learned.get("labels"), f"{name} is damaged: it lacks labels")
-        if not isinstance(learned.get("tokenizer"), dict):
-            raise CheckpointError(f"{name} is damaged: it lacks a tokenizer; train it again or copy it anew")
-        tokenizer = restore_tokenizer(self.settings.tokens.tokenizer, learned["tokenizer"], tensors_below(saved, "tokenizer"))
+        self.labels = restored_strings(learned.get("labels"), "labels", least=2)
+        tokenizer = restore_tokenizer(self.settings.tokens.tokenizer, learned.get("tokenizer"), tensors_below(saved, "tokenizer"))
         speller = None if learned.get("characters") is None else Speller.restore(learned["characters"])
         if (speller is not None) != self.settings.network.encoder.word_characters or (speller and not isinstance(tokenizer, WordTokenizer)):
-            raise CheckpointError(f"{name} is damaged: its characters do not fit its settings; train it again or copy it anew")
+            raise CheckpointError("the model is damaged: its characters do not fit its settings")
         self.model = Classifier.restore(self.settings, tokenizer, self.labels, speller, saved.tensors)
         self.model.blending = Blending.restore(learned.get("blending"))
         if learned.get("referee") is not None:
             self.model.referee = Referee.restore(learned["referee"], tensors_below(saved, "referee"))
+            if self.model.referee.classes != len(self.labels):
+                raise CheckpointError(f"the linear model is damaged: it knows {self.model.referee.classes} labels, not {len(self.labels)}")
 
     def log_probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """(texts, labels) of the model that ships."""

@@ -5,9 +5,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from charnn.checkpoint import SavedModel, settings_of, tensors_below
+from charnn.checkpoint import SavedModel, restored_strings, tensors_below
 from charnn.decoding.settings import SamplingSettings
-from charnn.errors import CheckpointError, SettingError
+from charnn.errors import SettingError
+from charnn.kernels.shapes import check_weights, weight_shapes
 from charnn.tasks.settings import LanguageModelSettings
 from charnn.text.corpus import Corpus
 from charnn.text.store import scratch_folder
@@ -25,15 +26,15 @@ class TrainedLanguageModel:
     task = "lm"
 
     def __init__(self, saved: SavedModel, name: str = "model") -> None:
-        """Raises CheckpointError for a file whose contents make no model."""
+        """Raises CheckpointError or SettingError for a file whose contents make no model."""
         self.saved = saved
         self.name = name
-        self.settings = settings_of(saved, LanguageModelSettings, name)
-        learned, labels = saved.learned.get("tokenizer"), saved.learned.get("labels")
-        if not isinstance(learned, dict) or not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-            raise CheckpointError(f"{name} is damaged: it lacks a tokenizer or labels; train it again or copy it anew")
-        self.labels = labels
-        self.tokenizer = restore_tokenizer(self.settings.tokens.tokenizer, learned, tensors_below(saved, "tokenizer"))
+        self.settings = LanguageModelSettings.from_plain(saved.settings)
+        self.labels = restored_strings(saved.learned.get("labels"), "labels", least=0)
+        learned, parts = saved.learned.get("tokenizer"), tensors_below(saved, "tokenizer")
+        self.tokenizer = restore_tokenizer(self.settings.tokens.tokenizer, learned, parts)
+        self.weights = {name: array for name, array in saved.tensors.items() if not name.startswith("tokenizer.")}
+        check_weights(self.weights, weight_shapes(self.settings.network, self.tokenizer.size, len(self.labels)))
 
     @cached_property
     def generator(self) -> "Generator":
@@ -41,7 +42,7 @@ class TrainedLanguageModel:
         from charnn.generator import Generator
         from charnn.kernels.engine import Engine
 
-        engine = Engine(self.settings.network, self.saved.tensors)
+        engine = Engine(self.settings.network, self.weights)
         return Generator(engine, self.tokenizer, documents=self.is_documents, labels=self.labels)
 
     @cached_property
@@ -49,7 +50,7 @@ class TrainedLanguageModel:
         """The model as torch has it."""
         from charnn.tasks.lm import LanguageModel
 
-        return LanguageModel.restore(self.settings, self.tokenizer, self.labels, self.saved.tensors)
+        return LanguageModel.restore(self.settings, self.tokenizer, self.labels, self.weights)
 
     @property
     def is_documents(self) -> bool:

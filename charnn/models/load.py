@@ -4,8 +4,9 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-from charnn.checkpoint import load_model
+from charnn.checkpoint import load_model, model_path, naming
 from charnn.errors import CheckpointError
+from charnn.settings import shown
 
 MODELS = {
     "lm": "charnn.models.lm:TrainedLanguageModel",
@@ -18,8 +19,11 @@ MODELS = {
 
 def load(model: str | Path) -> Any:
     """The model of a run folder or a model file, of one of the classes in MODELS. Raises CheckpointError."""
-    saved = load_model(model)
+    path = model_path(model)
+    saved = load_model(path)
     if saved.task not in MODELS:
-        raise CheckpointError(f"{model} holds a {saved.task}, which this charnn does not know; upgrade it")
+        raise CheckpointError(f"{path} is for the task {shown(saved.task)}, which this charnn does not know; upgrade it")
     module, name = MODELS[saved.task].split(":")
-    return getattr(importlib.import_module(module), name)(saved, str(model))
+    kind = getattr(importlib.import_module(module), name)
+    with naming(path):
+        return kind(saved, str(model))

@@ -5,13 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from charnn.checkpoint import SavedModel, restored_strings, settings_of
+from charnn.checkpoint import SavedModel
 from charnn.errors import CheckpointError
 from charnn.tagging_metrics import span_metrics, token_metrics
 from charnn.tasks.settings import TaggerSettings
 from charnn.tasks.tagger import Tagger, Tags, check_tags
 from charnn.text.conll import Sentence, TaggedData
-from charnn.text.schemes import SCHEMES, to_bio
+from charnn.text.schemes import to_bio
 from charnn.text.splitting import Piece, split_tokens
 from charnn.text.texts import Speller
 from charnn.text.vocabulary import Vocabulary
@@ -23,17 +23,15 @@ class TrainedTagger:
     task = "tagger"
 
     def __init__(self, saved: SavedModel, name: str = "model") -> None:
-        """Raises CheckpointError for a file whose contents make no model."""
+        """Raises CheckpointError or SettingError for a file whose contents make no model."""
         self.saved = saved
         self.name = name
-        self.settings = settings_of(saved, TaggerSettings, name)
+        self.settings = TaggerSettings.from_plain(saved.settings)
         learned = saved.learned
-        tags = Tags(restored_strings(learned.get("tags"), f"{name} is damaged: it lacks tags"), str(learned.get("scheme")))
-        if tags.scheme not in SCHEMES:
-            raise CheckpointError(f"{name} is damaged: it knows no scheme {tags.scheme!r:.40}; train it again or copy it anew")
+        tags = Tags.restore(learned.get("tags"), learned.get("scheme"))
         speller = None if learned.get("characters") is None else Speller.restore(learned["characters"])
         if (speller is not None) != self.settings.network.encoder.word_characters:
-            raise CheckpointError(f"{name} is damaged: its characters do not fit its settings; train it again or copy it anew")
+            raise CheckpointError("the model is damaged: its characters do not fit its settings")
         self.model = Tagger.restore(self.settings, Vocabulary.restore(learned.get("words")), speller, tags, saved.tensors)
 
     @property

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from charnn.checkpoint import SavedModel, settings_of, tensors_below
+from charnn.checkpoint import SavedModel, tensors_below
 from charnn.errors import CheckpointError, DataError
 from charnn.models.interpreter import Decoding, Interpreter, Translation
+from charnn.settings import shown
 from charnn.tasks.settings import TranslatorSettings
 from charnn.tasks.translator import Translator
 from charnn.text.pairs import Pair, PairData, PairFiles, settings_for
@@ -21,15 +22,15 @@ class TrainedTranslator:
     task = "translator"
 
     def __init__(self, saved: SavedModel, name: str = "model") -> None:
-        """Raises CheckpointError for a file whose contents make no model."""
+        """Raises CheckpointError or SettingError for a file whose contents make no model."""
         self.saved = saved
         self.name = name
-        self.settings = settings_of(saved, TranslatorSettings, name)
+        self.settings = TranslatorSettings.from_plain(saved.settings)
         source = self._tokenizer("source")
         target = source if self.settings.objective.shared_vocabulary else self._tokenizer("target")
         signs = saved.learned.get("signs")
-        if not isinstance(signs, int) or not 0 <= signs <= SIGNS:
-            raise CheckpointError(f"{name} is damaged: it knows {signs!r:.40} signs; train it again or copy it anew")
+        if type(signs) is not int or not 0 <= signs <= SIGNS:
+            raise CheckpointError(f"the model is damaged: it knows {shown(signs)} signs")
         self.interpreter = Interpreter(Translator.restore(self.settings, source, target, signs, saved.tensors))
 
     def translate(self, texts: Sequence[str], decoding: Decoding | None = None, *, aligns: bool = False) -> list[list[Translation]]:
@@ -81,7 +82,5 @@ class TrainedTranslator:
         return pairs
 
     def _tokenizer(self, side: str) -> Tokenizer:
-        learned = self.saved.learned.get(side)
-        if not isinstance(learned, dict):
-            raise CheckpointError(f"{self.name} is damaged: it lacks the tokenizer of the {side}; train it again or copy it anew")
-        return restore_tokenizer(self.settings.tokens.tokenizer, learned, tensors_below(self.saved, f"tokenizer.{side}"))
+        kind, learned = self.settings.tokens.tokenizer, self.saved.learned.get(side)
+        return restore_tokenizer(kind, learned, tensors_below(self.saved, f"tokenizer.{side}"))

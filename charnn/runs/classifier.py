@@ -11,7 +11,7 @@ from charnn.card import metrics_table
 from charnn.checkpoint import SavedModel
 from charnn.classification_metrics import blend, fit_blend, fit_temperature, log_softmax, negative_log_likelihood
 from charnn.referee import fit_referee
-from charnn.runs.run import Place, check_free
+from charnn.runs.run import Place
 from charnn.runs.start import Start
 from charnn.task import Score
 from charnn.tasks.classifier import Blending, Classifier, evaluate, label_numbers
@@ -32,7 +32,7 @@ class ClassifierJob:
     loss_unit, rate_unit, rate = "text", "texts", 1.0
 
     def __init__(self, place: Place, settings: ClassifierSettings, start: Start | None = None) -> None:
-        check_free(place.folder, place.overwrite)
+        place.check()
         start = start or Start()
         data = LabelledData(place.corpus, settings.data)
         self.title = f"A classifier of {data.name}"
@@ -59,10 +59,17 @@ class ClassifierJob:
             known, held = numbers.tolist(), self.valid_labels.tolist()
             referee = fit_referee(texts, known, self.valid_texts, held, len(labels), settings.loop.seed)
             self.model.referee, self.linear = referee, referee.logits(self.valid_texts)
-        self.batches = self.model.batches(self.model.read(texts, numbers))
+        self.train_set = self.model.read(texts, numbers)
+        self.batches = self.model.batches(self.train_set)
         self.valid_set = self.model.read(self.valid_texts)
         self.quick = sample_of(self.valid_set.lengths, settings.loop.seed)
         self.quick_set = self.model.read([self.valid_texts[number] for number in self.quick])
+
+    def data(self) -> list[Any]:
+        """All that was read and learned before training."""
+        train, tokenizer, speller = self.train_set, self.model.tokenizer, self.model.speller
+        learned = [tokenizer.learned(), tokenizer.tensors(), self.model.labels, speller and speller.characters.symbols]
+        return [train.ids, train.starts, train.labels, train.words, self.valid_texts, self.valid_labels, learned]
 
     def validate(self) -> Score:
         """Nats per text of calibrated probabilities on some of the validation texts; sets temperatures and blend by them."""

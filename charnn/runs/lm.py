@@ -8,14 +8,14 @@ from typing import Any
 from charnn.card import metrics_table
 from charnn.checkpoint import SavedModel
 from charnn.errors import DataError
-from charnn.runs.run import Place, check_free
+from charnn.runs.lm_start import RandomStart, TrainedStart
+from charnn.runs.run import Place
 from charnn.task import Score
 from charnn.tasks.lm import LanguageModel
 from charnn.tasks.settings import LanguageModelSettings
 from charnn.text.corpus import Corpus
 from charnn.text.store import scratch_folder
 from charnn.text.tokenized import Part, split_corpus, tokenize, whole
-from charnn.text.tokenizers import fit_tokenizer
 
 SAMPLE_LENGTH = 160
 """Tokens of the samples shown while training."""
@@ -27,9 +27,11 @@ class LanguageModelJob:
     name = "lm"
     loss_unit, rate_unit = "token", "characters"
 
-    def __init__(self, place: Place, settings: LanguageModelSettings) -> None:
-        check_free(place.folder, place.overwrite)
+    def __init__(self, place: Place, settings: LanguageModelSettings, start: RandomStart | TrainedStart | None = None) -> None:
+        place.check()
         self.place = place
+        start = start or RandomStart()
+        settings = start.adapted(settings)
         corpus = Corpus(place.corpus, settings.corpus)
         self.title = f"A language model of {corpus.name}"
         self.corpus = corpus.name
@@ -37,23 +39,29 @@ class LanguageModelJob:
         train, valid = _parts(place, corpus, settings)
         if not any(train.chunks()):
             raise DataError(f"{corpus.name} holds too little text to train on; give more")
-        tokenizer = fit_tokenizer(train.chunks, settings.tokens)
+        tokenizer = start.tokenizer(train.chunks, settings.tokens)
         self.settings = replace(settings, network=settings.network.for_vocabulary(tokenizer.size))
-        labels = corpus.labels()
+        labels = start.labels(corpus.labels())
         self.train_text = tokenize(tokenizer, train, labels, scratch)
         self.valid_text = tokenize(tokenizer, valid, labels, scratch)
         if len(self.valid_text.ids) < 2:
             raise DataError(f"{corpus.name} leaves no text for validation; give more text, a larger --valid-share or --valid FILE")
         self.model = LanguageModel(self.settings, tokenizer, labels)
+        self.starts = start.fill(self.model, self.train_text)
         self.batches = self.model.batches(self.train_text)
         self.rate = self.train_text.counts.characters / max(1, len(self.train_text.ids))
+
+    def data(self) -> list[Any]:
+        """All that was read and learned before training."""
+        texts = [[text.ids, text.starts, text.labels] for text in (self.train_text, self.valid_text)]
+        return [texts, self.model.learned(), self.model.tokenizer.tensors()]
 
     def validate(self) -> Score:
         """Nats per token on the first part of the validation text."""
         return Score(self.model.quick_loss(self.valid_text))
 
     def facts(self) -> list[tuple[str, str]]:
-        """Corpus, split, vocabulary, network."""
+        """Corpus, split, vocabulary, where the weights begin, network."""
         documents = f" in {len(self.train_text.starts) - 1:,} documents" if self.train_text.starts is not None else ""
         train, valid = self.train_text.counts, self.valid_text.counts
         unknown = f", {valid.unknown:,} unknown" if valid.unknown else ""
@@ -62,6 +70,7 @@ class LanguageModelJob:
             ("corpus", f"{self.corpus}: {train.characters:,} characters, {len(self.train_text.ids):,} tokens{documents}"),
             ("validation", f"{self._held_out()}: {valid.characters:,} characters, {len(self.valid_text.ids):,} tokens{unknown}"),
             ("vocabulary", f"{self.model.tokenizer.size:,} tokens ({self.settings.tokens.tokenizer})"),
+            *self.starts,
             *labels,
             ("network", self.settings.network.stack.words()),
         ]

@@ -1,23 +1,28 @@
 """A training run, whatever the task: a job in, a run folder out."""
 
-import json
-import os
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+import torch
 from numpy.typing import NDArray
 
+from charnn import __version__
 from charnn.card import model_card
-from charnn.checkpoint import CARD_FILE, METRICS_FILE, MODEL_FILE, SavedModel, load_model, save_model, storage_errors, write_whole
+from charnn.checkpoint import MODEL_FILE, SavedModel
 from charnn.device import choose_device, use_threads
-from charnn.errors import SettingError
+from charnn.documents import read_document_file
+from charnn.errors import CheckpointError, SettingError
+from charnn.runs.folder import TRAINING_FILE, Lock, check_free, clear
+from charnn.runs.resume import Stored, read_stored
+from charnn.runs.saving import Saver
 from charnn.task import Score, Task
 from charnn.text.batches import Batches
+from charnn.text.fingerprint import fingerprint
 from charnn.training.probe import Throughput, measure
-from charnn.training.settings import BudgetSettings, LoopSettings, OptimizerSettings
+from charnn.training.settings import BudgetSettings, LoopSettings, OptimizerSettings, SavingSettings
+from charnn.training.state import is_finite, state_of, take_state
 from charnn.training.trainer import Report, Trainer
 
 
@@ -32,6 +37,12 @@ class Place:
     device: str = "auto"
     threads: int | None = None
     overwrite: bool = False
+    resume: bool = False  # go on with the run that is in the folder
+    command: Mapping[str, Any] = field(default_factory=dict)  # what the user said, for a command that resumes to know
+
+    def check(self) -> None:
+        """Raises SettingError or BusyError where the folder is not free for this run."""
+        check_free(self.folder, overwrite=self.overwrite, resume=self.resume)
 
 
 class Model(Task, Protocol):
@@ -71,6 +82,9 @@ class Job(Protocol):
     loss_unit: str  # of what the losses count: token, text
     rate_unit: str  # of what speed counts: characters, texts
     rate: float  # so many of them in a prediction
+
+    def data(self) -> Sequence[Any]:
+        """All that was read and learned before training, as fingerprint() takes it."""
 
     def validate(self) -> Score:
         """A quick look at the validation part; the run keeps the model with the lowest loss."""
@@ -114,64 +128,105 @@ class Plan:
 
 
 class Run:
-    """A job's trainer, ready to go; `plan` says what it will do. Raises SettingError before anything is written."""
+    """A job's trainer, ready to go; `plan` says what it will do.
 
-    def __init__(self, place: Place, job: Job, budget: BudgetSettings) -> None:
-        check_free(place.folder, place.overwrite)
-        self.place = place
-        self.job = job
+    With `place.resume` it goes on where the run in the folder was, to the bit: the model it ends with is that of a run that was never
+    broken off, on the same machine with the same versions and threads. `notes` say what a person should know about that.
+
+    Raises SettingError before anything is written, BusyError where another trainer has the folder, CheckpointError where what is to
+    be resumed is damaged.
+    """
+
+    def __init__(self, place: Place, job: Job, budget: BudgetSettings, saving: SavingSettings | None = None) -> None:
+        place.check()
+        self.place, self.job, self.budget = place, job, budget
+        self.saver = Saver(place.folder, (saving or SavingSettings()).save_every)
+        self.data = fingerprint(*job.data())
+        self.lock: Lock | None = None
+        self.notes: list[str] = []
+        self.results: dict[str, Any] = {}
+        self._stored: Stored | None = None
+        if place.resume:
+            self.lock = Lock(place.folder)
+            self._stored, self.notes = read_stored(place.folder)
+        if self._stored is not None:
+            self._stored.check(job.name, job.settings.plain(), self.data)
+            self.notes += self._changes(self._stored.document)
         self.device = choose_device(place.device)
-        threads = use_threads(place.threads)
+        threads = use_threads(place.threads or (None if self._stored is None else self._stored.document["threads"]))
         job.model.network.to(self.device)
-        self.plan = self._plan(budget, threads)
+        self.plan = self._plan(threads)
         self.trainer = Trainer(job.model, job.settings.optimizer, job.settings.loop, steps=self.plan.steps, device=self.device)
-        self.seconds = 0.0
-        self.is_saved = False
+        if self._stored is not None:
+            self._take(self._stored)
 
     def train(self) -> Iterator[Report]:
-        """Trains, keeps the best model on validation in the run folder, and gives a report now and then."""
-        folder = self.place.folder
-        with storage_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / METRICS_FILE).unlink(missing_ok=True)
+        """Trains, keeps the best model on validation and the state of training in the run folder, and gives a report now and then."""
+        self._begin()
         for report in self.trainer.run(self.job.batches, self._validate):
-            self.seconds = report.seconds
-            if report.valid_loss is not None:
-                self._log(report)
+            is_validation, trouble = report.valid_loss is not None, self.saver.trouble
+            if is_validation:
+                self.saver.add(report)
             if report.is_best:
-                self._save({"step": report.step, "valid_loss": report.valid_loss})
-            yield report
+                self.saver.keep_model(self._best_model)
+            if self.saver.is_due(at_report=is_validation):
+                self.save()
+            said = self.saver.trouble if self.saver.trouble is not trouble else None
+            notes = [note for note in (report.note, said and f"{said}; training goes on, and saving is tried again") if note]
+            yield replace(report, note="; ".join(notes) or None)
+        self.save()
+
+    def save(self) -> bool:
+        """Writes the state of training; False where the disk does not take it, or where it is not finite and the older one is better."""
+        arrays, progress = state_of(self.trainer)
+        return is_finite(arrays) and self.saver.keep_state(self._document(progress), arrays)
+
+    def break_off(self) -> bool:
+        """Saves the state where it stands and gives the folder up; False where there is nothing on disk to go on from."""
+        is_saved = self.save() or (self.place.folder / TRAINING_FILE).exists()
+        if self.lock is not None:
+            self.lock.release()
+        return is_saved
 
     def finish(self) -> dict[str, Any]:
-        """Evaluates the best model on the validation part, saves it with what is fitted last, and writes the model card."""
-        best = load_model(self.place.folder)
-        self.job.model.take_weights(best.tensors)
-        self.job.model.network.eval()
-        results = self.job.finish()
-        metrics = {**best.metrics, "minutes": round(self.seconds / 60, 2), "valid": results}
-        model = self.job.model
-        saved = SavedModel(best.task, best.settings, model.learned(), {**best.tensors, **model.tensors()}, metrics)
-        save_model(self.place.folder / MODEL_FILE, saved)
-        write_whole(self.place.folder / CARD_FILE, model_card(self, metrics).encode())
-        return results
+        """Evaluates the best model on the validation part, saves it with what is fitted last, and writes the model card.
 
-    def saved_model(self, metrics: dict[str, Any] | None = None) -> SavedModel:
+        Its results are in `results` even where it raises StorageError.
+        """
+        with self.trainer.best_weights():
+            self.job.model.network.eval()
+            self.results = self.job.finish()
+            self.saver.finish(self._model({**self._best_metrics(), "valid": self.results}), model_card(self))
+        if self.lock is not None:
+            self.lock.release()
+        return self.results
+
+    def saved_model(self) -> SavedModel:
         """The model as it stands, as a model file would hold it."""
-        model = self.job.model
         with self.trainer.kept_weights():
-            tensors = {name: array.copy() for name, array in model.tensors().items()}
-        return SavedModel(self.job.name, self.job.settings.plain(), model.learned(), tensors, metrics or {})
+            return self._model({})
 
-    def _plan(self, budget: BudgetSettings, threads: int) -> Plan:
+    def _model(self, metrics: dict[str, Any]) -> SavedModel:
+        model = self.job.model
+        tensors = {name: array.copy() for name, array in model.tensors().items()}
+        return SavedModel(self.job.name, self.job.settings.plain(), model.learned(), tensors, metrics)
+
+    def _best_model(self) -> SavedModel:
+        with self.trainer.best_weights():
+            return self._model(self._best_metrics())
+
+    def _best_metrics(self) -> dict[str, Any]:
+        # No time of day, no minutes: the same run writes the same file.
+        return {"step": self.trainer.progress.best_step, "valid_loss": self.trainer.progress.best_loss}
+
+    def _plan(self, threads: int) -> Plan:
         job, loop = self.job, self.job.settings.loop
-        careful = budget.time is not None
-        throughput = measure(job.model, job.batches, self._validate, job.settings.optimizer, loop, self.device, careful=careful)
-        if budget.time is not None:
-            steps = throughput.steps_in(budget.time, loop.reports)
-        else:
-            steps = budget.steps if budget.steps is not None else job.batches.steps(budget.epochs or 1)
+        throughput = self._throughput()
+        steps, done = self._steps(throughput), self._stored.document["progress"].get("step", 0) if self._stored else 0
+        resumed = [("resumed", f"at update {done:,} of {steps:,}")] if self._stored else []
+        reports = sum(number * steps / loop.reports > done for number in range(1, loop.reports + 1))
         return Plan(
-            facts=job.facts(),
+            facts=job.facts() + resumed,
             parameters=sum(one.numel() for one in job.model.network.parameters()),
             steps=steps,
             epochs=job.batches.epoch_of(steps),
@@ -181,31 +236,96 @@ class Run:
             rate=job.rate,
             rate_unit=job.rate_unit,
             loss_unit=f"nats/{job.loss_unit}",
-            expected_seconds=throughput.seconds_for(steps, loop.reports),
+            expected_seconds=throughput.seconds_for(steps - done, reports),
         )
+
+    def _throughput(self) -> Throughput:
+        """The speed, measured; of a run that goes on, as it was then."""
+        if self._stored is not None:
+            return self._stored.throughput
+        job, careful = self.job, self.budget.time is not None
+        return measure(job.model, job.batches, self._validate, job.settings.optimizer, job.settings.loop, self.device, careful=careful)
+
+    def _steps(self, throughput: Throughput) -> int:
+        """The length of the run. Raises SettingError for one that is over already."""
+        budget, job = self.budget, self.job
+        if self._stored is not None and budget.plain() == self._stored.document["budget"]:
+            return int(self._stored.document["steps"])
+        if budget.time is not None:
+            steps = throughput.steps_in(budget.time, job.settings.loop.reports)
+        else:
+            steps = budget.steps if budget.steps is not None else job.batches.steps(budget.epochs or 1)
+        done = self._stored.document["progress"].get("step", 0) if self._stored else 0
+        if steps < done:
+            raise SettingError("resume", f"goes on at update {done:,}, and the budget ends at {steps:,}; give a larger one")
+        return steps
+
+    def _changes(self, document: Mapping[str, Any]) -> list[str]:
+        """What keeps the resumed run from being the same to the bit."""
+        ours = {"threads": self.place.threads or document["threads"], "device": str(choose_device(self.place.device)), **_versions()}
+        theirs = {"threads": document["threads"], "device": document["device"], **document["versions"]}
+        return [
+            f"{name} {ours[name]}, where the run had {theirs.get(name)}: the result may differ in its last digits"
+            for name in ours
+            if ours[name] != theirs.get(name)
+        ]
+
+    def _take(self, stored: Stored) -> None:
+        try:
+            take_state(self.trainer, stored.tensors, stored.document["progress"])
+        except CheckpointError as error:
+            raise CheckpointError(f"{stored.path} is damaged: {error}; train it anew with --overwrite") from None
+
+    def _begin(self) -> None:
+        """Takes the folder, and makes what is in it fit the state that training begins with."""
+        if self.lock is None:
+            self.lock = Lock(self.place.folder)
+        if self._stored is None:
+            clear(self.place.folder)
+            self.saver.begin(b"")
+            self.save()
+            if self.saver.trouble is not None:
+                raise self.saver.trouble
+            return
+        self.saver.begin(self._stored.log)
+        progress = self.trainer.progress
+        self.saver.model_sum = self._stored.document.get("model")
+        if progress.best_step and progress.step < self.trainer.steps:
+            self._restore_model()
+
+    def _restore_model(self) -> None:
+        """Writes the best model anew where the file is another, or none."""
+        path = self.place.folder / MODEL_FILE
+        try:
+            found = read_document_file(path)[0]["sha256"]
+        except CheckpointError as error:
+            self.notes.append(f"{str(error).split('; ')[0]}; written anew from {TRAINING_FILE}")
+            found = None
+        if found != self.saver.model_sum:
+            # What is learned in validations, such as temperatures, belongs to the model.
+            with torch.no_grad(), self.trainer.best_weights():
+                self.job.model.network.eval()
+                self.job.validate()
+            self.saver.keep_model(self._best_model)
+
+    def _document(self, progress: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "task": self.job.name,
+            "settings": self.job.settings.plain(),
+            "data": self.data,
+            "command": dict(self.place.command),
+            "budget": self.budget.plain(),
+            "steps": self.trainer.steps,
+            "throughput": list(astuple(self.plan.throughput)),
+            "threads": self.plan.threads,
+            "device": self.plan.device,
+            "versions": _versions(),
+            "progress": progress,
+        }
 
     def _validate(self) -> Score:
         return self.job.validate()
 
-    def _log(self, report: Report) -> None:
-        with storage_errors(self.place.folder / METRICS_FILE), open(self.place.folder / METRICS_FILE, "a", encoding="utf-8") as file:
-            file.write(json.dumps(report.facts() | {"time": round(time.time(), 1)}) + "\n")
 
-    def _save(self, metrics: dict[str, Any]) -> None:
-        if not self.is_saved:  # An older model stays until there is a better one than none.
-            (self.place.folder / CARD_FILE).unlink(missing_ok=True)
-        save_model(self.place.folder / MODEL_FILE, self.saved_model(metrics))
-        self.is_saved = True
-
-
-def check_free(folder: Path, overwrite: bool) -> None:
-    """Raises SettingError where a run folder would be overwritten, or is no folder."""
-    if folder.exists() and not folder.is_dir():
-        raise SettingError("to", f"{folder} is a file; name a folder")
-    if (folder / MODEL_FILE).exists() and not overwrite:
-        raise SettingError("to", f"{folder} already holds a model; name another folder, or give --overwrite")
-    if (folder / CARD_FILE).exists() and not (folder / MODEL_FILE).exists():
-        raise SettingError("to", f"{folder} holds a {CARD_FILE} that is no model card; name another folder")
-    parent = next(one for one in (folder, *folder.absolute().parents) if one.exists())
-    if not os.access(parent, os.W_OK):
-        raise SettingError("to", f"{parent} cannot be written; name another folder")
+def _versions() -> dict[str, str]:
+    return {"charnn": __version__, "torch": torch.__version__}

@@ -9,8 +9,10 @@ import torch
 from torch import nn
 
 from charnn.architecture import StackSettings
+from charnn.checkpoint import tensors_below
 from charnn.errors import CheckpointError, SettingError
 from charnn.models.lm import TrainedLanguageModel
+from charnn.runs.inheritance import take_embedding
 from charnn.settings import own_settings
 from charnn.text.protocol import Chunks, Tokenizer, TokenizerSettings
 from charnn.text.tokenizers import extended_tokenizer, fit_tokenizer
@@ -84,18 +86,14 @@ class Start:
         return [*layers, [network.embedding.embedding.weight]]
 
 
-@torch.no_grad()
 def _take_language_model(model: TrainedLanguageModel, network: Network, embedding: nn.Parameter) -> str:
-    tensors = model.saved.tensors
-    known = torch.from_numpy(tensors["embedding.weight"])
-    embedding[: len(known)] = known  # New symbols stand behind the known ones.
-    embedding[len(known) :] *= known.std() / embedding[len(known) :].std() if len(embedding) > len(known) + 1 else 1
-    own = {name.removeprefix("stack."): torch.from_numpy(array) for name, array in tensors.items() if name.startswith("stack.")}
+    taken = take_embedding(model, embedding)
+    own = {name: torch.from_numpy(array) for name, array in tensors_below(model.saved, "stack").items()}
     try:
         network.encoder.forward_stack.load_state_dict(own)
     except RuntimeError as error:
         raise CheckpointError(f"{model.name} does not fit: {' '.join(str(error).split())}") from None
-    return f"{model.name}: {len(known):,} tokens known, {len(embedding) - len(known):,} new"
+    return taken
 
 
 @torch.no_grad()

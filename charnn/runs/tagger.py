@@ -9,7 +9,7 @@ import numpy as np
 from charnn.card import metrics_table
 from charnn.checkpoint import SavedModel
 from charnn.models.tagger import evaluate
-from charnn.runs.run import Place, check_free
+from charnn.runs.run import Place
 from charnn.runs.start import Start
 from charnn.task import Score
 from charnn.tasks.settings import TaggerSettings
@@ -31,7 +31,7 @@ class TaggerJob:
     loss_unit, rate_unit, rate = "token", "tokens", 1.0
 
     def __init__(self, place: Place, settings: TaggerSettings, start: Start | None = None) -> None:
-        check_free(place.folder, place.overwrite)
+        place.check()
         start = start or Start()
         self.settings = settings
         data = TaggedData(place.corpus, settings.data)
@@ -52,6 +52,10 @@ class TaggerJob:
         self.batches = self.model.batches(self.model.read(sentences, [self.tags.numbers(one.tags) for one in self.train]))
         order = np.random.default_rng(settings.loop.seed).permutation(len(self.valid))[:VALIDATION_SENTENCES]
         self.quick = [self.valid[number] for number in order]
+
+    def data(self) -> list[Any]:
+        """All that was read and learned before training."""
+        return [[(one.tokens, one.tags) for one in part] for part in (self.train, self.valid)]
 
     def validate(self) -> Score:
         """Nats per token on some of the validation sentences; the model kept has the most right tags or spans."""

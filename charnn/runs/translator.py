@@ -12,7 +12,7 @@ from charnn.decoding.settings import BeamSettings
 from charnn.errors import DataError
 from charnn.models.interpreter import Decoding, Interpreter
 from charnn.models.translator import TrainedTranslator
-from charnn.runs.run import Place, check_free
+from charnn.runs.run import Place
 from charnn.runs.translator_start import TranslatorStart
 from charnn.task import Score
 from charnn.tasks.settings import TranslatorSettings
@@ -42,7 +42,7 @@ class TranslatorJob:
         valid: PairFiles | None = None,
         start: TranslatorStart | None = None,
     ) -> None:
-        check_free(place.folder, place.overwrite)
+        place.check()
         start = start or TranslatorStart()
         self.settings = settings = start.adapted(settings)
         data = PairData(files, settings.data)
@@ -65,6 +65,13 @@ class TranslatorJob:
         order = np.random.default_rng(settings.loop.seed).permutation(len(self.valid))[:VALIDATION_PAIRS]
         self.quick = [self.valid[number] for number in order]
         self.quick_set = self.model.read(self.model.prepare_pairs(self.quick))
+
+    def data(self) -> list[Any]:
+        """All that was read and learned before training."""
+        train = self.batches.pairs
+        ids = [[side.ids, side.starts] for side in (train.source, train.target)]
+        learned = [[one.learned(), one.tensors()] for one in (self.model.source, self.model.target)]
+        return [ids, [(one.source, one.target) for one in self.valid], learned, self.model.signs]
 
     def validate(self) -> Score:
         """Nats per token of the given translations, and BLEU of greedy ones, on some of the validation pairs."""

@@ -7,8 +7,9 @@ from itertools import chain
 import torch
 
 from charnn.architecture import StackSettings
-from charnn.errors import CheckpointError, SettingError
+from charnn.errors import SettingError
 from charnn.models.lm import TrainedLanguageModel
+from charnn.runs.inheritance import take_embedding
 from charnn.settings import own_settings
 from charnn.tasks.settings import TranslatorSettings
 from charnn.tasks.translator import Prepared, Translator
@@ -108,15 +109,10 @@ def _check_alike(one: TrainedLanguageModel, other: TrainedLanguageModel) -> None
 @torch.no_grad()
 def _take(model: TrainedLanguageModel, embedding: torch.Tensor, layers: dict[str, torch.Tensor]) -> str:
     """Copies the embedding's rows and all layers that both have."""
-    tensors = model.saved.tensors
-    known = torch.from_numpy(tensors["embedding.weight"])
-    if known.shape[0] > embedding.shape[0] or known.shape[1] != embedding.shape[1]:
-        raise CheckpointError(f"{model.name} does not fit: its embedding is {tuple(known.shape)}, here it is {tuple(embedding.shape)}")
-    embedding[: len(known)] = known
-    taken = 0
+    known, taken = take_embedding(model, embedding), 0
     for name, weight in layers.items():
-        other = tensors.get(f"stack.{name}")
+        other = model.saved.tensors.get(f"stack.{name}")
         if other is not None and other.shape == tuple(weight.shape):
             weight.copy_(torch.from_numpy(other))
             taken += name.endswith("hidden_to_gates")
-    return f"{model.name}: {len(known):,} tokens known, {len(embedding) - len(known):,} new, layers {taken}"
+    return f"{known}, layers {taken}"

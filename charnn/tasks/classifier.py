@@ -1,5 +1,6 @@
 """The classifier: one label for a text, from a network, a linear model of n-grams, and a blend of both."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,9 +37,9 @@ class Blending:
     def restore(cls, values: Any) -> "Blending":
         """From a model file. Raises CheckpointError."""
         names = cls.__dataclass_fields__
-        if not isinstance(values, dict) or values.keys() != names.keys() or not all(isinstance(one, float) for one in values.values()):
+        if not isinstance(values, dict) or values.keys() != names.keys() or not all(type(one) is float for one in values.values()):
             raise CheckpointError(f"the model's blending is damaged: expected {', '.join(names)}")
-        if not (0 <= values["weight"] <= 1 and all(values[name] > 0 for name in names if name != "weight")):
+        if not (0 <= values["weight"] <= 1 and all(0 < values[name] < math.inf for name in names if name != "weight")):
             raise CheckpointError("the model's blending is damaged: a value is out of its limits")
         return cls(**values)
 

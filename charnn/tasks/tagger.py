@@ -7,17 +7,21 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 
-from charnn.errors import DataError
+from charnn.errors import CheckpointError, DataError
 from charnn.layers.tagging import TaggerNetwork
+from charnn.settings import shown
 from charnn.task import Group, Loss, all_alike
 from charnn.tasks.encoding import READ_TEXTS, READ_TOKENS, drop_words, spelling_of, tensors_of
 from charnn.tasks.settings import TaggerSettings
 from charnn.tasks.weights import put_weights, weights_of, without_memory
 from charnn.text.conll import Sentence
 from charnn.text.protocol import lowered
-from charnn.text.schemes import legal_transitions, spans, to_bioes
+from charnn.text.schemes import SCHEMES, legal_transitions, spans, to_bioes
 from charnn.text.texts import Speller, TextBatch, TextBatches, TextSet, text_set
-from charnn.text.vocabulary import Vocabulary
+from charnn.text.vocabulary import Vocabulary, is_unicode
+
+MOST_TAGS = 4000
+"""Tags that a tagger can tell apart: what may follow what is a table of all pairs."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +33,25 @@ class Tags:
 
     @classmethod
     def of(cls, sentences: Iterable[Sequence[str]], scheme: str) -> "Tags":
-        """Those of the sentences; of every type of span all four of BIOES."""
+        """Those of the sentences; of every type of span all four of BIOES. Raises DataError for too many."""
         found = {tag for tags in sentences for tag in tags}
         if scheme != "none":
             types = {tag.partition("-")[2] for tag in found if tag != "O"}
             found = {"O"} | {f"{prefix}-{kind}" for kind in types for prefix in "BIES"}
+        if len(found) > MOST_TAGS:
+            raise DataError(f"the data hold {len(found):,} tags, and at most {MOST_TAGS:,} can be told apart; is --tag-column right?")
         return cls(sorted(found), scheme)
+
+    @classmethod
+    def restore(cls, names: Any, scheme: Any) -> "Tags":
+        """Those of a model file. Raises CheckpointError."""
+        if not isinstance(names, list) or not all(isinstance(one, str) and is_unicode(one) for one in names):
+            raise CheckpointError(f"the model's tags are damaged: expected a list of words, got {shown(names)}")
+        if not 0 < len(names) <= MOST_TAGS or len(set(names)) < len(names):
+            raise CheckpointError(f"the model's tags are damaged: {len(names):,} of them, or one stands twice")
+        if scheme not in SCHEMES:
+            raise CheckpointError(f"the model's tags are damaged: they mark spans by {shown(scheme)}, not by {', '.join(SCHEMES)}")
+        return cls(names, scheme)
 
     @property
     def are_spans(self) -> bool:

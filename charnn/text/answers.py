@@ -8,7 +8,8 @@ from collections.abc import Callable, Collection
 from typing import Any, Protocol, TypeAlias
 
 from charnn.errors import DataError
-from charnn.text.rows import Header, InputRow, is_unicode
+from charnn.text.rows import Header, InputRow
+from charnn.text.vocabulary import is_unicode
 
 DIGITS = 6
 """Significant digits of a number in text, CSV and TSV; decimals in JSON."""

@@ -40,9 +40,9 @@ class CharTokenizer:
         return cls(Vocabulary.fit(symbols, settings.vocabulary_size, settings.min_count), settings.lowercase)
 
     @classmethod
-    def restore(cls, learned: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[Any]]) -> "CharTokenizer":
+    def restore(cls, learned: Any, tensors: Mapping[str, npt.NDArray[Any]]) -> "CharTokenizer":
         """Raises CheckpointError unless every symbol is one character."""
-        vocabulary = Vocabulary.restore(learned.get("symbols"))
+        vocabulary = Vocabulary.restore(saved(learned, "symbols", list))
         if any(len(symbol) != 1 for symbol in vocabulary.symbols):
             raise CheckpointError("the model's vocabulary is damaged: a character tokenizer with symbols of several characters")
         return cls(vocabulary, saved(learned, "lowercase", bool))
@@ -98,7 +98,7 @@ class ByteTokenizer:
         return cls(settings.lowercase)
 
     @classmethod
-    def restore(cls, learned: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[Any]]) -> "ByteTokenizer":
+    def restore(cls, learned: Any, tensors: Mapping[str, npt.NDArray[Any]]) -> "ByteTokenizer":
         """Raises CheckpointError where `lowercase` is missing."""
         return cls(saved(learned, "lowercase", bool))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from charnn.errors import DataError, SettingError
-from charnn.settings import Settings, setting
+from charnn.settings import Settings, setting, shown
 from charnn.text.corpus import corpus_name
 from charnn.text.readers import Complain, Decoding, Source, check_encoding, find_sources, read_lines, read_text, refuse
 from charnn.text.tokenized import VALID_SHARE
@@ -36,8 +36,8 @@ class TaggedSettings(Settings):
         check_encoding(self.encoding)
         for name in ("token_column", "tag_column"):
             value = getattr(self, name)
-            if value is not None and value not in CONLLU_COLUMNS and not (value.isdecimal() and int(value) >= 1):
-                raise SettingError(name, f"must be a number from 1, or one of {', '.join(CONLLU_COLUMNS)}; got {value!r}")
+            if value is not None and value not in CONLLU_COLUMNS and not (value.isdecimal() and len(value) < 10 and int(value) >= 1):
+                raise SettingError(name, f"must be a number from 1, or one of {', '.join(CONLLU_COLUMNS)}; got {shown(value)}")
 
 
 @dataclass(frozen=True)

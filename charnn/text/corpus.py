@@ -12,6 +12,7 @@ from charnn.errors import DataError, SettingError
 from charnn.settings import Settings, setting
 from charnn.text.readers import Complain, Decoding, Source, check_encoding, find_sources, read_lines, read_text, refuse
 from charnn.text.tables import TABLES, label_cell, text_cell, text_column
+from charnn.text.vocabulary import check_names
 
 LONGEST_LINE = 1 << 20
 """Characters of a line of running text that are held at once."""
@@ -138,7 +139,9 @@ class Corpus:
     def _labels(self) -> list[str]:
         if self.settings.label_column is None and not self.settings.labels_from_files:
             return []
-        return sorted({document.label for document in self.documents() if document.label is not None})
+        found = sorted({document.label for document in self.documents() if document.label is not None})
+        check_names(found, "label")
+        return found
 
     def _pieces(self) -> Iterator[tuple[Source, str, str]]:
         """Running text: the file, the newline that the file before it lacks, and a piece that is not empty."""

@@ -19,6 +19,7 @@ from charnn.text.corpus import corpus_name
 from charnn.text.readers import Complain, Decoding, Source, check_encoding, find_sources, read_lines, read_text, refuse
 from charnn.text.tables import TABLES, guess_columns, label_cell, text_cell
 from charnn.text.tokenized import VALID_SHARE
+from charnn.text.vocabulary import check_names
 
 LEAST_EXAMPLES = 20
 """Of fewer, none are held out unless somebody names a share."""
@@ -177,8 +178,9 @@ def split_examples(labels: Sequence[str], texts: Iterable[str], share: float, se
 def label_set(counts: Mapping[str, int], where: Mapping[str, str] | None = None) -> list[str]:
     """The labels, sorted, given how often each occurs and, if known, where it does first (path:line).
 
-    Raises DataError for fewer than two labels, and for a label that is seen only once.
+    Raises DataError for fewer than two labels, for a label that is seen only once, and for one that cannot be written.
     """
+    check_names(counts, "label")
     if len(counts) < 2:
         found = "there is none" if not counts else f"all examples have the label {next(iter(counts))!r}"
         raise DataError(f"a classifier needs at least two labels, and {found}; give examples of another one too")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charnn.errors import CheckpointError
+from charnn.settings import shown
 
 WORD = re.compile(
     r"[:;=]['\-o^]?(?:[)(\]\[/\\|*]+|[dp](?!\w))"  # emoticons
@@ -21,6 +22,9 @@ WORD = re.compile(
 
 LONGEST = 8
 """Symbols of the longest n-gram that a model file may ask for."""
+
+MOST_SYMBOLS = 500_000
+"""Symbols that a model file may ask for."""
 
 CHUNK = 256
 """Texts counted together: enough to hide numpy's cost per call, few enough to stay in the cache."""
@@ -126,7 +130,7 @@ class NGrams:
             raise CheckpointError(f"the n-grams are damaged: they should say {', '.join(kinds)}")
         unit, shortest, longest = (learned[name] for name in kinds)
         if unit not in UNITS or not 1 <= shortest <= longest <= LONGEST:
-            raise CheckpointError(f"the n-grams are damaged: unit {unit!r}, {shortest} to {longest} symbols")
+            raise CheckpointError(f"the n-grams are damaged: unit {shown(unit)}, {shown(shortest)} to {shown(longest)} symbols")
         symbols = _restored_symbols(tensors.get("symbols"))
         levels: list[Level] = []
         for length in range(2, longest + 1):
@@ -167,6 +171,8 @@ def _restored_symbols(blob: NDArray[Any] | None) -> list[str]:
     """The symbols in a blob of UTF-8."""
     if blob is None or blob.dtype != np.uint8 or blob.ndim != 1:
         raise CheckpointError("the n-grams are damaged: their symbols are no row of bytes")
+    if blob.tobytes().count(BREAK.encode()) >= MOST_SYMBOLS:
+        raise CheckpointError(f"the n-grams are damaged: they have more than {MOST_SYMBOLS:,} symbols")
     try:
         symbols = blob.tobytes().decode("utf-8", "surrogatepass").split(BREAK) if len(blob) else []
     except UnicodeDecodeError:

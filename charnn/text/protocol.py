@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from charnn.errors import CheckpointError, DataError, SettingError
-from charnn.settings import Settings, own_settings, setting
-from charnn.text.vocabulary import SPECIALS, Ids
+from charnn.settings import Settings, own_settings, setting, shown
+from charnn.text.vocabulary import MOST_SYMBOLS, SPECIALS, Ids
 
 Chunks = Callable[[], Iterable[str]]
 """Gives the pieces of a text, anew at every call; a piece may end anywhere between two characters."""
@@ -37,7 +37,10 @@ class TokenizerSettings(Settings):
 
     tokenizer: str = setting("char", "What a token is.", choices=EFFECTIVE)
     vocabulary_size: int | None = setting(
-        None, "Most tokens in the vocabulary, with 3 specials; by default all, for subword 2,000.", least=len(SPECIALS) + 1, most=999_999
+        None,
+        "Most tokens in the vocabulary, with 3 specials; by default all, for subword 2,000.",
+        least=len(SPECIALS) + 1,
+        most=MOST_SYMBOLS,
     )
     min_count: int = setting(1, "Occurrences that a symbol needs to enter the vocabulary.", least=1)
     lowercase: bool = setting(False, "Turn the text into lower case first.")
@@ -83,7 +86,7 @@ class Tokenizer(Protocol):
         """A tokenizer whose vocabulary is that of the text. Raises DataError where the text allows none."""
 
     @classmethod
-    def restore(cls, learned: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[Any]]) -> "Tokenizer":
+    def restore(cls, learned: Any, tensors: Mapping[str, npt.NDArray[Any]]) -> "Tokenizer":
         """The tokenizer that learned() and tensors() describe. Raises CheckpointError where they describe none."""
 
     def learned(self) -> dict[str, Any]:
@@ -140,9 +143,9 @@ def lowered(text: str) -> str:
     return text.replace("\u03a3", "\u03c3").lower()
 
 
-def saved(learned: Mapping[str, Any], name: str, kind: type) -> Any:
+def saved(learned: Any, name: str, kind: type) -> Any:
     """One value of what a tokenizer learned. Raises CheckpointError when it is missing or of another type."""
-    value = learned.get(name)
+    value = learned.get(name) if isinstance(learned, dict) else None
     if not isinstance(value, kind):
-        raise CheckpointError(f"the model's tokenizer is damaged: {name} should be of type {kind.__name__}, got {value!r:.60}")
+        raise CheckpointError(f"the model's tokenizer is damaged: {name} should be of type {kind.__name__}, got {shown(value)}")
     return value

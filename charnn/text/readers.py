@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from charnn.errors import DataError, SettingError, StorageError
+from charnn.settings import shown
 from charnn.text.builtin import BUILTIN
 
 BLOCK = 1 << 20
@@ -56,7 +57,7 @@ def check_encoding(encoding: str) -> None:
         codecs.getincrementaldecoder(encoding)
         "x".encode(encoding)
     except (LookupError, ValueError, UnicodeError) as error:
-        raise SettingError("encoding", f"must name a text encoding such as utf-8, utf-16 or cp1252; got {encoding!r}") from error
+        raise SettingError("encoding", f"must name a text encoding such as utf-8, utf-16 or cp1252; got {shown(encoding)}") from error
 
 
 def find_sources(paths: Sequence[str | Path]) -> list[Source]:
@@ -208,8 +209,8 @@ def _decoded(source: Source, decoding: Decoding) -> Iterator[str]:
         start = place - len(held)  # where the bytes begin that the decoder looks at
         try:
             text = decoder.decode(block, final=not block)
-        except UnicodeDecodeError as error:
-            offset = f"{start + error.start:,}"
+        except UnicodeError as error:  # of UTF-16 without a byte order mark one that does not say where
+            offset = f"{start + getattr(error, 'start', 0):,}"
             raise DataError(
                 f"{source.name}: byte {offset} is not valid {decoding.encoding}; say the right --encoding, or --errors replace"
             ) from error

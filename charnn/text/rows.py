@@ -20,6 +20,7 @@ from charnn.text.lines import Line, Pause, live_lines
 from charnn.text.readers import check_encoding
 from charnn.text.records import Record, read_csv_records, read_tsv_records
 from charnn.text.tables import Row, text_cell, text_column
+from charnn.text.vocabulary import is_unicode
 
 KINDS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 """What a file holds, by its extension; every other one, and standard input, holds lines."""
@@ -150,15 +151,6 @@ def read_rows(inputs: Iterable[Input], settings: PredictSettings, meter: Meter |
                 if (number - 1) % step != first:
                     continue
             yield item
-
-
-def is_unicode(text: str) -> bool:
-    """Can the text be written? Half a surrogate pair, which JSON allows, cannot."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _find(number: int, argument: str, settings: PredictSettings) -> Input:

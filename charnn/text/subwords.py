@@ -11,6 +11,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from charnn.errors import CheckpointError, DataError
-from charnn.text.characters import SPECIAL_PIECES, ByteStream, byte_name, decode_bytes
+from charnn.text.characters import BYTE_PIECES, ByteStream, byte_name, decode_bytes
 from charnn.text.protocol import LEAST_SUBWORDS, Chunks, TextStream, TokenizerSettings, lowered, saved
-from charnn.text.vocabulary import END, SPECIALS, START, UNKNOWN, Ids, id_type
+from charnn.text.vocabulary import END, MOST_SYMBOLS, SPECIALS, START, UNKNOWN, Ids, id_type
 
 if TYPE_CHECKING:  # imported where it is used: it takes a tenth of a second
     from sentencepiece import SentencePieceProcessor
@@ -43,6 +44,15 @@ _SEGMENT = re.compile(f"[{_ALTERED}]| +(?= [^ {_ALTERED}])| ?[^ {_ALTERED}]{{1,{
 _PLAIN = re.compile(f"[^{_ALTERED}]+")
 _SENTENCE = 1000  # characters given to sentencepiece as one sentence
 
+# A sentencepiece model is a list of pieces (text, score, kind), then what it was trained with, then how text is normalised:
+# https://github.com/google/sentencepiece/blob/master/src/sentencepiece_model.proto
+_FIRST = [("<unk>", 2), ("<s>", 3), ("</s>", 3), *((f"<0x{value:02X}>", 6) for value in range(256))]
+_HEAD = b"".join(bytes([10, len(name) + 9, 10, len(name)]) + name.encode() + bytes([21, 0, 0, 0, 0, 24, kind]) for name, kind in _FIRST)
+_KIND = re.compile(rb"\x12.\x18([\x01\x02])", re.DOTALL)  # unigram, bpe
+_TAIL = b"\x12\x05\x18%b\x98\x02\x01" + b"\x1a\x0e\x0a\x08identity\x18\x00\x20\x00"  # the kind; bytes for what is unknown
+_STRANGE = re.compile(f"[{_ALTERED} ]".replace(_SPACE, ""))
+_HIGHEST_SCORE = 1e7
+
 
 class SubwordTokenizer:
     """A token is a piece of a word, with the space before it if it begins one; or a byte."""
@@ -52,11 +62,17 @@ class SubwordTokenizer:
     def __init__(self, model: bytes, lowercase: bool) -> None:
         """Raises CheckpointError unless the model is one that fit() could have made."""
         self._model = model
-        self._processor, self._pieces = _load(model)
+        self._clean_model, learned = _read(model)
+        self._pieces = [*BYTE_PIECES, *(piece.replace(_SPACE, " ").encode() for piece in learned)]
         self.size = len(self._pieces)
         self.lowercase = lowercase
-        self._byte_ids = [self._processor.piece_to_id(f"<0x{value:02X}>") for value in range(256)]
         self._cache: dict[str, list[int]] = {}
+
+    @cached_property
+    def _processor(self) -> "SentencePieceProcessor":
+        from sentencepiece import SentencePieceProcessor
+
+        return SentencePieceProcessor(model_proto=self._clean_model)
 
     @classmethod
     def fit(cls, chunks: Chunks, settings: TokenizerSettings, default_size: int = DEFAULT_SIZE) -> "SubwordTokenizer":
@@ -78,10 +94,10 @@ class SubwordTokenizer:
         return tokenizer
 
     @classmethod
-    def restore(cls, learned: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[Any]]) -> "SubwordTokenizer":
+    def restore(cls, learned: Any, tensors: Mapping[str, npt.NDArray[Any]]) -> "SubwordTokenizer":
         """Raises CheckpointError where the sentencepiece model is missing or is none."""
         model = tensors.get("subword_model")
-        if model is None or model.dtype != np.uint8:
+        if model is None or model.dtype != np.uint8 or model.ndim != 1:
             raise CheckpointError("the model's tokenizer is damaged: it has no sentencepiece model")
         return cls(model.tobytes(), saved(learned, "lowercase", bool))
 
@@ -127,7 +143,7 @@ class SubwordTokenizer:
         """The piece, with the space it begins with; the value of a byte that is only part of a character."""
         if id < len(SPECIALS):
             return SPECIALS[id]
-        return byte_name(self._pieces[id][0]) if self._processor.is_byte(id) else self._pieces[id].decode()
+        return byte_name(id - len(SPECIALS)) if id < len(BYTE_PIECES) else self._pieces[id].decode()
 
     def unknown_symbols(self, text: str) -> Counter[str]:
         """None, ever."""
@@ -148,7 +164,7 @@ class SubwordTokenizer:
         self._cache.update(zip(plain, self._processor.encode(plain, num_threads=1), strict=True))
         for segment in new:
             if segment not in self._cache:
-                self._cache[segment] = [self._byte_ids[value] for value in segment.encode("utf-8", "surrogatepass")]
+                self._cache[segment] = [len(SPECIALS) + value for value in segment.encode("utf-8", "surrogatepass")]
         return self._cache
 
 
@@ -197,27 +213,33 @@ def _train(sentences: Iterable[str], kind: str, size: int) -> bytes:
     return model.getvalue()
 
 
-def _load(model: bytes) -> tuple["SentencePieceProcessor", list[bytes]]:
-    """The processor, and what each of its ids stands for."""
-    from sentencepiece import SentencePieceProcessor
+def _read(model: bytes) -> tuple[bytes, list[str]]:
+    """The model as only fit() makes it, and its pieces behind the bytes; raises CheckpointError for any other.
 
+    A stranger's sentencepiece model could bring rules of its own that change text, or things that sentencepiece itself does not
+    survive: it gets to see nothing but pieces that were looked at one by one.
+    """
+    pieces, scores, place = [], [], len(_HEAD)
     try:
-        processor = SentencePieceProcessor(model_proto=model)
-        size = processor.get_piece_size()
-        is_ours = (
-            processor.is_unknown(UNKNOWN)
-            and [id for id in range(size) if processor.is_control(id)] == [START, END]
-            and all(processor.is_byte(processor.piece_to_id(f"<0x{value:02X}>")) for value in range(256))
-            and sum(processor.is_byte(id) for id in range(size)) == 256
-        )
-        pieces = [*SPECIAL_PIECES, *(_piece_bytes(processor, id) for id in range(len(SPECIALS), size))]
-    except (RuntimeError, IndexError, ValueError) as error:
-        raise CheckpointError(f"the model's tokenizer is damaged: its sentencepiece model cannot be read ({error})") from error
-    if not is_ours:
+        is_ours = model.startswith(_HEAD)
+        while is_ours and model[place] == 10:
+            size = model[place + 3]
+            end = place + 4 + size
+            is_ours = (model[place + 1], model[place + 2], model[end]) == (size + 7, 10, 21)
+            pieces.append(model[place + 4 : end].decode())
+            scores.append(model[end + 1 : end + 5])
+            place = end + 5
+        kind = _KIND.match(model, place)
+        numbers = np.frombuffer(b"".join(scores), "<f4")
+    except (IndexError, ValueError):
+        is_ours = False
+    if not is_ours or kind is None or not _are_usable(pieces) or not (np.abs(numbers) < _HIGHEST_SCORE).all():
         raise CheckpointError("the model's tokenizer is damaged: its sentencepiece model is not one that charnn makes")
-    return processor, pieces
+    return model[:place] + _TAIL % kind[1], pieces
 
 
-def _piece_bytes(processor: "SentencePieceProcessor", id: int) -> bytes:
-    piece: str = processor.id_to_piece(id)
-    return bytes([int(piece[1:-1], 16)]) if processor.is_byte(id) else piece.replace(_SPACE, " ").encode()
+def _are_usable(pieces: Sequence[str]) -> bool:
+    """Are they different, none empty, a space among them, and without what is given as bytes?"""
+    known = {name for name, _ in _FIRST} | set(pieces)
+    is_distinct = len(known) == len(_FIRST) + len(pieces) <= MOST_SYMBOLS + len(SPECIALS)
+    return is_distinct and _SPACE in known and "" not in known and not _STRANGE.search("".join(pieces))

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charnn.errors import DataError, MissingExtra
-from charnn.text.protocol import Chunks, TextStream, TokenizerSettings, cut_chunks
+from charnn.text.protocol import Chunks, TextStream, TokenizerSettings, cut_chunks, saved
 from charnn.text.vocabulary import Ids, Vocabulary
 from charnn.text.words import WordStream, split_last
 
@@ -43,9 +43,9 @@ class TorchtextWordTokenizer:
         return cls(Vocabulary.fit(counts, settings.vocabulary_size, settings.min_count))
 
     @classmethod
-    def restore(cls, learned: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[Any]]) -> "TorchtextWordTokenizer":
+    def restore(cls, learned: Any, tensors: Mapping[str, npt.NDArray[Any]]) -> "TorchtextWordTokenizer":
         """Raises CheckpointError where the words are missing."""
-        return cls(Vocabulary.restore(learned.get("symbols")))
+        return cls(Vocabulary.restore(saved(learned, "symbols", list)))
 
     def learned(self) -> dict[str, Any]:
         """The words in the order of their ids."""

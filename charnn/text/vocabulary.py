@@ -15,6 +15,9 @@ SPECIALS = ("<unk>", "<start>", "<end>")
 SPECIAL_TEXTS = ("\ufffd", "", "")
 """What the specials look like in decoded text: an unknown symbol leaves a mark, start and end leave nothing."""
 
+MOST_SYMBOLS = 999_999
+"""Symbols of a vocabulary at most."""
+
 Ids = npt.NDArray[np.unsignedinteger[Any]]
 
 
@@ -34,14 +37,13 @@ class Vocabulary:
 
     @classmethod
     def fit(cls, counts: Mapping[str, int], size: int | None = None, min_count: int = 1) -> "Vocabulary":
-        """The symbols counted at least min_count times, the most frequent first and ties in code point order; size includes the specials.
-
-        Lone surrogates are left out: they cannot be written to any file. Raises DataError when nothing is left.
-        """
-        kept = [symbol for symbol, count in counts.items() if count >= min_count and _is_unicode(symbol)]
-        kept.sort(key=lambda symbol: (-counts[symbol], symbol))
+        """The first of the ranked symbols; size includes the specials. Raises DataError when nothing is left, or too much."""
+        kept = ranked(counts, min_count)
         if size is not None:
             del kept[size - len(SPECIALS) :]
+        if len(kept) > MOST_SYMBOLS:
+            advice = f"say --vocabulary-size {MOST_SYMBOLS} or less, or raise --min-count"
+            raise DataError(f"the corpus has {len(kept):,} different symbols, more than a model file holds; {advice}")
         if not kept:
             raise DataError(f"no symbol of the corpus occurs {min_count:,} times; lower --min-count or give more text")
         return cls(kept)
@@ -49,10 +51,10 @@ class Vocabulary:
     @classmethod
     def restore(cls, symbols: Any) -> "Vocabulary":
         """The vocabulary of a saved symbol list. Raises CheckpointError unless it is a list of distinct strings."""
-        if not isinstance(symbols, list) or not all(isinstance(one, str) and one for one in symbols):
+        if not isinstance(symbols, list) or not all(isinstance(one, str) and one and is_unicode(one) for one in symbols):
             raise CheckpointError("the model's vocabulary is damaged: expected a list of symbols")
-        if not symbols or len(set(symbols)) != len(symbols):
-            raise CheckpointError("the model's vocabulary is damaged: it is empty or holds a symbol twice")
+        if not 0 < len(symbols) <= MOST_SYMBOLS or len(set(symbols)) != len(symbols):
+            raise CheckpointError("the model's vocabulary is damaged: it is empty, too long, or holds a symbol twice")
         return cls(symbols)
 
     def encode(self, symbols: Iterable[str]) -> Ids:
@@ -65,5 +67,26 @@ class Vocabulary:
         return SPECIALS[id] if id < len(SPECIALS) else self.symbols[id - len(SPECIALS)]
 
 
-def _is_unicode(symbol: str) -> bool:
-    return symbol.isascii() or not any("\ud800" <= character <= "\udfff" for character in symbol)
+def ranked(counts: Mapping[str, int], min_count: int = 1) -> list[str]:
+    """The symbols counted at least min_count times, the most frequent first and ties in code point order.
+
+    Lone surrogates are left out: they cannot be written to any file.
+    """
+    kept = [symbol for symbol, count in counts.items() if count >= min_count and is_unicode(symbol)]
+    return sorted(kept, key=lambda symbol: (-counts[symbol], symbol))
+
+
+def is_unicode(symbol: str) -> bool:
+    """Can the text be written? Half a surrogate pair, which JSON and the names of files allow, cannot."""
+    try:
+        symbol.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def check_names(names: Iterable[str], kind: str) -> None:
+    """Raises DataError for the name of a label, say, that could not be written."""
+    for name in names:
+        if not is_unicode(name):
+            raise DataError(f"the {kind} {name!r} holds half of a surrogate pair, which is no character; give it another name")

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charnn.errors import CheckpointError
+from charnn.settings import shown
 from charnn.text.protocol import Chunks, TextStream, TokenizerSettings, cut_chunks, lowered, saved
 from charnn.text.vocabulary import END, SPECIAL_TEXTS, START, UNKNOWN, Ids, Vocabulary
 
@@ -93,12 +94,12 @@ class WordTokenizer:
         return cls(Vocabulary.fit(counts, settings.vocabulary_size, settings.min_count), settings.word_split, settings.lowercase)
 
     @classmethod
-    def restore(cls, learned: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[Any]]) -> "WordTokenizer":
+    def restore(cls, learned: Any, tensors: Mapping[str, npt.NDArray[Any]]) -> "WordTokenizer":
         """Raises CheckpointError where a value is missing or unknown."""
         word_split = saved(learned, "word_split", str)
         if word_split not in SPLITS:
-            raise CheckpointError(f"the model's tokenizer is damaged: it has no way to split words named {word_split!r:.40}")
-        return cls(Vocabulary.restore(learned.get("symbols")), word_split, saved(learned, "lowercase", bool))
+            raise CheckpointError(f"the model's tokenizer is damaged: it has no way to split words named {shown(word_split)}")
+        return cls(Vocabulary.restore(saved(learned, "symbols", list)), word_split, saved(learned, "lowercase", bool))
 
     def learned(self) -> dict[str, Any]:
         """The symbols in the order of their ids, and the settings that encoding needs."""

@@ -25,7 +25,7 @@ def rate_share(settings: OptimizerSettings, step: int, steps: int) -> float:
     return SHAPES[settings.schedule]((step - settings.warmup) / max(1, steps - settings.warmup))
 
 
-def clip(parameters: list[nn.Parameter], settings: OptimizerSettings) -> Tensor:
+def clip(parameters: list[Tensor], settings: OptimizerSettings) -> Tensor:
     """Clips the gradients in place, by value and by norm; returns their norm before (Pascanu et al. 2013)."""
     if settings.clip_value is not None:
         nn.utils.clip_grad_value_(parameters, settings.clip_value)
@@ -33,11 +33,11 @@ def clip(parameters: list[nn.Parameter], settings: OptimizerSettings) -> Tensor:
 
 
 @torch.no_grad()
-def blend(averages: list[Tensor], parameters: list[nn.Parameter], settings: OptimizerSettings, step: int) -> None:
+def blend(averages: list[Tensor], parameters: list[Tensor], settings: OptimizerSettings, step: int) -> None:
     """Moves the averages towards the weights; the first steps count evenly, so that the start is soon forgotten."""
     assert settings.averaging is not None
     decay = min(settings.averaging, (step + 1) / (step + 10))
-    torch._foreach_lerp_(averages, list(parameters), 1 - decay)
+    torch._foreach_lerp_(averages, parameters, 1 - decay)
 
 
 def _adamw(parameters: Parameters, **options: Any) -> torch.optim.Optimizer:

@@ -72,11 +72,9 @@ def _time_updates(trainer: Trainer, batches: Batches[Any], device: torch.device,
     """Seconds and predictions of each update."""
     seconds: list[float] = []
     counts: list[int] = []
-    carry = None
     for number, batch in enumerate(islice(batches.since(0), 1000)):
         before = time.monotonic()
-        loss = trainer.advance(batch, carry)
-        carry = loss.carry
+        loss = trainer.advance(batch)
         _wait(device)
         if number >= WARM_STEPS:  # The first ones compile kernels and fill caches.
             seconds.append(time.monotonic() - before)

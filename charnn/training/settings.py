@@ -32,6 +32,13 @@ class BudgetSettings(Settings):
 
 
 @dataclass(frozen=True)
+class SavingSettings(Settings):
+    """How often the state of training is saved."""
+
+    save_every: float = setting(1.0, "Minutes between two checkpoints; there is one at every report too.", above=0, most=100_000)
+
+
+@dataclass(frozen=True)
 class OptimizerSettings(Settings):
     """How weights follow gradients."""
 

@@ -1,0 +1,101 @@
+"""An untrained model of every task, small enough to be made in a moment."""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from charnn.checkpoint import SavedModel, save_model, write_document_file
+from charnn.models.load import load
+from charnn.referee import Referee, View
+from charnn.tasks.classifier import Classifier
+from charnn.tasks.tagger import Tagger, Tags
+from charnn.tasks.translator import Translator
+from charnn.text.ngrams import NGrams
+from charnn.text.texts import Speller
+from charnn.text.tokenizers import fit_tokenizer
+from charnn.text.vocabulary import Vocabulary
+from charnn.training.state import state_of
+from charnn.training.trainer import Trainer
+from tests.models import small_model
+from tests.tasks import PAIRS, TABLE, classifier_settings, tagger_settings, translator_settings
+
+
+def saved(model: Any) -> SavedModel:
+    """A model as a model file holds it."""
+    return SavedModel(model.name, model.settings.plain(), model.learned(), model.tensors())
+
+
+def _characters() -> SavedModel:
+    return saved(small_model(layers=2, layer_norm=True))
+
+
+def _subwords() -> SavedModel:
+    """A language model of lines with labels."""
+    return saved(small_model(PAIRS, labels=("x", "y"), tokenizer="subword", documents="lines"))
+
+
+def _classifier() -> SavedModel:
+    """With a linear model and the characters of words."""
+    settings = classifier_settings(word_characters=True, character_size=4, character_hidden_size=4, lowercase=False)
+    texts = [line.partition("\t")[2] for line in TABLE.split("\n")[1:] if line]
+    model = Classifier(settings, fit_tokenizer(lambda: texts, settings.tokens), ["bad", "good"], Speller.fit(texts))
+    grams = [NGrams.fit(texts, "word", 1, 2, least=5, most=1000), NGrams.fit(texts, "character", 2, 3, least=20, most=1000)]
+    views = (View(one, np.ones(one.size, np.float32), np.ones((one.size, 1), np.float32)) for one in grams)
+    model.referee = Referee(tuple(views), np.zeros(1, np.float32), "binary", "tf-idf", 1.0)
+    return saved(model)
+
+
+def _tagger() -> SavedModel:
+    words = Vocabulary(["ann", "paris", "went", "to"])
+    return saved(Tagger(tagger_settings(), words, Speller(Vocabulary("Anpis")), Tags.of([["B-person", "O"]], "BIO")))
+
+
+def _translator() -> SavedModel:
+    """With a vocabulary for each language."""
+    settings = translator_settings(tokenizer="subword", min_count=1, shared_vocabulary=False)
+    return saved(Translator(settings, *(fit_tokenizer(lambda: [PAIRS], settings.tokens) for _ in range(2)), signs=2))
+
+
+MAKERS: dict[str, Callable[[], SavedModel]] = {
+    "lm of characters": _characters,
+    "lm of subwords": _subwords,
+    "classifier": _classifier,
+    "tagger": _tagger,
+    "translator": _translator,
+}
+"""By what the model is."""
+
+
+@cache
+def tiny(kind: str) -> SavedModel:
+    """A model of this kind, always the same one: not to be changed."""
+    return MAKERS[kind]()
+
+
+def state_file(path: Path, shift: int = 0) -> None:
+    """The state of a run that has just begun; with a shift that of another one of the same sizes."""
+    model = small_model(averaging=0.9)
+    trainer = Trainer(model, model.settings.optimizer, model.settings.loop, steps=10, device=torch.device("cpu"))
+    arrays, progress = state_of(trainer)
+    moved = {name: array + np.float32(shift) if array.dtype.kind == "f" else array for name, array in arrays.items()}
+    plain: dict[str, Any] = {"task": "lm", "settings": model.settings.plain(), "data": "", "command": {}, "budget": {}, "steps": 10}
+    plain |= {"throughput": [1.0, 1.0, 1.0], "threads": 1, "device": "cpu", "versions": {}, "progress": progress, "model": None}
+    write_document_file(path, plain, {**moved, "metrics": np.zeros(0, np.uint8)})
+
+
+def load_all(folder: Path) -> None:
+    """Loads a model of every kind: what that imports is then in memory, and counts for no file that is loaded later."""
+    for kind in MAKERS:
+        model_file(kind, folder / "whole")
+        load(folder / "whole")
+
+
+def model_file(kind: str, path: Path, shift: int = 0) -> None:
+    """The file of a kind of model; with a shift that of another model of the same sizes."""
+    model = tiny(kind)
+    tensors = {name: array + np.float32(shift) if array.dtype.kind == "f" else array for name, array in model.tensors.items()}
+    save_model(path, SavedModel(model.task, model.settings, model.learned, tensors))
