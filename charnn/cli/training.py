@@ -111,12 +111,18 @@ def follow(run: "Run", display: Display) -> None:
                     text = run.job.sample(run.saved_model(), report.step)
                     display.sample(text) if text is not None else None
                 patience.end()
+        display.end()
+        finish(run, talks)
     except (KeyboardInterrupt, Terminated):
         display.end()
         click.echo(farewell(run), err=True)
         raise
     finally:
         display.end()
+
+
+def finish(run: "Run", talks: bool) -> None:
+    """Evaluates and saves the best model; says what came out, even where the disk does not take it."""
     try:
         run.finish()
     finally:

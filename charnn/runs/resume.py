@@ -76,7 +76,7 @@ def read_stored(folder: Path) -> tuple[Stored | None, list[str]]:
     notes: list[str] = []
     for name in (TRAINING_FILE, PREVIOUS_FILE):
         try:
-            stored = _read(folder / name)
+            stored = read_state(folder / name)
         except CheckpointError as error:
             notes.append(str(error).split("; ")[0])
             continue
@@ -90,7 +90,8 @@ def read_stored(folder: Path) -> tuple[Stored | None, list[str]]:
     return None, [f"{folder} holds nothing to go on from; beginning at the beginning"]
 
 
-def _read(path: Path) -> Stored:
+def read_state(path: Path) -> Stored:
+    """A state of training. Raises CheckpointError, naming the file, unless it is whole."""
     if not path.exists():
         raise CheckpointError(f"{path} is missing")
     document, tensors = read_document_file(path)

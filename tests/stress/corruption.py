@@ -11,9 +11,10 @@ import numpy as np
 from charnn.documents import read_document_file
 from charnn.errors import CheckpointError
 from charnn.models.load import load
+from charnn.runs.resume import read_state
 from tests.stress.children import apart
 from tests.stress.row import Row
-from tests.stress.tiny import MAKERS, model_file
+from tests.stress.tiny import MAKERS, model_file, state_file
 
 FLIPS = 500
 """Bits that are flipped in a file of each kind, one at a time."""
@@ -33,7 +34,7 @@ def _maker(kind: str) -> Callable[[Path, int], None]:
     return lambda path, number: model_file(kind, path, number)
 
 
-FILES = [FileKind(f"{kind}", _maker(kind), load) for kind in MAKERS]
+FILES = [*(FileKind(kind, _maker(kind), load) for kind in MAKERS), FileKind("state of training", state_file, read_state)]
 """What is damaged."""
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
-from charnn.checkpoint import SavedModel, save_model
+from charnn.checkpoint import SavedModel, save_model, write_document_file
 from charnn.models.load import load
 from charnn.referee import Referee, View
 from charnn.tasks.classifier import Classifier
@@ -17,6 +18,8 @@ from charnn.text.ngrams import NGrams
 from charnn.text.texts import Speller
 from charnn.text.tokenizers import fit_tokenizer
 from charnn.text.vocabulary import Vocabulary
+from charnn.training.state import state_of
+from charnn.training.trainer import Trainer
 from tests.models import small_model
 from tests.tasks import PAIRS, TABLE, classifier_settings, tagger_settings, translator_settings
 
@@ -71,6 +74,17 @@ MAKERS: dict[str, Callable[[], SavedModel]] = {
 def tiny(kind: str) -> SavedModel:
     """A model of this kind, always the same one: not to be changed."""
     return MAKERS[kind]()
+
+
+def state_file(path: Path, shift: int = 0) -> None:
+    """The state of a run that has just begun; with a shift that of another one of the same sizes."""
+    model = small_model(averaging=0.9)
+    trainer = Trainer(model, model.settings.optimizer, model.settings.loop, steps=10, device=torch.device("cpu"))
+    arrays, progress = state_of(trainer)
+    moved = {name: array + np.float32(shift) if array.dtype.kind == "f" else array for name, array in arrays.items()}
+    plain: dict[str, Any] = {"task": "lm", "settings": model.settings.plain(), "data": "", "command": {}, "budget": {}, "steps": 10}
+    plain |= {"throughput": [1.0, 1.0, 1.0], "threads": 1, "device": "cpu", "versions": {}, "progress": progress, "model": None}
+    write_document_file(path, plain, {**moved, "metrics": np.zeros(0, np.uint8)})
 
 
 def load_all(folder: Path) -> None:
