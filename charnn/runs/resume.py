@@ -12,6 +12,7 @@ from charnn.documents import read_document_file
 from charnn.errors import CheckpointError, SettingError
 from charnn.runs.folder import PREVIOUS_FILE, TRAINING_FILE
 from charnn.training.probe import Throughput
+from charnn.training.progress import Progress
 
 MAY_CHANGE = ("patience",)
 """Settings of a model that may be others when a run is resumed."""
@@ -96,6 +97,10 @@ def read_state(path: Path) -> Stored:
     document, tensors = read_document_file(path)
     if not all(isinstance(document.get(name), kind) for name, kind in KINDS.items()) or "metrics" not in tensors:
         raise CheckpointError(f"{path} is no state of training")
+    try:
+        Progress.restore(document["progress"])
+    except CheckpointError as error:
+        raise CheckpointError(f"{path} is no state of training: {error}") from None
     return Stored(path, document, tensors)
 
 

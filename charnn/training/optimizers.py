@@ -59,6 +59,14 @@ def _rmsprop(parameters: Parameters, **options: Any) -> torch.optim.Optimizer:
 
 MAKERS = {"adamw": _adamw, "adam": _adam, "sgd": _sgd, "rmsprop": _rmsprop}
 
+KEPT: dict[type[torch.optim.Optimizer], set[str]] = {
+    torch.optim.AdamW: {"step", "exp_avg", "exp_avg_sq"},
+    torch.optim.Adam: {"step", "exp_avg", "exp_avg_sq"},
+    torch.optim.SGD: set(),
+    torch.optim.RMSprop: {"step", "square_avg"},
+}
+"""The tensors that an optimizer keeps for each weight: a count, and numbers as many as the weight's."""
+
 
 def _step_down(progress: float) -> float:
     return 1.0 if progress < 0.6 else 0.1 if progress < 0.85 else 0.01

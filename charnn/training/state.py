@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from charnn.errors import CheckpointError
+from charnn.settings import shown
+from charnn.training.optimizers import KEPT
 from charnn.training.progress import Progress
 from charnn.training.trainer import Trainer
 
@@ -62,9 +64,12 @@ def _take_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tens
         if name.startswith("optimizer."):
             _, place, key = name.split(".", 2)
             number = int(place) if place.isdecimal() else len(owners)
-            if number >= len(owners) or (tensor.dim() and tensor.shape != owners[number].shape):
-                raise CheckpointError(f"its tensor {name} fits no weight")
+            shape = torch.Size() if key == "step" or number >= len(owners) else owners[number].shape
+            if number >= len(owners) or tensor.shape != shape or tensor.dtype != torch.float32:
+                raise CheckpointError(f"its tensor {shown(name)} fits no weight")
             entries.setdefault(number, {})[key] = tensor
+    if any(entry.keys() != KEPT[type(optimizer)] for entry in entries.values()):
+        raise CheckpointError("its optimizer is not that of the settings, or not complete")
     optimizer.load_state_dict({"state": entries, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
