@@ -94,7 +94,7 @@ def newest_run(root: Path, tasks: Collection[str]) -> Path:
     """The run of one of the tasks whose model was written last; raises CheckpointError where there is none."""
     ages = {path: age for path in root.glob(f"*/{MODEL_FILE}") if (age := _age(path)) is not None}
     for path in sorted(ages, key=lambda path: ages[path], reverse=True):
-        if read_header(path).get("task") in tasks:
+        if read_header(path).get("task") in tuple(tasks):
             return path.parent
     raise CheckpointError(f"{root} holds no trained {' or '.join(tasks)}; make one: charnn train {next(iter(tasks))}")
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from charnn import documents
-from charnn.checkpoint import MODEL_FILE, SavedModel, load_model, model_path, newest_run, save_model
+from charnn.checkpoint import MODEL_FILE, SavedModel, load_model, model_path, newest_run, save_model, write_document_file
 from charnn.cli.main import main
 from charnn.documents import read_document, read_document_file
 from charnn.errors import CheckpointError
@@ -165,12 +165,15 @@ def test_the_newest_run_is_found_among_hostile_ones(tmp_path):
     (tmp_path / "mine").mkdir()
     save_model(tmp_path / "mine" / MODEL_FILE, saved(small_model()))
     os.utime(tmp_path / "mine" / MODEL_FILE, (1e9, 1e9))
-    for number, name in enumerate(("a pipe", "a device", "a link to nowhere", "a link to itself", "header of 2^63 bytes", "nothing")):
+    hostile = ("no task", "an unknown task", "a pipe", "a device", "a link to nowhere", "a link to itself", "header of 2^63 bytes")
+    for number, name in enumerate(hostile):
         folder = tmp_path / f"hostile {number}"
         folder.mkdir()
         BROKEN[name](folder / MODEL_FILE)
+    (tmp_path / "odd").mkdir()
+    write_document_file(tmp_path / "odd" / MODEL_FILE, {"task": ["lm"]}, {})
     with within_seconds(5):
-        assert newest_run(tmp_path, ["lm"]) == tmp_path / "mine"
+        assert newest_run(tmp_path, {"lm": 1}) == tmp_path / "mine"
 
 
 @pytest.mark.parametrize("name", ["x" * 5000, "file/below", "nul\0"])

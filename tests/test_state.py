@@ -84,8 +84,20 @@ def test_a_state_that_lacks_something_is_refused(missing):
 @pytest.mark.parametrize("name", ["optimizer.999.exp_avg", "optimizer.x.exp_avg", "optimizer.0.exp_avg"])
 def test_optimizer_state_of_no_weight_is_refused(name):
     arrays, progress = state_of(trainer_of())
-    with pytest.raises(CheckpointError, match=f"its tensor {name} fits no weight"):
+    with pytest.raises(CheckpointError, match=f"its tensor '{name}' fits no weight"):
         take_state(trainer_of(), {**arrays, name: np.zeros(3, np.float32)}, progress)
+
+
+@pytest.mark.parametrize("missing", ["exp_avg_sq", "step"])
+def test_half_of_an_optimizer_is_refused(missing):
+    """Its first update failed with a traceback."""
+    trainer = trainer_of()
+    weight = trainer.parameters[0]
+    entry = {"step": np.float32(1), "exp_avg": weight.detach().numpy(), "exp_avg_sq": weight.detach().numpy()}
+    entries = {f"optimizer.0.{name}": np.asarray(array, np.float32) for name, array in entry.items() if name != missing}
+    arrays, progress = state_of(trainer)
+    with pytest.raises(CheckpointError, match="its optimizer is not that of the settings, or not complete"):
+        take_state(trainer_of(), {**arrays, **entries}, progress)
 
 
 @pytest.mark.parametrize("change", [{"step": -1}, {"step": "7"}, {"step": True}, {"more": 1}, {"best_step": 1.5}])
