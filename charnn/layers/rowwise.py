@@ -4,23 +4,24 @@ A library's matrix product adds up in another order for another number of rows, 
 padding; ours add up in an order that depends on the row alone. So a text is predicted among a thousand others as it is alone.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.weak import WeakTensorKeyDictionary
 
-from charnn.kernels.products import pack_transpose, padded
+from charnn.kernels.products import pack_rows, pack_transpose, padded
 from charnn.kernels.reading import tanh_rows
 from charnn.kernels.sequences import input_product
 
 LEAST_ROWS = 4
 """Rows of a batch that a core must have to itself: fewer would not share their loads of the weights."""
 
-_kept = WeakTensorKeyDictionary()  # of a weight: what it was when it was packed, and its packed parts
+_packs: ContextVar[dict[Tensor, list[Any]] | None] = ContextVar("packs", default=None)
 
 
 def is_ours(x: Tensor) -> bool:
@@ -62,25 +63,41 @@ def tanh(x: Tensor) -> Tensor:
 
 
 def add_inputs(sums: Tensor, bias: Tensor, inputs: Tensor, weight: Tensor) -> None:
-    """Fills (batch, wide) sums with the bias, and with the products of (batch, units) inputs on top; the weights stay packed."""
-    (packed,) = packed_once(weight)
+    """Fills (batch, wide) sums with the bias, and with the products of (batch, units) inputs on top."""
+    (packed,) = packs(weight)
     share(input_product, len(sums), *arrays(sums, bias, inputs.contiguous()), inputs.shape[1], packed, len(weight))
 
 
-def packed_once(weight: Tensor, sizes: Sequence[int] | None = None) -> list[Any]:
-    """A weight's rows, in parts of these sizes, as the products read them; packed when first asked for and after every change."""
-    state = weight.data_ptr(), weight._version
-    found = _kept.get(weight)  # type: ignore[no-untyped-call]
-    if found is None or found[0] != state:
-        parts: Sequence[Tensor] = torch.split(weight.detach(), len(weight) if sizes is None else list(sizes))
-        found = state, [pack(part) for part in parts]
-        _kept[weight] = found
-    return found[1]  # type: ignore[no-any-return]
+@contextmanager
+def reading() -> Iterator[None]:
+    """Nothing is learned in here: no gradients, and as weights stand still each is packed once."""
+    # Not for longer: torch's fused optimizers change weights without raising their version.
+    outer = _packs.get()
+    token = _packs.set({} if outer is None else outer)
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        _packs.reset(token)
+
+
+def packs(weight: Tensor, sizes: Sequence[int] | None = None) -> list[Any]:
+    """A weight's rows, in parts of these sizes, as the products read them."""
+    known = _packs.get()
+    if known is not None and weight in known:
+        return known[weight]
+    parts: Sequence[Tensor] = torch.split(weight.detach(), len(weight) if sizes is None else list(sizes))
+    made = [pack(part) for part in parts]
+    if known is not None:
+        known[weight] = made
+    return made
 
 
 def pack(weight: Tensor) -> Any:
     """A matrix in the order in which the products read it."""
-    return packed_transpose(weight.detach().t().contiguous())
+    packed = torch.zeros(padded(len(weight)) * weight.shape[1]).numpy()
+    pack_rows(weight.detach().numpy(), packed)
+    return packed
 
 
 def packed_transpose(weight: Tensor) -> Any:

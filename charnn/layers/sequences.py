@@ -1,5 +1,6 @@
-"""Whole sequences on a CPU: with gradients those of the GRU and the plain network, for torch's own LSTM is as fast as ours was; without,
-those of every cell, row by row.
+"""Whole sequences on a CPU, in compiled code; with gradients those of the GRU and the plain network.
+
+Training an LSTM is left to torch, whose own is as fast as ours was.
 
 One large product for all inputs; then compiled code that each core runs over its own rows of the batch, from the first step to the
 last; another large product for the inputs' gradients. Where they are large enough, both reach 160 to 220 GFLOP/s on two cores, where
@@ -16,7 +17,7 @@ from torch.autograd.graph import increment_version
 
 from charnn.kernels.products import padded
 from charnn.kernels.sequences import gru_backward, gru_forward, input_product, lstm_forward, rnn_backward, rnn_forward
-from charnn.layers.rowwise import add_inputs, arrays, pack, packed_once, packed_transpose, share
+from charnn.layers.rowwise import add_inputs, arrays, pack, packed_transpose, packs, share
 from charnn.layers.state import State
 
 LEAST_WORK = 300_000_000
@@ -108,7 +109,7 @@ def read_gru(x: Tensor, state: State, weights: list[Tensor]) -> tuple[Tensor, St
     size = state[0].shape[2]
     hidden, gates = _states(x.shape[1], state[0][0], size), torch.empty(x.shape[1], len(x), 3 * size + padded(size))
     add_inputs(gates.flatten(0, 1), _gru_bias(input_bias, hidden_bias), _time_first(x).flatten(0, 1), from_input)
-    share(gru_forward, len(x), *arrays(gates, hidden), *packed_once(from_hidden, (2 * size, size)))
+    share(gru_forward, len(x), *arrays(gates, hidden), *packs(from_hidden, (2 * size, size)))
     return hidden[1:].transpose(0, 1), (hidden[-1:],)
 
 
@@ -118,7 +119,7 @@ def read_lstm(x: Tensor, state: State, weights: list[Tensor]) -> tuple[Tensor, S
     size, cells = state[0].shape[2], state[1][0].clone()
     hidden, gates = _states(x.shape[1], state[0][0], size), torch.empty(x.shape[1], len(x), padded(4 * size))
     add_inputs(gates.flatten(0, 1), input_bias + hidden_bias, _time_first(x).flatten(0, 1), from_input)
-    share(lstm_forward, len(x), *arrays(gates, hidden, cells), *packed_once(from_hidden))
+    share(lstm_forward, len(x), *arrays(gates, hidden, cells), *packs(from_hidden))
     return hidden[1:].transpose(0, 1), (hidden[-1:], cells[None])
 
 
@@ -128,7 +129,7 @@ def read_rnn(x: Tensor, state: State, weights: list[Tensor], *, is_relu: bool) -
     size = state[0].shape[2]
     hidden = _states(x.shape[1], state[0][0], padded(size))
     add_inputs(hidden[1:].flatten(0, 1), input_bias + hidden_bias, _time_first(x).flatten(0, 1), from_input)
-    share(rnn_forward, len(x), *arrays(hidden), *packed_once(from_hidden), size, is_relu)
+    share(rnn_forward, len(x), *arrays(hidden), *packs(from_hidden), size, is_relu)
     return hidden[1:, :, :size].transpose(0, 1), (hidden[-1:, :, :size],)
 
 

@@ -164,6 +164,7 @@ class _Totals:
 
     def restart(self) -> None:
         self._sums: list[Tensor] = []
+        self._total = 0.0
         self._count = 0
 
     def add(self, total: Tensor, count: int) -> None:
@@ -172,8 +173,11 @@ class _Totals:
         self.predictions += count
 
     def mean(self) -> float:
-        self._sums = [torch.stack(self._sums).sum()] if self._sums else []
-        return float(self._sums[0]) / self._count if self._sums else float("nan")
+        # One after the other, in the order of the updates: how often somebody asks depends on the clock, the sum must not.
+        for total in torch.stack(self._sums).tolist() if self._sums else ():
+            self._total += total
+        self._sums = []
+        return self._total / self._count if self._count else float("nan")
 
 
 class _Clock:
