@@ -317,4 +317,4 @@ def test_weights_that_do_not_fit_their_settings_are_refused(old_run, tmp_path):
     (tmp_path / "new.txt").write_text(NEW)
     result = charnn("train", "lm", tmp_path / "new.txt", "--init-from", tmp_path / "model.safetensors", "--to", tmp_path / "b", *TINY)
     assert result.exit_code == 4
-    assert "do not fit the settings" in result.stderr
+    assert "its weight output.bias is missing" in result.stderr

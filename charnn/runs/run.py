@@ -191,12 +191,13 @@ class Run:
     def finish(self) -> dict[str, Any]:
         """Evaluates the best model on the validation part, saves it with what is fitted last, and writes the model card.
 
-        Its results are in `results` even where it raises StorageError.
+        The job's model is then the best one. Its results are in `results` even where it raises StorageError.
         """
         with self.trainer.best_weights():
             self.job.model.network.eval()
             self.results = self.job.finish()
             self.saver.finish(self._model({**self._best_metrics(), "valid": self.results}), model_card(self))
+        self.trainer.end()
         if self.lock is not None:
             self.lock.release()
         return self.results

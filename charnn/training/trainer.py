@@ -135,6 +135,11 @@ class Trainer:
         """A context in which the network has the weights of the best validation."""
         return _Swapped(self.parameters, self.best)
 
+    @torch.no_grad()
+    def end(self) -> None:
+        """Leaves the network with the weights of the best validation; training cannot go on from there."""
+        torch._foreach_copy_(self.parameters, self.best)
+
     def _set_rates(self) -> None:
         rate = self._rate(self.progress.step)
         for group, options in zip(self.groups, self.optimizer.param_groups, strict=True):
