@@ -1,9 +1,9 @@
-# What a newcomer types: `make demo` and `make test`. Each sets up all it needs in .venv.
+# What a newcomer types: `make demo` and `make test`; `make stress` takes half an hour. Each sets up all it needs in .venv.
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test stress lint clean
 
 demo: .venv/core
 	$(BIN)/charnn train lm --minutes 2 --to checkpoints/demo --overwrite
@@ -12,7 +12,10 @@ demo: .venv/core
 	@$(BIN)/charnn sample checkpoints/demo 'The expression ' --temperature 0.5 --seed 2 --length 300
 
 test: .venv/test lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+stress: .venv/test
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.stress
 
 lint: .venv/test
 	$(BIN)/ruff check -q .

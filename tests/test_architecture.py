@@ -23,6 +23,7 @@ STEPS = [
     ["metrics", "classification_metrics", "tagging_metrics", "translation_metrics", "alignment", "referee", "device", "task"],
     ["training"],
     ["tasks"],
+    ["data_check"],
     ["documents"],
     ["checkpoint"],
     ["generator", "card", "plots", "bench"],
@@ -38,9 +39,9 @@ STEP_OF = {part: number for number, step in enumerate(STEPS) for part in step}
 
 SETTINGS_ONLY = ["charnn.settings", "charnn.architecture", "charnn.decoding.settings", "charnn.training.settings", "charnn.tasks.settings"]
 
-WITHOUT_TORCH = ["text", "kernels", "decoding", "documents", "checkpoint", "generator", "cli"]
+WITHOUT_TORCH = ["text", "kernels", "decoding", "data_check", "documents", "checkpoint", "generator", "cli"]
 
-CROSS_CUTTING = {"laws", "readme", "formats", "phrasebook", "hostile", "stress"}
+CROSS_CUTTING = {"laws", "readme", "formats", "phrasebook", "hostile", "stress", "determinism"}
 """Tests of what no single module or package does."""
 
 MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in sorted(PACKAGE.rglob("*.py"))}

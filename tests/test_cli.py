@@ -86,24 +86,6 @@ def test_json_progress_is_one_object_a_line(tmp_path: Path) -> None:
     assert sum("sample" in row for row in rows) == 2
 
 
-def test_one_seed_trains_one_model(tmp_path: Path) -> None:
-    (tmp_path / "verse.txt").write_text(VERSE * 30)
-    for name in ("a", "b"):
-        assert charnn("train", "lm", tmp_path / "verse.txt", "--to", tmp_path / name, *TINY).exit_code == 0
-    first, second = (load_model(tmp_path / name).tensors for name in ("a", "b"))
-    assert all((first[name] == second[name]).all() for name in first)
-
-
-def test_standard_input_trains_like_a_file(tmp_path: Path) -> None:
-    (tmp_path / "verse.txt").write_text(VERSE * 30)
-    assert charnn("train", "lm", tmp_path / "verse.txt", "--to", tmp_path / "a", *TINY).exit_code == 0
-    command = [sys.executable, "-m", "charnn", "train", "lm", "-", "--to", str(tmp_path / "b"), *TINY]
-    process = subprocess.run(command, input=(VERSE * 30).encode(), capture_output=True)
-    assert process.returncode == 0, process.stderr
-    first, second = (load_model(tmp_path / name).tensors for name in ("a", "b"))
-    assert all((first[name] == second[name]).all() for name in first)
-
-
 NETWORKS = [
     ["--cell", "rnn", "--activation", "relu", "--clip-value", "1", "--optimizer", "sgd"],
     ["--cell", "lstm", "--layers", "2", "--dropout", "0.2", "--locked-dropout", "--residual", "--optimizer", "rmsprop"],

@@ -3,13 +3,14 @@
 import gzip
 import tracemalloc
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charnn.errors import DataError, SettingError
-from charnn.text.conll import Sentence, TaggedData, TaggedSettings, token_sentences, write_conll
+from charnn.text.conll import Sentence, TaggedData, TaggedSettings, split_sentences, token_sentences, write_conll
 from charnn.text.readers import read_lines
 
 WORD = "1\tThe\tthe\tDET\tDT\t_\t2\tdet\t_\t_\n"
@@ -193,6 +194,24 @@ class TestWriting:
         text = "".join(write_conll([token for token, _ in one], [[tag for _, tag in one]]) for one in sentences)
         assert [list(zip(one.tokens, one.tags, strict=True)) for one in read(write("a", text))] == sentences
         assert list(token_sentences(read_lines([text]), "a")) == [[token for token, _ in one] for one in sentences]
+
+
+class TestSplit:
+    SENTENCES: ClassVar = [Sentence((str(number),), ("O",), f"a:{number}") for number in range(40)]
+
+    def test_every_sentence_is_in_one_part_in_its_order(self) -> None:
+        train, held = split_sentences(self.SENTENCES, None, 1, "a")
+        assert (len(train), len(held)) == (36, 4)
+        assert sorted([*train, *held], key=lambda one: int(one.tokens[0])) == self.SENTENCES
+        assert train == [one for one in self.SENTENCES if one in train]
+
+    def test_it_depends_on_the_seed_alone(self) -> None:
+        parts = [split_sentences(self.SENTENCES, 0.25, seed, "a")[1] for seed in (1, 1, 2)]
+        assert parts[0] == parts[1] != parts[2]
+
+    def test_one_sentence_cannot_be_split(self) -> None:
+        with pytest.raises(DataError, match=r"^a holds one sentence, which cannot be split; give more, or --valid FILE$"):
+            split_sentences(self.SENTENCES[:1], None, 1, "a")
 
 
 class TestRealData:

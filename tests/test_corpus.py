@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charnn.errors import DataError, SettingError
+from charnn.text import corpus as corpus_module
 from charnn.text import readers
-from charnn.text.corpus import Corpus, CorpusSettings, Document
+from charnn.text.corpus import Corpus, CorpusSettings, Document, Stretch
 from charnn.text.readers import read_lines
 
 
@@ -310,6 +311,43 @@ class TestErrors:
     def test_a_damaged_gzip_file(self, content: bytes) -> None:
         message = error_of(write("a.gz", content))
         assert message.startswith("a.gz: is not a complete gzip file: " if content else "a.gz: holds no text; ")
+
+
+class TestStretches:
+    def test_lines_have_their_places_in_every_file(self) -> None:
+        paths = [write("a", "one\r\n\ntwo"), write("b", ""), write("c", "three\n"), "a"]
+        assert list(Corpus(paths).stretches()) == [
+            Stretch("one\r\n", "a:1", True, True),
+            Stretch("\n", "a:2", True, True),
+            Stretch("two\n", "a:3", True, True),
+            Stretch("three\n", "c:1", True, True),
+            Stretch("one\r\n", "a:1", True, True),
+            Stretch("\n", "a:2", True, True),
+            Stretch("two", "a:3", True, True),
+        ]
+
+    def test_a_long_line_comes_in_parts_divided_between_words(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(readers, "BLOCK", 4)
+        monkeypatch.setattr(corpus_module, "LONGEST_LINE", 8)
+        assert list(Corpus([write("a", "ab cde fgh ijkl\nmno\n")]).stretches()) == [
+            Stretch("ab cde fgh ", "a:1", True, False),
+            Stretch("ijkl\n", "a:1", False, True),
+            Stretch("mno\n", "a:2", True, True),
+        ]
+
+    @settings(deadline=None)
+    @given(st.lists(st.text("ab \n\r", max_size=30), min_size=1, max_size=4), st.integers(1, 5), st.integers(1, 12))
+    def test_joined_they_are_the_text_and_each_line_begins_and_ends_once(self, texts: list[str], block: int, longest: int) -> None:
+        corpus = Corpus([write(f"f{number}", f"x{text}") for number, text in enumerate(texts)])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(readers, "BLOCK", block)
+            patch.setattr(corpus_module, "LONGEST_LINE", longest)
+            found = list(corpus.stretches())
+            whole = "".join(corpus.chunks())
+        assert "".join(one.text for one in found) == whole
+        assert [one.begins for one in found] == [True, *(one.ends for one in found[:-1])]
+        assert found[-1].ends
+        assert all("\n" not in one.text[:-1] for one in found)
 
 
 class TestRealCorpora:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charnn.errors import DataError, SettingError
-from charnn.text.labelled import Example, LabelledData, LabelledSettings, fingerprint, label_set, split_examples
+from charnn.text.labelled import Example, LabelledData, LabelledSettings, fingerprint, hold_out, label_set, split_examples
 
 FORMATS = (
     "give a table (.csv, .tsv, .jsonl, .ndjson), lines such as '__label__good a fine film', a folder with a folder or a file per label, "
@@ -280,6 +280,15 @@ class TestSplit:
         labels, texts = ["x", "y"] * 50, [str(number) for number in range(100)]
         first, again, other = (split_examples(labels, texts, 0.2, seed) for seed in (1, 1, 2))
         assert first.tolist() == again.tolist() != other.tolist()
+
+
+    def test_a_tenth_of_each_label_is_held_out_unless_there_are_few(self) -> None:
+        examples = [Example(f"text {number}", "xy"[number % 2], f"a:{number}") for number in range(20)]
+        train, held = hold_out(examples, None, 1, "a")
+        assert (Counter(one.label for one in train), Counter(one.label for one in held)) == ({"x": 9, "y": 9}, {"x": 1, "y": 1})
+        assert len(hold_out(examples[:10], 0.4, 1, "a")[1]) == 4
+        with pytest.raises(DataError, match=r"^a holds 19 texts, too few to hold some out; give more, or --valid FILE$"):
+            hold_out(examples[:19], None, 1, "a")
 
 
 class TestLabelSet:

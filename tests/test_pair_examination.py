@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charnn.errors import DataError
+from charnn.text.findings import Finding
 from charnn.text.labelled import folded
-from charnn.text.pair_examination import Finding, Lengths, PairExamination, examine_pairs, usable
-from charnn.text.pairs import Pair, PairData, PairFiles
+from charnn.text.pair_examination import Lengths, PairExamination, examine_pairs
+from charnn.text.pairs import Pair, PairData, PairFiles, usable
 
 SIDE = st.sampled_from(["", " \x85", "a", "A ", "b\u0130", "c  d", "C d"])
 
@@ -26,8 +27,8 @@ def test_everything_is_counted() -> None:
         valid=5,
         source=Lengths(characters=(0, 3, 7, 7), words=(0, 1, 2, 2)),
         target=Lengths(characters=(0, 2, 10, 10), words=(0, 1, 2, 2)),
-        duplicates=1,
-        ambiguous=1,
+        duplicates=Finding(1, "a:2"),
+        ambiguous=Finding(1, "a:3"),
         shared=Finding(2, "b:1"),
         shared_sources=Finding(1, "b:2"),
         empty=Finding(3, "a:5"),
@@ -43,8 +44,8 @@ def test_the_rows_say_it_in_words() -> None:
         ("pairs", "1,204 to train on, 4 to validate on"),
         ("source", "13, 13, 13, 13 characters; 2, 2, 2, 2 words (at 5, 50, 95, 100 % of the texts)"),
         ("target", "2, 3, 4, 29 characters; 1, 1, 1, 6 words (at 5, 50, 95, 100 % of the texts)"),
-        ("duplicates", "1 pair stands there before"),
-        ("ambiguous", "1 source has several different targets"),
+        ("duplicates", "1 pair stands there before, for example a:1202"),
+        ("ambiguous", "1 source has several different targets, for example a:1201"),
         ("warning", "2 pairs stand in both splits, for example b:1"),
         ("warning", "1 validation pair has a source that training knows with another target, for example b:3"),
         ("warning", "2 pairs are left out, having an empty side, for example c:2"),
@@ -97,8 +98,8 @@ def test_hashes_count_what_the_texts_themselves_would(train: list[tuple[str, str
     full, held_full = ([one for one in part if all(one)] for part in (seen, held))
     sources = [source for source, _ in set(full)]
     found = examine_pairs(pairs(*train), pairs(*valid))
-    assert found.duplicates == len(full) - len(set(full))
-    assert found.ambiguous == len({source for source in sources if sources.count(source) > 1})
+    assert found.duplicates.count == len(full) - len(set(full))
+    assert found.ambiguous.count == len({source for source in sources if sources.count(source) > 1})
     assert found.shared.count == sum(one in full for one in held_full)
     assert found.shared_sources.count == sum(one not in full and one[0] in sources for one in held_full)
     assert found.empty.count == len(seen) - len(full) + len(held) - len(held_full)
@@ -128,4 +129,4 @@ def test_english_and_french_share_one_source_but_for_its_case(real_data: Path) -
     train, valid = (list(PairData(PairFiles([real_data / "eng-fra" / name])).pairs()) for name in ("train.tsv.gz", "valid.tsv"))
     found = examine_pairs(train, valid)
     where = str(real_data / "eng-fra" / "valid.tsv:863")
-    assert (found.duplicates, found.shared, found.shared_sources) == (140, Finding(0, None), Finding(1, where))
+    assert (found.duplicates.count, found.shared, found.shared_sources) == (140, Finding(0, None), Finding(1, where))

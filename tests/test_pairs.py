@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from charnn.errors import CharnnError, DataError, SettingError
 from charnn.text.labelled import folded
-from charnn.text.pairs import Pair, PairData, PairFiles, PairSettings, split_pairs
+from charnn.text.pairs import Pair, PairData, PairFiles, PairSettings, hold_out, split_pairs
 
 
 @pytest.fixture(autouse=True)
@@ -305,6 +305,13 @@ class TestSplit:
             split_pairs(pairs_of(sources), 0.5, 0)
         begin = "pairs for training and others for validation need two different sources"
         assert str(caught.value) == f"{begin}, and {found}; give more, or --valid FILE"
+
+
+    def test_pairs_with_an_empty_side_stay_in_training(self) -> None:
+        pairs = [*pairs_of("abcdefghij"), Pair("", "x", "a:11"), Pair("k", " ", "a:12")]
+        train, held = hold_out(pairs, None, 1)
+        assert (len(train), len(held)) == (11, 1)
+        assert train[-2:] == pairs[-2:]
 
 
 class TestRealData:

@@ -35,6 +35,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("reviews.csv", "new.csv"):
         (folder / name).write_text(f"id,review,stars\n{rows}".replace("review", "text" if name == "new.csv" else "review", 1))
     (folder / "tagged.conll").write_text("Ann\tB-person\nwent\tO\nhome\tO\n.\tO\n\n" * 30)
+    for name in ("train.conll", "valid.conll"):
+        (folder / name).write_text("Eve\tB-person\nstayed\tO\n.\tO\n\n" * 30)
     (folder / "train.de").write_text("".join(f"Ein {one} geht.\nEine {one} steht.\n" for one in "abcdefghijklmnop"))
     (folder / "train.en").write_text("".join(f"A {one} walks.\nA {one} stands.\n" for one in "abcdefghijklmnop"))
     for name in ("val", "new"):
@@ -101,7 +103,8 @@ def test_the_file_tree_names_every_module() -> None:
 
 
 def test_the_settings_named_in_the_readme_exist() -> None:
-    verbs = (["train", "lm"], ["train", "classifier"], ["train", "tagger"], ["train", "translator"], ["sample"], ["predict"], ["evaluate"])
+    tasks = ("lm", "classifier", "tagger", "translator")
+    verbs = [*(["train", task] for task in tasks), ["sample"], ["predict"], ["evaluate"], ["data", "check"]]
     pages = "".join(CliRunner().invoke(main, [*verb, "--help"]).output for verb in verbs)
     known = {"--constraint", "--version", "--help", "--debug"}
     assert set(re.findall(r"--[a-z][a-z-]+", README)) - known - set(re.findall(r"--[a-z][a-z-]+", pages)) == set()

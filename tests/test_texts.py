@@ -108,3 +108,8 @@ def test_by_length_gives_every_text_once():
         for number, row, length in zip(numbers, batch.tokens, batch.lengths, strict=True):
             seen[number] = row[:length].tolist()
     assert seen == {number: VOCABULARY.encode(text).tolist() for number, text in enumerate(TEXTS)}
+
+
+def test_no_texts_come_in_no_batches():
+    """An empty batch once reached the attention of a translator that had nothing more to translate, which cannot divide its units."""
+    assert list(text_set([], lambda text: text).by_length(8, 100)) == []

@@ -18,6 +18,7 @@ VERBS = {
     "sample": "charnn.cli.sample:sample",
     "predict": "charnn.cli.predict:predict",
     "evaluate": "charnn.cli.evaluate:evaluate",
+    "data": "charnn.cli.data:data",
     "bench": "charnn.cli.bench:bench",
 }
 """Where each verb's command is; reading this table costs nothing."""
@@ -27,6 +28,7 @@ SHORT_HELP = {
     "sample": "Write text with a trained language model.",
     "predict": "Label, tag or translate texts, or show what comes next.",
     "evaluate": "Measure a model on data.",
+    "data": "Check data before training on them.",
     "bench": "Measure how fast this machine samples and trains.",
 }
 

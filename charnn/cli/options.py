@@ -68,13 +68,19 @@ class SectionedCommand(click.Command):
                 formatter.write_dl(records, col_max=28)
 
 
-def settings_options(cls: type[Settings]) -> Callable[[Command], Command]:
-    """Adds an option for every setting of a class and of the settings within it, with the defaults that stand there."""
+def settings_options(*classes: type[Settings]) -> Callable[[Command], Command]:
+    """Adds an option for every setting of a class and of the settings within it, with the defaults that stand there.
+
+    Of settings of one name in several classes the first makes the option.
+    """
+    found: dict[str, tuple[Settings, Field[Any]]] = {}
+    for part in (part for cls in classes for part in all_settings(cls())):
+        for one in own_settings(type(part)):
+            found.setdefault(one.name, (part, one))
 
     def decorate(command: Command) -> Command:
-        for part in reversed(all_settings(cls())):
-            for one in reversed(own_settings(type(part))):
-                command = _option(part, one)(command)
+        for part, one in reversed(found.values()):
+            command = _option(part, one)(command)
         return command
 
     return decorate

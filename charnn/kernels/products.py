@@ -107,6 +107,17 @@ def copy_row(source: Any, start: int, target: Any, count: int) -> None:
 
 
 @compiled
+def pack_rows(matrix: Floats, packed: Floats) -> None:
+    """As `pack`, into an array of zeros: 32 rows are read side by side, which stay in a core's own cache."""
+    rows, columns = matrix.shape
+    for begin in range(0, rows, TILE):
+        for column in range(columns):
+            target = begin * columns + column * TILE
+            for i in range(min(TILE, rows - begin)):
+                packed[target + i] = matrix[begin + i, column]
+
+
+@compiled
 def pack_transpose(matrix: Floats, packed: Floats) -> None:
     """As `pack`, for the transpose of (columns, rows): 32 neighbours are one copy."""
     columns, rows = matrix.shape

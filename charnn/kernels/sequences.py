@@ -1,4 +1,4 @@
-"""Recurrent layers over whole sequences for training, and their way back: everything but the gradients of the weights.
+"""Recurrent layers over whole sequences, and for training their way back: everything but the gradients of the weights.
 
 Time first: (time, batch, units), so that one step is one block of memory. All arrays float32. Each function works on the rows
 first..last of its first array's batch (of all rows of all steps for `input_product`) and on nothing else, without a word to other
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from charnn.kernels.activations import sigmoid, tanh
+from charnn.kernels.cells import turn_lstm
 from charnn.kernels.compile import compiled
 from charnn.kernels.products import Floats, add_product, copy_row
 
@@ -85,6 +86,20 @@ def gru_backward(
                 back[i] = total * z
         add_product(carried[first:last], 0, gates[step, first:last], 0, 2 * size, weights, 0, size)
         add_product(carried[first:last], 0, gates[step, first:last], 3 * size, size, new_weights, 0, size)
+
+
+@compiled
+def lstm_forward(first: int, last: int, gates: Cube, hidden: Cube, cells: Floats, weights: Floats) -> None:
+    """The forward pass alone: for training, torch's is as fast as ours was.
+
+    gates: (time, batch, at least 4 hidden): input products, all biases in them. hidden: (time + 1, batch, hidden), the first given.
+    cells: (batch, hidden), changed in place. weights: the packed recurrent matrix.
+    """
+    size = hidden.shape[2]
+    for step in range(gates.shape[0]):
+        add_product(gates[step, first:last], 0, hidden[step, first:last], 0, size, weights, 0, 4 * size)
+        for b in range(first, last):
+            turn_lstm(gates[step, b], hidden[step + 1, b], cells[b])
 
 
 @compiled

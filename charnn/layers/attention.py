@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from charnn.architecture import ATTENTIONS
+from charnn.kernels.reading import additive_scores, dot_scores, look
+from charnn.layers.rowwise import Linear, arrays, is_rowwise, share
 
 
 class Memory(NamedTuple):
@@ -39,9 +41,9 @@ class AdditiveAttention(nn.Module):
 
     def __init__(self, query_size: int, value_size: int) -> None:
         super().__init__()
-        self.query_to_hidden = nn.Linear(query_size, query_size)
-        self.value_to_hidden = nn.Linear(value_size, query_size, bias=False)
-        self.hidden_to_score = nn.Linear(query_size, 1, bias=False)
+        self.query_to_hidden = Linear(query_size, query_size)
+        self.value_to_hidden = Linear(value_size, query_size, bias=False)
+        self.hidden_to_score = Linear(query_size, 1, bias=False)
 
     def memory(self, values: Tensor, mask: Tensor) -> Memory:
         """The keys are the values' part of the hidden layer."""
@@ -49,8 +51,11 @@ class AdditiveAttention(nn.Module):
 
     def forward(self, queries: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
         """(batch, target, hidden) -> (batch, target, outputs) contexts and (batch, target, source) weights."""
-        hidden = torch.tanh(self.query_to_hidden(queries)[:, :, None] + memory.keys[:, None])  # (batch, target, source, hidden)
-        return _look(self.hidden_to_score(hidden)[..., 0], memory)
+        hidden = self.query_to_hidden(queries)
+        if is_rowwise(hidden):
+            return _look_rowwise(additive_scores, hidden, memory, self.hidden_to_score.weight[0])
+        sums = hidden[:, :, None] + memory.keys[:, None]  # (batch, target, source, hidden)
+        return _look(self.hidden_to_score(torch.tanh(sums))[..., 0], memory)
 
 
 class GeneralAttention(nn.Module):
@@ -58,7 +63,7 @@ class GeneralAttention(nn.Module):
 
     def __init__(self, query_size: int, value_size: int) -> None:
         super().__init__()
-        self.value_to_key = nn.Linear(value_size, query_size, bias=False)
+        self.value_to_key = Linear(value_size, query_size, bias=False)
 
     def memory(self, values: Tensor, mask: Tensor) -> Memory:
         """The keys are the values as queries see them."""
@@ -66,7 +71,7 @@ class GeneralAttention(nn.Module):
 
     def forward(self, queries: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
         """(batch, target, hidden) -> (batch, target, outputs) contexts and (batch, target, source) weights."""
-        return _look(queries @ memory.keys.transpose(1, 2), memory)
+        return _look_by_products(queries, memory)
 
 
 class DotAttention(nn.Module):
@@ -86,7 +91,7 @@ class DotAttention(nn.Module):
 
     def forward(self, queries: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
         """(batch, target, hidden) -> (batch, target, outputs) contexts and (batch, target, source) weights."""
-        return _look(queries @ memory.keys.transpose(1, 2), memory)
+        return _look_by_products(queries, memory)
 
 
 class NoAttention(nn.Module):
@@ -111,6 +116,24 @@ MAKERS: dict[str, Maker] = {"additive": AdditiveAttention, "general": GeneralAtt
 """By name; each is made from the units of a query and of a value."""
 
 assert tuple(MAKERS) == ATTENTIONS
+
+
+def _look_by_products(queries: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+    """(batch, target, units) -> contexts and weights by the products of queries and keys."""
+    if is_rowwise(queries):
+        return _look_rowwise(dot_scores, queries, memory)
+    return _look(queries @ memory.keys.transpose(1, 2), memory)
+
+
+def _look_rowwise(scoring: Callable[..., None], queries: Tensor, memory: Memory, *weights: Tensor) -> tuple[Tensor, Tensor]:
+    """The same, each source by itself, as if it had no padding."""
+    lengths = memory.mask.sum(1)
+    scores = torch.zeros(len(queries), queries.shape[1], memory.mask.shape[1])
+    contexts = torch.zeros(*queries.shape[:2], memory.values.shape[2])
+    given = [one.contiguous() for one in (queries, memory.keys, *weights)]
+    share(scoring, len(queries), *arrays(*given, lengths, scores))
+    share(look, len(queries), *arrays(scores, memory.values.contiguous(), lengths, contexts))
+    return contexts, scores
 
 
 def _look(scores: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:

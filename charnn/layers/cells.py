@@ -1,13 +1,15 @@
 """One recurrent layer over a whole sequence, for each cell: our kernels for gru and rnn on a CPU, torch's elsewhere."""
 
 from collections.abc import Callable
+from functools import partial
 from math import sqrt
 
 import torch
 from torch import Tensor, nn
 
 from charnn.architecture import GATES, STATES, StackSettings
-from charnn.layers.sequences import GruSequence, RnnSequence
+from charnn.layers.rowwise import is_ours, is_rowwise
+from charnn.layers.sequences import GruSequence, RnnSequence, read_gru, read_lstm, read_rnn
 from charnn.layers.state import State
 
 
@@ -23,6 +25,7 @@ class RecurrentLayer(nn.Module):
         size, rows = settings.hidden_size, GATES[settings.cell] * settings.hidden_size
         self.sequence = SEQUENCES[settings.cell, settings.activation]
         self.step = STEPS[settings.cell, settings.activation]
+        self.read = READERS[settings.cell, settings.activation]
         self.input_to_gates = nn.Parameter(torch.empty(rows, input_size))
         self.hidden_to_gates = nn.Parameter(torch.empty(rows, size))
         self.input_bias = nn.Parameter(torch.zeros(rows))
@@ -32,6 +35,8 @@ class RecurrentLayer(nn.Module):
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """(batch, time, units) and a state of (1, batch, hidden) parts -> (batch, time, hidden), the state after the last step."""
         weights: list[Tensor] = [self.input_to_gates, self.hidden_to_gates, self.input_bias, self.hidden_bias]
+        if is_rowwise(x):
+            return self.read(x, state, weights)
         # A sequence's preparations do not pay for one step: torch's lstm packs its weights anew each time, our kernels too.
         return (self.step if x.shape[1] == 1 else self.sequence)(x, state, weights)
 
@@ -46,7 +51,7 @@ class RecurrentLayer(nn.Module):
 
 
 def _gru(x: Tensor, state: State, weights: list[Tensor]) -> tuple[Tensor, State]:
-    if not _is_compiled(x):
+    if not is_ours(x):
         outputs, hidden = torch.gru(x, state[0], weights, True, 1, 0.0, False, False, True)
         return outputs, (hidden,)
     outputs = GruSequence.apply(x, state[0][0], *weights)  # type: ignore[no-untyped-call]
@@ -59,14 +64,14 @@ def _lstm(x: Tensor, state: State, weights: list[Tensor]) -> tuple[Tensor, State
 
 
 def _rnn_tanh(x: Tensor, state: State, weights: list[Tensor]) -> tuple[Tensor, State]:
-    if not _is_compiled(x):
+    if not is_ours(x):
         outputs, hidden = torch.rnn_tanh(x, state[0], weights, True, 1, 0.0, False, False, True)
         return outputs, (hidden,)
     return _rnn(x, state, weights, is_relu=False)
 
 
 def _rnn_relu(x: Tensor, state: State, weights: list[Tensor]) -> tuple[Tensor, State]:
-    if not _is_compiled(x):
+    if not is_ours(x):
         outputs, hidden = torch.rnn_relu(x, state[0], weights, True, 1, 0.0, False, False, True)
         return outputs, (hidden,)
     return _rnn(x, state, weights, is_relu=True)
@@ -75,11 +80,6 @@ def _rnn_relu(x: Tensor, state: State, weights: list[Tensor]) -> tuple[Tensor, S
 def _rnn(x: Tensor, state: State, weights: list[Tensor], *, is_relu: bool) -> tuple[Tensor, State]:
     outputs = RnnSequence.apply(x, state[0][0], *weights, is_relu)  # type: ignore[no-untyped-call]
     return outputs, (outputs[None, :, -1],)
-
-
-def _is_compiled(x: Tensor) -> bool:
-    """Do our own kernels take this: float32 on a CPU? Torch's take the rest."""
-    return x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
 
 
 Sequence = Callable[[Tensor, State, list[Tensor]], tuple[Tensor, State]]
@@ -116,5 +116,13 @@ STEPS: dict[tuple[str, str], Sequence] = {
 }
 """The same for one step."""
 
-assert SEQUENCES.keys() == STEPS.keys()
+READERS: dict[tuple[str, str], Sequence] = {
+    ("rnn", "tanh"): partial(read_rnn, is_relu=False),
+    ("rnn", "relu"): partial(read_rnn, is_relu=True),
+    ("lstm", "tanh"): read_lstm,
+    ("gru", "tanh"): read_gru,
+}
+"""The same for any number of steps where no gradients are asked for, row by row."""
+
+assert SEQUENCES.keys() == STEPS.keys() == READERS.keys()
 assert {cell for cell, _ in SEQUENCES} == set(GATES) == set(STATES)

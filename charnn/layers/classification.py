@@ -11,6 +11,7 @@ from charnn.architecture import ClassifierNetworkSettings
 from charnn.layers.embedding import Spelling, TokenEmbedding
 from charnn.layers.encoder import Encoder, reverse, within
 from charnn.layers.pooling import POOLS, Accumulated, Pool
+from charnn.layers.rowwise import Linear
 from charnn.layers.stack import RecurrentStack
 from charnn.layers.state import State, detach
 
@@ -34,7 +35,7 @@ class ClassifierNetwork(nn.Module):
         self.forward_pool = pool(encoder.stack.hidden_size)
         self.backward_pool = pool(encoder.stack.hidden_size) if encoder.bidirectional else None
         self.output_dropout = nn.Dropout(settings.output_dropout)
-        self.output = nn.Linear(encoder.directions * self.forward_pool.size, labels)
+        self.output = Linear(encoder.directions * self.forward_pool.size, labels)
 
     def forward(self, tokens: Tensor, lengths: Tensor, spelling: Spelling | None = None, *, window: int | None = None) -> Tensor:
         """(batch, time) ids and (batch,) -> (batch, labels) logits."""

@@ -6,6 +6,9 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from charnn.kernels.reading import chain_marginals
+from charnn.layers.rowwise import arrays, share
+
 ILLEGAL = -1e4
 """Nats that an illegal transition scores in a sum over sequences: exp() of it is 0, and unlike infinity it has a gradient."""
 
@@ -53,17 +56,13 @@ class Crf(nn.Module):
         return viterbi(scores.to(self.start.dtype), mask, *self._weights(-torch.inf))
 
     def marginals(self, scores: Tensor, mask: Tensor) -> Tensor:
-        """(batch, time, tags) -> the same shape: the probability of each tag at each token, 0 behind the end.
-
-        It is the gradient of the log partition by the score.
-        """
+        """(batch, time, tags) -> the same shape: the probability of each tag at each token, 0 behind the end."""
         if scores.shape[1] == 0:
             return scores
-        with torch.enable_grad():
-            free = scores.detach().to(self.start.dtype).requires_grad_()
-            total = _log_partition(free, mask, *(weight.detach() for weight in self._weights(ILLEGAL))).sum()
-        (probabilities,) = torch.autograd.grad(total, free)
-        return probabilities.masked_fill(~mask[..., None], 0)
+        transitions, start, end = (weight.detach().cpu().double() for weight in self._weights(-torch.inf))
+        numbers, shares = scores.detach().cpu().double().contiguous(), torch.zeros(scores.shape, dtype=torch.float64)
+        share(chain_marginals, len(scores), *arrays(numbers, mask.sum(1).cpu(), transitions.exp(), start, end, shares))
+        return shares.to(scores.dtype).to(scores.device)
 
     def _weights(self, illegal: float) -> tuple[Tensor, Tensor, Tensor]:
         """Scores of (from, to) neighbours, first tags and last tags."""

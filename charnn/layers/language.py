@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from charnn.architecture import STATES, LanguageNetworkSettings, adaptive_cutoffs
+from charnn.layers.rowwise import linear
 from charnn.layers.stack import RecurrentStack
 from charnn.layers.state import State
 
@@ -62,7 +63,7 @@ class FullOutput(nn.Module):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(..., hidden) -> (..., vocabulary)."""
-        return nn.functional.linear(hidden, self.weight, self.bias)
+        return linear(hidden, self.weight, self.bias)
 
     def losses(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """(count, hidden) and (count,) -> (count,) nats."""

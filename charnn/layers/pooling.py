@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from charnn.architecture import POOLINGS
+from charnn.kernels.reading import add_attended, add_outputs
+from charnn.layers.rowwise import Linear, arrays, is_rowwise, share, tanh
 
 Accumulated: TypeAlias = tuple[Tensor, ...]
 """What a pooling keeps of the pieces so far; each part (batch, ...)."""
@@ -70,7 +72,12 @@ class MeanPool(nn.Module):
     def add(self, accumulated: Accumulated, outputs: Tensor, mask: Tensor) -> Accumulated:
         """The sums and counts with these."""
         total, count = accumulated
-        return total + _weighted(mask, outputs), count + mask.sum(1, keepdim=True)
+        if is_rowwise(outputs):
+            total = total.clone()
+            share(add_outputs, len(outputs), *arrays(outputs.contiguous(), mask.sum(1), total))
+        else:
+            total = total + _weighted(mask, outputs)
+        return total, count + mask.sum(1, keepdim=True)
 
     def result(self, accumulated: Accumulated) -> Tensor:
         """-> (batch, units)."""
@@ -105,8 +112,8 @@ class AttentionPool(nn.Module):
     def __init__(self, units: int) -> None:
         super().__init__()
         self.size = units
-        self.output_to_hidden = nn.Linear(units, units)
-        self.hidden_to_score = nn.Linear(units, 1, bias=False)
+        self.output_to_hidden = Linear(units, units)
+        self.hidden_to_score = Linear(units, 1, bias=False)
 
     def start(self, like: Tensor) -> Accumulated:
         """The (batch, 1) greatest score, (batch, 1) sum of weights and (batch, units) weighted sum of outputs of nothing."""
@@ -115,7 +122,11 @@ class AttentionPool(nn.Module):
     def add(self, accumulated: Accumulated, outputs: Tensor, mask: Tensor) -> Accumulated:
         """Weights are relative to the greatest score so far; a greater one scales down all before it (Milakov and Gimelshein 2018)."""
         before, weights, total = accumulated
-        scores = self.hidden_to_score(torch.tanh(self.output_to_hidden(outputs))).squeeze(-1)  # (batch, time)
+        scores = self.hidden_to_score(tanh(self.output_to_hidden(outputs))).squeeze(-1)  # (batch, time)
+        if is_rowwise(outputs):
+            parts = before.clone(), weights.clone(), total.clone()
+            share(add_attended, len(outputs), *arrays(outputs.contiguous(), scores.contiguous(), mask.sum(1), *parts))
+            return parts
         scores = scores.to(before.dtype).masked_fill(~mask, LEAST)
         # The result does not depend on what the weights are relative to, so no gradient needs to go there.
         greatest = torch.maximum(before, scores.detach().amax(1, keepdim=True))

@@ -6,6 +6,7 @@ from charnn.architecture import TaggerNetworkSettings
 from charnn.layers.crf import OUTPUTS, Legal
 from charnn.layers.embedding import Spelling, TokenEmbedding
 from charnn.layers.encoder import Encoder, within
+from charnn.layers.rowwise import Linear
 
 
 class TaggerNetwork(nn.Module):
@@ -17,7 +18,7 @@ class TaggerNetwork(nn.Module):
         super().__init__()
         self.embedding = TokenEmbedding(settings.encoder, vocabulary_size=vocabulary_size, characters=characters)
         self.encoder = Encoder(settings.encoder.input_size, settings.encoder)
-        self.hidden_to_tags = nn.Linear(settings.encoder.output_size, tags)
+        self.hidden_to_tags = Linear(settings.encoder.output_size, tags)
         self.output = OUTPUTS[settings.output](tags, legal)
 
     def forward(self, tokens: Tensor, lengths: Tensor, spelling: Spelling | None = None) -> Tensor:

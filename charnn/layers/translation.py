@@ -12,6 +12,7 @@ from charnn.layers.dropout import Dropout
 from charnn.layers.embedding import TokenEmbedding
 from charnn.layers.encoder import Encoder, within
 from charnn.layers.language import FullOutput
+from charnn.layers.rowwise import Linear, tanh
 from charnn.layers.state import State
 
 
@@ -74,7 +75,7 @@ class Decoder(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(size) if stack.layer_norm else nn.Identity() for size in sizes)
         self.is_residual = stack.residual
         self.attention = MAKERS[settings.attention](stack.hidden_size, settings.encoder.output_size)
-        self.readout = nn.Linear(stack.hidden_size + context, settings.embedding_size)
+        self.readout = Linear(stack.hidden_size + context, settings.embedding_size)
         self.dropout = Dropout(stack.dropout, locked=stack.locked_dropout)
 
     def no_feed(self, batch: int) -> Tensor:
@@ -102,7 +103,7 @@ class Decoder(nn.Module):
             outputs, last = self._turn(index, self.dropout(torch.cat([x, context], -1)), hidden)
             x = outputs + x if self.is_residual else outputs
             after.append(last)
-        readouts = torch.tanh(self.readout(self.dropout(torch.cat([x, context], -1))))  # Luong et al. 2015, eq. 5
+        readouts = tanh(self.readout(self.dropout(torch.cat([x, context], -1))))  # Luong et al. 2015, eq. 5
         return self.dropout(readouts), weights, tuple(torch.cat(parts) for parts in zip(*after, strict=True))
 
     def _turn(self, index: int, x: Tensor, hidden: State) -> tuple[Tensor, State]:
@@ -118,11 +119,11 @@ class EncoderBridge(nn.Module):
         super().__init__()
         stack = settings.stack
         self.shape = (STATES[stack.cell], stack.layers, stack.hidden_size)
-        self.ends_to_state = nn.Linear(settings.encoder.output_size, STATES[stack.cell] * stack.layers * stack.hidden_size)
+        self.ends_to_state = Linear(settings.encoder.output_size, STATES[stack.cell] * stack.layers * stack.hidden_size)
 
     def forward(self, ends: Tensor) -> State:
         """(batch, outputs) -> a state of the decoder."""
-        parts = torch.tanh(self.ends_to_state(ends)).view(len(ends), *self.shape)  # (batch, states, layers, hidden)
+        parts = tanh(self.ends_to_state(ends)).view(len(ends), *self.shape)  # (batch, states, layers, hidden)
         return tuple(parts.permute(1, 2, 0, 3).contiguous())
 
 

@@ -1,7 +1,6 @@
 """A trained translator: translations of raw text, and how good they are."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from charnn.checkpoint import SavedModel, tensors_below
@@ -10,7 +9,7 @@ from charnn.models.interpreter import Decoding, Interpreter, Translation
 from charnn.settings import shown
 from charnn.tasks.settings import TranslatorSettings
 from charnn.tasks.translator import Translator
-from charnn.text.pairs import Pair, PairData, PairFiles, PairSettings
+from charnn.text.pairs import Pair, PairData, PairFiles, settings_for
 from charnn.text.preparation import SIGNS
 from charnn.text.protocol import Tokenizer
 from charnn.text.tokenizers import restore_tokenizer
@@ -85,8 +84,3 @@ class TrainedTranslator:
     def _tokenizer(self, side: str) -> Tokenizer:
         kind, learned = self.settings.tokens.tokenizer, self.saved.learned.get(side)
         return restore_tokenizer(kind, learned, tensors_below(self.saved, f"tokenizer.{side}"))
-
-
-def settings_for(files: PairFiles, settings: PairSettings) -> PairSettings:
-    """The settings of other data as far as they have an effect on these: files of parallel lines have no columns."""
-    return settings if files.tables else replace(settings, source_column=None, target_column=None)

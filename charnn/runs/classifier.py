@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from charnn.card import metrics_table
 from charnn.checkpoint import SavedModel
 from charnn.classification_metrics import blend, fit_blend, fit_temperature, log_softmax, negative_log_likelihood
-from charnn.errors import DataError
 from charnn.referee import fit_referee
 from charnn.runs.run import Place
 from charnn.runs.start import Start
@@ -18,9 +17,8 @@ from charnn.task import Score
 from charnn.tasks.classifier import Blending, Classifier, evaluate, label_numbers
 from charnn.tasks.settings import ClassifierSettings
 from charnn.text.examination import examine
-from charnn.text.labelled import Example, LabelledData, LabelledSettings, label_set, split_examples
+from charnn.text.labelled import Example, LabelledData, LabelledSettings, hold_out, label_set
 from charnn.text.texts import Speller
-from charnn.text.tokenized import VALID_SHARE
 from charnn.text.words import WordTokenizer
 
 VALIDATION_TOKENS = 300_000
@@ -139,10 +137,7 @@ def read_parts(place: Place, data: LabelledData, settings: LabelledSettings, see
     examples = list(data.examples())
     if place.valid:
         return examples, list(LabelledData(place.valid, settings).examples())
-    if place.valid_share is None and len(examples) < 20:
-        raise DataError(f"{data.name} holds {len(examples)} texts, too few to hold some out; give more, or --valid FILE")
-    held = split_examples([one.label for one in examples], [one.text for one in examples], place.valid_share or VALID_SHARE, seed)
-    return _where(examples, ~held), _where(examples, held)
+    return hold_out(examples, place.valid_share, seed, data.name)
 
 
 def accuracy(scores: NDArray[Any], labels: NDArray[np.int64]) -> float:
@@ -160,7 +155,3 @@ def sample_of(lengths: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     order = np.random.default_rng(seed).permutation(len(lengths))
     count = int(np.searchsorted(lengths[order].cumsum(), VALIDATION_TOKENS)) + 1
     return np.sort(order[:count])
-
-
-def _where(examples: list[Example], mask: NDArray[np.bool_]) -> list[Example]:
-    return [one for one, is_in in zip(examples, mask, strict=True) if is_in]

@@ -8,18 +8,16 @@ import numpy as np
 
 from charnn.card import metrics_table
 from charnn.checkpoint import SavedModel
-from charnn.errors import DataError
 from charnn.models.tagger import evaluate
 from charnn.runs.run import Place
 from charnn.runs.start import Start
 from charnn.task import Score
 from charnn.tasks.settings import TaggerSettings
 from charnn.tasks.tagger import Tagger, Tags, check_tags
-from charnn.text.conll import Sentence, TaggedData
+from charnn.text.conll import Sentence, TaggedData, split_sentences
 from charnn.text.protocol import lowered
 from charnn.text.schemes import detect_scheme
 from charnn.text.texts import Speller
-from charnn.text.tokenized import VALID_SHARE
 from charnn.text.vocabulary import Vocabulary
 
 VALIDATION_SENTENCES = 2000
@@ -105,12 +103,4 @@ def read_parts(place: Place, data: TaggedData, settings: TaggerSettings) -> tupl
     sentences = list(data.sentences())
     if place.valid:
         return sentences, list(TaggedData(place.valid, settings.data).sentences())
-    held = max(1, round(len(sentences) * (place.valid_share or VALID_SHARE)))
-    if held >= len(sentences):
-        raise DataError(f"{data.name} holds one sentence, which cannot be split; give more, or --valid FILE")
-    is_held = np.zeros(len(sentences), bool)
-    is_held[np.random.default_rng(settings.loop.seed).permutation(len(sentences))[:held]] = True
-    parts: tuple[list[Sentence], list[Sentence]] = ([], [])
-    for one, is_valid in zip(sentences, is_held, strict=True):
-        parts[int(is_valid)].append(one)
-    return parts
+    return split_sentences(sentences, place.valid_share, settings.loop.seed, data.name)

@@ -11,15 +11,14 @@ from charnn.checkpoint import SavedModel
 from charnn.decoding.settings import BeamSettings
 from charnn.errors import DataError
 from charnn.models.interpreter import Decoding, Interpreter
-from charnn.models.translator import TrainedTranslator, settings_for
+from charnn.models.translator import TrainedTranslator
 from charnn.runs.run import Place
 from charnn.runs.translator_start import TranslatorStart
 from charnn.task import Score
 from charnn.tasks.settings import TranslatorSettings
 from charnn.tasks.translator import Prepared, Translator, known_signs, prepare_to_learn
-from charnn.text.pair_examination import examine_pairs, usable
-from charnn.text.pairs import Pair, PairData, PairFiles, split_pairs
-from charnn.text.tokenized import VALID_SHARE
+from charnn.text.pair_examination import examine_pairs
+from charnn.text.pairs import Pair, PairData, PairFiles, hold_out, settings_for, usable
 from charnn.translation_metrics import translation_metrics
 
 VALIDATION_PAIRS = 500
@@ -140,6 +139,4 @@ def read_parts(place: Place, data: PairData, valid: PairFiles | None, settings: 
     pairs = list(data.pairs())
     if valid is not None:
         return pairs, list(PairData(valid, settings_for(valid, settings.data)).pairs())
-    # What has an empty side is examined, but held out it would leave nothing to validate on.
-    train, held = split_pairs(usable(pairs) or pairs, place.valid_share or VALID_SHARE, settings.loop.seed)
-    return [*train, *(one for one in pairs if not usable([one]))], held
+    return hold_out(pairs, place.valid_share, settings.loop.seed)

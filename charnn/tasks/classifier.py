@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from charnn.classification_metrics import blend, classification_metrics, log_softmax, paired_line
 from charnn.errors import CheckpointError, DataError
 from charnn.layers.classification import ClassifierNetwork
+from charnn.layers.rowwise import reading
 from charnn.referee import Referee
 from charnn.task import Group, Loss, all_alike
 from charnn.tasks.encoding import READ_TEXTS, READ_TOKENS, drop_words, spelling_of, tensors_of
@@ -134,7 +135,7 @@ class Classifier:
         )
         return Loss(total, len(labels), None)
 
-    @torch.no_grad()
+    @reading()
     def network_logits(self, texts: TextSet) -> NDArray[np.float32]:
         """(texts, labels), whatever stands side by side."""
         logits = np.zeros((len(texts), len(self.labels)), np.float32)

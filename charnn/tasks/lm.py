@@ -10,6 +10,7 @@ from torch import Tensor
 
 from charnn.errors import DataError
 from charnn.layers.language import LanguageNetwork
+from charnn.layers.rowwise import reading
 from charnn.layers.state import State, detach
 from charnn.metrics import LossSums, language_metrics
 from charnn.task import Group, Loss, all_alike
@@ -107,7 +108,7 @@ class LanguageModel:
         losses, state, count = self._losses(batch, carry)
         return Loss(losses.sum(), count, detach(state))
 
-    @torch.no_grad()
+    @reading()
     def quick_loss(self, text: TokenizedText) -> float:
         """Nats per token over the text's first tokens, read as parallel streams: the validation while training."""
         if text.starts is not None:
@@ -120,7 +121,7 @@ class LanguageModel:
             sums.add(losses)
         return sums.total / max(1, sums.symbols)
 
-    @torch.no_grad()
+    @reading()
     def evaluate(self, text: TokenizedText, protocol: str, window: int = 64) -> dict[str, Any]:
         """The metrics of a text under a protocol of PROTOCOLS; every symbol is predicted once.
 

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from charnn.errors import CheckpointError, DataError
+from charnn.layers.rowwise import reading
 from charnn.layers.tagging import TaggerNetwork
 from charnn.settings import shown
 from charnn.task import Group, Loss, all_alike
@@ -136,14 +137,14 @@ class Tagger:
         tags = torch.from_numpy(batch.tags).to(scores.device)
         return Loss(self.network.losses(scores.float(), tags, lengths).sum(), int(batch.lengths.sum()), None)
 
-    @torch.no_grad()
+    @reading()
     def mean_loss(self, sentences: Sequence[Sentence]) -> float:
         """Nats per token of the right tags."""
         texts = self.read([one.tokens for one in sentences], [self.tags.numbers(one.tags) for one in sentences])
         losses = [self.loss(batch, None) for _, batch in texts.by_length(READ_TEXTS, READ_TOKENS)]
         return float(sum(one.total for one in losses)) / max(1, sum(one.count for one in losses))
 
-    @torch.no_grad()
+    @reading()
     def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
         """The likeliest legal tags of each sentence: in BIOES where they mark spans."""
         found: list[list[str]] = [[] for _ in sentences]
@@ -153,7 +154,7 @@ class Tagger:
                 found[number] = [self.tags.names[tag] for tag in row[:length]]
         return found
 
-    @torch.no_grad()
+    @reading()
     def tag_with_probabilities(self, sentences: Sequence[Sequence[str]]) -> list[list[tuple[str, float]]]:
         """As tag(), each tag with its probability."""
         found: list[list[tuple[str, float]]] = [[] for _ in sentences]

@@ -15,6 +15,7 @@ from charnn.decoding.rules import choose_token, rule_numbers
 from charnn.decoding.settings import WINDOW, BeamSettings, SamplingSettings
 from charnn.decoding.writing import uniform_streams
 from charnn.layers.attention import Memory
+from charnn.layers.rowwise import reading
 from charnn.layers.translation import DecoderState
 from charnn.tasks.encoding import tensors_of
 from charnn.tasks.translator import READ_TOKENS, Translator
@@ -58,7 +59,7 @@ class _Rows(NamedTuple):
         return _Rows(self.memory if is_same else self.memory.pick(place), self.state.pick(place), owners)
 
 
-@torch.no_grad()
+@reading()
 def search(
     model: Translator, sources: Sequence[Ids], settings: BeamSettings, *, count: int = 1, limits: Limits | None = None
 ) -> list[list[Hypothesis]]:
@@ -80,7 +81,7 @@ def search(
     return found
 
 
-@torch.no_grad()
+@reading()
 def sample(
     model: Translator, sources: Sequence[Ids], settings: SamplingSettings, seeds: Sequence[int], *, limits: Limits | None = None
 ) -> list[Hypothesis]:

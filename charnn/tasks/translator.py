@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from charnn.layers.rowwise import reading
 from charnn.layers.translation import TranslatorNetwork
 from charnn.task import Group, Loss, all_alike
 from charnn.tasks.encoding import drop_words, tensors_of
@@ -174,7 +175,7 @@ class Translator:
         total = nn.functional.cross_entropy(logits, targets[is_token], reduction="sum", label_smoothing=smoothing)
         return Loss(total, int(batch.target.lengths.sum()), None)
 
-    @torch.no_grad()
+    @reading()
     def score(self, pairs: PairSet) -> Scored:
         """How probable the targets are, and where each of their tokens looked."""
         nats, weights = np.zeros(len(pairs)), [np.zeros((0, 0), np.float32)] * len(pairs)

@@ -35,8 +35,7 @@ class CharTokenizer:
         """The characters of the text."""
         counts = np.zeros(CODE_POINTS, np.int64)
         for chunk in chunks():
-            found = np.bincount(_code_points(lowered(chunk) if settings.lowercase else chunk))
-            counts[: len(found)] += found
+            count_characters(lowered(chunk) if settings.lowercase else chunk, counts)
         symbols = {chr(code): int(counts[code]) for code in np.flatnonzero(counts).tolist()}
         return cls(Vocabulary.fit(symbols, settings.vocabulary_size, settings.min_count), settings.lowercase)
 
@@ -142,6 +141,12 @@ SPECIAL_PIECES = (b"\xff", b"", b"")
 
 BYTE_PIECES = (*SPECIAL_PIECES, *(bytes([value]) for value in range(256)))
 """What each id of a byte tokenizer stands for."""
+
+
+def count_characters(text: str, counts: npt.NDArray[np.int64]) -> None:
+    """Adds the characters of a text to (CODE_POINTS,) counts."""
+    found = np.bincount(_code_points(text))
+    counts[: len(found)] += found
 
 
 def decode_bytes(pieces: Sequence[bytes], ids: Sequence[int] | npt.NDArray[Any]) -> str:

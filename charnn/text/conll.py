@@ -6,10 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from charnn.errors import DataError, SettingError
 from charnn.settings import Settings, setting, shown
 from charnn.text.corpus import corpus_name
-from charnn.text.readers import Decoding, Source, check_encoding, find_sources, read_lines, read_text
+from charnn.text.readers import Complain, Decoding, Source, check_encoding, find_sources, read_lines, read_text, refuse
+from charnn.text.tokenized import VALID_SHARE
 
 CONLLU_COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 """The names of the ten columns, https://universaldependencies.org/format.html."""
@@ -50,33 +53,37 @@ class Sentence:
 class TaggedData:
     """Files as tagged sentences, in the order given; each reading reads them anew, in constant memory.
 
-    Raises DataError, when made, for what is missing or unreadable; when read, for what is no text, or a bad line.
+    Raises DataError, when made, for what is missing or unreadable; when read, for what is no text.
     """
 
-    def __init__(self, paths: Sequence[str | Path], settings: TaggedSettings | None = None) -> None:
+    def __init__(self, paths: Sequence[str | Path], settings: TaggedSettings | None = None, complain: Complain = refuse) -> None:
         self.settings = settings or TaggedSettings()
         self.name = corpus_name([str(path) for path in paths])
-        self._sources = find_sources(paths)
+        self.sources = find_sources(paths)
         self._decoding = Decoding(self.settings.encoding, self.settings.errors, "keep")
+        self._complain = complain
 
     def sentences(self) -> Iterator[Sentence]:
-        """The sentences, with at least one token each. Raises DataError with path:line for a bad line, and when there is none at all."""
+        """The sentences, with at least one token each; of one with a bad line it complains with path:line.
+
+        Raises DataError when there is no sentence at all.
+        """
         is_empty = True
-        for source in self._sources:
+        for source in self.sources:
             for sentence in self._read(source):
                 is_empty = False
                 yield sentence
         if is_empty:
-            raise DataError(f"{self._sources[0].name}: holds no sentences; give lines of 'token<TAB>tag', a blank line between sentences")
+            raise DataError(f"{self.sources[0].name}: holds no sentences; give lines of 'token<TAB>tag', a blank line between sentences")
 
     def _read(self, source: Source) -> Iterator[Sentence]:
         places: tuple[int, int] | None = None
-        for layout, lines in _sentences(read_lines(read_text(source, self._decoding)), source.name, source.kind == ".conllu"):
+        text = read_lines(read_text(source, self._decoding))
+        for layout, lines in _sentences(text, source.name, source.kind == ".conllu", self._complain):
             places = places or self._places(layout, lines[0].where)
             token, tag = places
-            for line in lines:
-                _check_tag(line, tag, layout)
-            yield Sentence(tuple(line.cells[token] for line in lines), tuple(line.cells[tag].strip() for line in lines), lines[0].where)
+            if all(_is_tagged(line, tag, layout, self._complain) for line in lines):
+                yield Sentence(tuple(line.cells[token] for line in lines), tuple(line.cells[tag].strip() for line in lines), lines[0].where)
 
     def _places(self, layout: "_Layout", where: str) -> tuple[int, int]:
         """Which cells of this file hold the token and the tag."""
@@ -91,12 +98,25 @@ class TaggedData:
         return token, tag
 
 
+def split_sentences(sentences: Sequence[Sentence], share: float | None, seed: int, name: str) -> tuple[list[Sentence], list[Sentence]]:
+    """Training and validation part: a random share is held out, by default a tenth. Raises DataError where none would be left."""
+    held = max(1, round(len(sentences) * (share or VALID_SHARE)))
+    if held >= len(sentences):
+        raise DataError(f"{name} holds one sentence, which cannot be split; give more, or --valid FILE")
+    is_held = np.zeros(len(sentences), bool)
+    is_held[np.random.default_rng(seed).permutation(len(sentences))[:held]] = True
+    parts: tuple[list[Sentence], list[Sentence]] = ([], [])
+    for one, is_valid in zip(sentences, is_held, strict=True):
+        parts[int(is_valid)].append(one)
+    return parts
+
+
 def token_sentences(lines: Iterable[str], name: str, column: int | None = None) -> Iterator[list[str]]:
     """The tokens of text that is divided already: a token a line, a blank line between sentences; other columns are left out.
 
     The column counts from 0; by default it is the first, in CoNLL-U the second. Raises DataError with name:line for a bad line.
     """
-    for layout, found in _sentences(lines, name, is_conllu=False):
+    for layout, found in _sentences(lines, name, False, refuse):
         place = layout.first if column is None else column
         if place >= layout.width:
             raise DataError(f"{found[0].where}: has {_columns(layout.width)}, so there is no column {place + 1}")
@@ -151,33 +171,37 @@ class _Layout:
         # `#` is also a token. A comment has not the columns of a token, and stands alone or before a sentence.
         return cells[0].startswith("#") and len(cells) != self.width and (is_first or len(cells) == 1)
 
-    def check(self, line: _Line) -> None:
-        """Raises DataError unless the line has the columns of this file, and a token."""
+    def fault(self, line: _Line) -> str | None:
+        """What is wrong, unless the line has the columns of this file, and a token."""
         if len(line.cells) != self.width:
             begin = f"{line.where}: expected {_columns(self.width)}"
             rule = "of CoNLL-U" if self.is_conllu else "as in the first sentence"
-            raise DataError(f"{begin} {rule}, found {len(line.cells)}; they are divided by {'tabs' if self.is_tabbed else 'spaces'}")
+            return f"{begin} {rule}, found {len(line.cells)}; they are divided by {'tabs' if self.is_tabbed else 'spaces'}"
         if self.is_conllu and not _WORD_ID.fullmatch(line.cells[0]):
-            raise DataError(f"{line.where}: expected the number of a word in the first column, got {line.cells[0]!r:.40}")
+            return f"{line.where}: expected the number of a word in the first column, got {line.cells[0]!r:.40}"
         if not line.cells[self.first]:
-            raise DataError(f"{line.where}: has no token in column {self.first + 1}; fill it in or remove the line")
+            return f"{line.where}: has no token in column {self.first + 1}; fill it in or remove the line"
+        return None
 
 
-def _sentences(lines: Iterable[str], name: str, is_conllu: bool) -> Iterator[tuple[_Layout, list[_Line]]]:
+def _sentences(lines: Iterable[str], name: str, is_conllu: bool, complain: Complain) -> Iterator[tuple[_Layout, list[_Line]]]:
     layout, lines = _find_layout(lines, is_conllu)
     found: list[_Line] = []
-    for number, text in enumerate(map(_without_end, lines), 1):
+    is_good = True
+    for number, text in enumerate(map(_without_end, itertools.chain(lines, ["\n"])), 1):
         if not _is_token(text):
-            if found:
+            if found and is_good:
                 yield layout, found
-            found = []
+            found, is_good = [], True
             continue
         line = _Line(f"{name}:{number}", layout.cells(text))
-        if not layout.is_left_out(line.cells, is_first=not found):
-            layout.check(line)
-            found.append(line)
-    if found:
-        yield layout, found
+        if layout.is_left_out(line.cells, is_first=not found):
+            continue
+        found.append(line)
+        fault = layout.fault(line)
+        if fault is not None:
+            is_good = False
+            complain(DataError(fault))
 
 
 def _find_layout(lines: Iterable[str], is_conllu: bool) -> tuple[_Layout, Iterator[str]]:
@@ -217,11 +241,13 @@ def _place(name: str, value: str | None, layout: _Layout, where: str) -> int | N
     return int(value) - 1
 
 
-def _check_tag(line: _Line, tag: int, layout: _Layout) -> None:
+def _is_tagged(line: _Line, tag: int, layout: _Layout, complain: Complain) -> bool:
     # In other columns of CoNLL-U the underscore says that there is nothing to say.
     is_missing = layout.is_conllu and CONLLU_COLUMNS[tag] == "upos" and line.cells[tag] == "_"
     if is_missing or not line.cells[tag].strip():
-        raise DataError(f"{line.where}: has no tag in column {tag + 1}; fill it in or leave the sentence out")
+        complain(DataError(f"{line.where}: has no tag in column {tag + 1}; fill it in or leave the sentence out"))
+        return False
+    return True
 
 
 def _columns(number: int) -> str:

@@ -6,12 +6,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from charnn.errors import DataError, SettingError
 from charnn.settings import Settings, setting
-from charnn.text.readers import Decoding, Source, check_encoding, find_sources, read_lines, read_text
+from charnn.text.readers import Complain, Decoding, Source, check_encoding, find_sources, read_lines, read_text, refuse
 from charnn.text.tables import TABLES, label_cell, text_cell, text_column
 from charnn.text.vocabulary import check_names
+
+LONGEST_LINE = 1 << 20
+"""Characters of a line of running text that are held at once."""
 
 
 @dataclass(frozen=True)
@@ -55,17 +59,31 @@ class Document:
     """path:line"""
 
 
+class Stretch(NamedTuple):
+    """A line of running text, or a part of a line too long to be held."""
+
+    text: str
+    """With the newline."""
+    where: str
+    """path:line"""
+    begins: bool
+    """Does the line begin with it ..."""
+    ends: bool
+    """... and end with it?"""
+
+
 class Corpus:
     """Several files as one corpus, in the order given; iterating reads them anew, in constant memory.
 
-    Raises DataError, when made, for what is missing or unreadable; when read, for what is no text, is empty, or a bad row.
+    Raises DataError, when made, for what is missing or unreadable; when read, for what is no text or empty; complains of bad rows.
     """
 
-    def __init__(self, paths: Sequence[str | Path], settings: CorpusSettings | None = None) -> None:
+    def __init__(self, paths: Sequence[str | Path], settings: CorpusSettings | None = None, complain: Complain = refuse) -> None:
         self.settings = settings or CorpusSettings()
         self.is_documents = self.settings.is_documents
         self.name = corpus_name([str(path) for path in paths])
-        self._sources = find_sources(paths)
+        self.sources = find_sources(paths)
+        self._complain = complain
         self._decoding = Decoding(self.settings.encoding, self.settings.errors, self.settings.newlines)
         self._read = self._rows if self.settings.is_table else self._lines
 
@@ -77,15 +95,27 @@ class Corpus:
         if self.settings.is_table:
             yield from (f"{document.text}\n" for document in self.documents())
             return
-        last = "\n"
-        is_empty = True
-        for source in self._sources:
-            separator = "" if last.endswith("\n") else "\n"
-            for piece in read_text(source, self._decoding):
-                yield separator + piece
-                separator, last, is_empty = "", piece, False
-        if is_empty:
-            raise DataError(f"{self._names()}: holds no text; give a file that does")
+        for _, separator, piece in self._pieces():
+            yield separator + piece
+
+    def stretches(self) -> Iterator[Stretch]:
+        """The lines of a running text with their places, which joined are the chunks; a longer line than LONGEST_LINE comes in parts."""
+        current, number, held, begins = None, 1, "", True
+        for source, separator, piece in self._pieces():
+            if source is not current:
+                if current is not None and (held or not begins):
+                    yield Stretch(held + separator, f"{current.name}:{number}", begins, True)
+                current, number, held, begins = source, 1, "", True
+            *lines, held = (held + piece).split("\n")
+            for line in lines:
+                yield Stretch(f"{line}\n", f"{source.name}:{number}", begins, True)
+                number, begins = number + 1, True
+            if len(held) > LONGEST_LINE:
+                cut = held.rfind(" ") + 1 or len(held)  # between two words
+                yield Stretch(held[:cut], f"{source.name}:{number}", begins, False)
+                held, begins = held[cut:], False
+        if current is not None and (held or not begins):
+            yield Stretch(held, f"{current.name}:{number}", begins, True)
 
     def documents(self) -> Iterator[Document]:
         """The documents: each line without its end, or the text of each row; empty ones are skipped.
@@ -93,7 +123,7 @@ class Corpus:
         Raises DataError with path:line for a bad row or an empty label, and when no document is left.
         """
         is_empty = True
-        for source in self._sources:
+        for source in self.sources:
             for document in self._read(source):
                 if document.text:
                     is_empty = False
@@ -113,6 +143,18 @@ class Corpus:
         check_names(found, "label")
         return found
 
+    def _pieces(self) -> Iterator[tuple[Source, str, str]]:
+        """Running text: the file, the newline that the file before it lacks, and a piece that is not empty."""
+        last = "\n"
+        is_empty = True
+        for source in self.sources:
+            separator = "" if last.endswith("\n") else "\n"
+            for piece in read_text(source, self._decoding):
+                yield source, separator, piece
+                separator, last, is_empty = "", piece, False
+        if is_empty:
+            raise DataError(f"{self._names()}: holds no text; give a file that does")
+
     def _lines(self, source: Source) -> Iterator[Document]:
         label = source.stem if self.settings.labels_from_files else None
         for number, line in enumerate(read_lines(read_text(source, self._decoding)), 1):
@@ -122,14 +164,19 @@ class Corpus:
         if source.kind not in TABLES:
             raise DataError(f"{source.name}: is no table; columns are read from files named {', '.join(TABLES)} (or one of them and .gz)")
         column, label_column = self.settings.text_column, self.settings.label_column
-        for row in TABLES[source.kind](source.name, read_lines(read_text(source, self._decoding))):
+        for row in TABLES[source.kind](source.name, read_lines(read_text(source, self._decoding)), self._complain):
             column = column or text_column(row)
-            label = None if label_column is None else label_cell(row, label_column)
-            yield Document(text_cell(row, column), label, row.where)
+            try:
+                label = None if label_column is None else label_cell(row, label_column)
+                document = Document(text_cell(row, column), label, row.where)
+            except DataError as error:
+                self._complain(error)
+            else:
+                yield document
 
     def _names(self) -> str:
-        first = self._sources[0].name
-        return first if len(self._sources) == 1 else f"{first} and {len(self._sources) - 1} more"
+        first = self.sources[0].name
+        return first if len(self.sources) == 1 else f"{first} and {len(self.sources) - 1} more"
 
 
 def corpus_name(paths: Sequence[str]) -> str:

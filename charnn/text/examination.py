@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from charnn.errors import DataError
+from charnn.text.findings import counted
 from charnn.text.labelled import Example, folded, folded_fingerprint
 
 PERCENTILES = (5, 50, 95, 100)
@@ -30,7 +32,9 @@ class Examination:
     duplicates: int
     """Training texts that stood before, but for white space and case; empty ones apart ..."""
     contradictions: int
-    """... and those of them whose label is not that of the first."""
+    """... and those of them whose label is not that of the first ..."""
+    duplicate_where: str | None
+    """... and path:line of the first of these, or of those."""
     shared: int
     """Validation texts that stand in training too ..."""
     shared_where: str | None
@@ -48,13 +52,14 @@ class Examination:
 
     def lines(self) -> list[tuple[str, str]]:
         """(name, value) rows to print: labels, lengths, and what there is of duplicates and warnings."""
-        rows = [("labels", _shares(self.train))]
+        rows = [("labels", shares(self.train))]
         if self.valid is not None:
-            rows.append(("validation", _shares(self.valid)))
-        shares = ", ".join(map(str, PERCENTILES))
-        rows.append(("lengths", f"{_list(self.characters)} characters; {_list(self.words)} words (at {shares} % of the texts)"))
+            rows.append(("validation", shares(self.valid)))
+        points = ", ".join(map(str, PERCENTILES))
+        rows.append(("lengths", f"{_list(self.characters)} characters; {_list(self.words)} words (at {points} % of the texts)"))
         if self.duplicates:
-            rows.append(("duplicates", f"{_texts(self.duplicates, 'stands', 'stand')} there before, {self._contradicting()}"))
+            begin = counted(self.duplicates, "text stands", "texts stand")
+            rows.append(("duplicates", f"{begin} there before, {self._contradicting()}, for example {self.duplicate_where}"))
         return rows + [("warning", text) for text in self._warnings()]
 
     def _contradicting(self) -> str:
@@ -62,9 +67,9 @@ class Examination:
 
     def _warnings(self) -> Iterator[str]:
         if self.shared:
-            yield f"{_texts(self.shared, 'stands', 'stand')} in both splits, for example {self.shared_where}"
+            yield f"{counted(self.shared, 'text stands', 'texts stand')} in both splits, for example {self.shared_where}"
         if self.empty:
-            yield f"{_texts(self.empty, 'is', 'are')} empty, for example {self.empty_where}"
+            yield f"{counted(self.empty, 'text is', 'texts are')} empty, for example {self.empty_where}"
         for label, where in self.unseen.items():
             yield f"training never saw the label {label!r} of the validation part, for example {where}"
 
@@ -76,7 +81,8 @@ def examine(train: Iterable[Example], valid: Iterable[Example] | None) -> Examin
         seen.add(example)
     if not seen.counts:
         raise DataError("the training part holds no examples; give more, or hold out a smaller share")
-    duplicates, contradictions = _repeated(seen)
+    is_repeated, is_contradiction = _repeated(seen)
+    repeats = np.flatnonzero(is_contradiction if is_contradiction.any() else is_repeated)
     known = set(seen.marks)
     held, shared, shared_where = _Part(), 0, None
     for example in valid or ():
@@ -85,11 +91,12 @@ def examine(train: Iterable[Example], valid: Iterable[Example] | None) -> Examin
             shared += 1
             shared_where = shared_where or example.where
     return Examination(
-        train=_ordered(seen.counts),
-        valid=None if valid is None else _ordered(held.counts),
+        train=ordered(seen.counts),
+        valid=None if valid is None else ordered(held.counts),
         where=seen.where,
-        duplicates=duplicates,
-        contradictions=contradictions,
+        duplicates=int(is_repeated.sum()),
+        contradictions=int(is_contradiction.sum()),
+        duplicate_where=seen.places[repeats[0]] if len(repeats) else None,
         shared=shared,
         shared_where=shared_where,
         empty=seen.empty + held.empty,
@@ -107,7 +114,8 @@ class _Part:
     counts: Counter[str] = field(default_factory=Counter)
     where: dict[str, str] = field(default_factory=dict)
     marks: "array[int]" = field(default_factory=lambda: array("Q"))  # of texts that are not empty
-    labels: "array[int]" = field(default_factory=lambda: array("L"))  # beside them
+    labels: "array[int]" = field(default_factory=lambda: array("L"))  # beside them ...
+    places: list[str] = field(default_factory=list)  # ... and these
     numbers: dict[str, int] = field(default_factory=dict)  # of the labels
     characters: "array[int]" = field(default_factory=lambda: array("L"))
     words: "array[int]" = field(default_factory=lambda: array("L"))
@@ -127,15 +135,16 @@ class _Part:
             return None
         mark = folded_fingerprint(text)
         self.marks.append(mark)
+        self.places.append(example.where)
         self.labels.append(self.numbers.setdefault(example.label, len(self.numbers)))
         return mark
 
 
-def _repeated(part: _Part) -> tuple[int, int]:
-    """How many texts stood before, and how many of them with another label."""
+def _repeated(part: _Part) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """(text,) which of the texts that are not empty stood before, and which of them with another label."""
     labels = np.array(part.labels, np.int64)
     _, first, group = np.unique(np.array(part.marks, np.uint64), return_index=True, return_inverse=True)
-    return len(labels) - len(first), int((labels != labels[first][group]).sum())
+    return first[group] != np.arange(len(labels)), labels != labels[first][group]
 
 
 def _percentiles(lengths: "array[int]") -> tuple[int, ...]:
@@ -143,11 +152,13 @@ def _percentiles(lengths: "array[int]") -> tuple[int, ...]:
     return tuple(map(int, values))
 
 
-def _ordered(counts: Counter[str]) -> dict[str, int]:
+def ordered(counts: Mapping[str, int]) -> dict[str, int]:
+    """The most frequent first, ties by name."""
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _shares(counts: Mapping[str, int]) -> str:
+def shares(counts: Mapping[str, int]) -> str:
+    """How often each label occurs, and which share of all that is; of very many labels the first."""
     total = sum(counts.values())
     told = [f"{label} {count:,} ({_percent(count / total)})" for label, count in list(counts.items())[:MOST_LABELS]]
     if len(counts) > MOST_LABELS:
@@ -157,10 +168,6 @@ def _shares(counts: Mapping[str, int]) -> str:
 
 def _percent(share: float) -> str:
     return "under 1 %" if share < 0.005 else f"{100 * share:.0f} %"
-
-
-def _texts(count: int, one: str, many: str) -> str:
-    return f"1 text {one}" if count == 1 else f"{count:,} texts {many}"
 
 
 def _list(numbers: tuple[int, ...]) -> str:

@@ -16,9 +16,13 @@ from numpy.typing import NDArray
 from charnn.errors import DataError
 from charnn.settings import Settings, setting
 from charnn.text.corpus import corpus_name
-from charnn.text.readers import Decoding, Source, check_encoding, find_sources, read_lines, read_text
+from charnn.text.readers import Complain, Decoding, Source, check_encoding, find_sources, read_lines, read_text, refuse
 from charnn.text.tables import TABLES, guess_columns, label_cell, text_cell
+from charnn.text.tokenized import VALID_SHARE
 from charnn.text.vocabulary import check_names
+
+LEAST_EXAMPLES = 20
+"""Of fewer, none are held out unless somebody names a share."""
 
 PREFIX = "__label__"
 """What a label begins with in the lines that fastText reads."""
@@ -67,19 +71,25 @@ class _File:
 class LabelledData:
     """Files as examples, in the order given; each reading reads them anew, in constant memory.
 
-    Raises DataError, when made, for what is missing or unreadable; when read, for what is no text, has no label, or a bad row.
+    Raises DataError, when made, for what is missing or unreadable; when read, for what is no text or has no labels at all.
     """
 
-    def __init__(self, paths: Sequence[str | Path], settings: LabelledSettings | None = None) -> None:
+    def __init__(self, paths: Sequence[str | Path], settings: LabelledSettings | None = None, complain: Complain = refuse) -> None:
         self.settings = settings or LabelledSettings()
         self.name = corpus_name([str(path) for path in paths])
         self._files = _find_files([str(path) for path in paths])
         self._decoding = Decoding(self.settings.encoding, self.settings.errors, "keep")
+        self._complain = complain
+
+    @property
+    def sources(self) -> list[Source]:
+        """The files that are read."""
+        return [file.source for file in self._files]
 
     def examples(self) -> Iterator[Example]:
         """Every text with its label, empty texts of tables too; empty lines are skipped.
 
-        Raises DataError with path:line for a missing label or a bad row, and when there is no example at all.
+        Complains with path:line of a missing label or a bad row; raises DataError when there is no example at all.
         """
         is_empty = True
         for file in self._files:
@@ -98,9 +108,14 @@ class LabelledData:
 
     def _rows(self, source: Source) -> Iterator[Example]:
         columns: tuple[str, str] | None = None
-        for row in TABLES[source.kind](source.name, read_lines(read_text(source, self._decoding))):
+        for row in TABLES[source.kind](source.name, read_lines(read_text(source, self._decoding)), self._complain):
             columns = columns or guess_columns(row, self.settings.text_column, self.settings.label_column)
-            yield Example(text_cell(row, columns[0]), label_cell(row, columns[1]), row.where)
+            try:
+                example = Example(text_cell(row, columns[0]), label_cell(row, columns[1]), row.where)
+            except DataError as error:
+                self._complain(error)
+            else:
+                yield example
 
     def _whole(self, file: _File) -> Iterator[Example]:
         assert file.label is not None
@@ -116,11 +131,22 @@ class LabelledData:
             if is_fasttext is None:
                 is_fasttext = line.startswith(PREFIX)
             if is_fasttext:
-                yield _fasttext(line, where)
+                yield from _fasttext(line, where, self._complain)
             elif file.label is None:
                 raise DataError(f"{where}: has no label; {FORMATS}")
             else:
                 yield Example(line, file.label, where)
+
+
+def hold_out(examples: Sequence[Example], share: float | None, seed: int, name: str) -> tuple[list[Example], list[Example]]:
+    """Training and validation part: of each label the share is held out, by default a tenth.
+
+    Raises DataError without a share for fewer than LEAST_EXAMPLES.
+    """
+    if share is None and len(examples) < LEAST_EXAMPLES:
+        raise DataError(f"{name} holds {len(examples)} texts, too few to hold some out; give more, or --valid FILE")
+    held = split_examples([one.label for one in examples], [one.text for one in examples], share or VALID_SHARE, seed)
+    return _where(examples, ~held), _where(examples, held)
 
 
 def split_examples(labels: Sequence[str], texts: Iterable[str], share: float, seed: int) -> NDArray[np.bool_]:
@@ -226,13 +252,18 @@ def _in_folder(folder: str, sources: Sequence[Source]) -> list[_File]:
     return files
 
 
-def _fasttext(line: str, where: str) -> Example:
+def _fasttext(line: str, where: str, complain: Complain) -> Iterator[Example]:
     labels = list(_LABEL.finditer(line))
     if len(labels) > 1:
-        raise DataError(f"{where}: has several labels, {labels[0][1]} and {labels[1][1]}; a text can have only one, leave one")
-    if not labels or labels[0].start() or not labels[0][1]:
-        raise DataError(f"{where}: has no label; expected '{PREFIX}' and a label before the text, got {line:.40}")
-    return Example(line[labels[0].end() :], labels[0][1], where)
+        complain(DataError(f"{where}: has several labels, {labels[0][1]} and {labels[1][1]}; a text can have only one, leave one"))
+    elif not labels or labels[0].start() or not labels[0][1]:
+        complain(DataError(f"{where}: has no label; expected '{PREFIX}' and a label before the text, got {line:.40}"))
+    else:
+        yield Example(line[labels[0].end() :], labels[0][1], where)
+
+
+def _where(examples: Sequence[Example], mask: NDArray[np.bool_]) -> list[Example]:
+    return [one for one, is_in in zip(examples, mask, strict=True) if is_in]
 
 
 def _without_end(line: str) -> str:

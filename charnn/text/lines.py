@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import AnyStr, BinaryIO
 
 from charnn.errors import DataError
-from charnn.text.readers import MARKS
+from charnn.text.readers import refuse_foreign_mark
 
 PIECE = 1 << 16
 """Bytes that are read at a time: what a pipe holds."""
@@ -47,7 +47,7 @@ def live_lines(name: str, stream: BinaryIO, encoding: str, errors: str) -> Itera
             continue
         number += 1
         if number == 1 and isinstance(line, bytes):
-            _refuse_foreign_mark(name, line, encoding)
+            refuse_foreign_mark(name, line, encoding)
         text, problem = _decode(line, encoding, errors)
         text = text.removeprefix("\ufeff") if number == 1 else text
         yield Line(number, text, f"{name}:{number}: {problem}" if problem else None)
@@ -115,10 +115,3 @@ def _decode(line: bytes | str, encoding: str, errors: str) -> tuple[str, str | N
             problem = problem or f"character {text.index(chr(0)):,} is NUL, so this is no text; leave it out, or say --errors replace"
         text = text.replace("\0", "\ufffd")
     return text, problem
-
-
-def _refuse_foreign_mark(name: str, line: bytes, encoding: str) -> None:
-    if codecs.lookup(encoding).name == "utf-8":
-        for foreign, marks in MARKS.items():
-            if line.startswith(marks):
-                raise DataError(f"{name}: begins with the byte order mark of {foreign}; say --encoding {foreign}")

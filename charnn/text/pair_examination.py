@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from charnn.errors import DataError
 from charnn.text.examination import PERCENTILES
+from charnn.text.findings import Finding, counted
 from charnn.text.labelled import folded, folded_fingerprint
 from charnn.text.pairs import Pair
 
@@ -32,14 +33,6 @@ class Lengths:
 
 
 @dataclass(frozen=True)
-class Finding:
-    """How many pairs something is said of, and path:line of the first of them."""
-
-    count: int
-    where: str | None
-
-
-@dataclass(frozen=True)
 class PairExamination:
     """What a training part and a validation part hold; a pair with an empty side counts as nothing but that."""
 
@@ -51,10 +44,10 @@ class PairExamination:
     """Lengths of training sources ..."""
     target: Lengths
     """... and of training targets, empty ones too."""
-    duplicates: int
+    duplicates: Finding
     """Training pairs that stood before, but for white space and case."""
-    ambiguous: int
-    """Training sources that have several different targets."""
+    ambiguous: Finding
+    """Training sources that have several different targets; the first pair whose source had another one."""
     shared: Finding
     """Validation pairs that stand in training too ..."""
     shared_sources: Finding
@@ -68,10 +61,12 @@ class PairExamination:
         """(name, value) rows to print: counts, lengths, and what there is of duplicates and warnings."""
         rows = [("pairs", f"{self.pairs:,} to train on, {self.valid:,} to validate on")]
         rows += [("source", str(self.source)), ("target", str(self.target))]
-        if self.duplicates:
-            rows.append(("duplicates", f"{_count(self.duplicates, 'pair stands', 'pairs stand')} there before"))
-        if self.ambiguous:
-            rows.append(("ambiguous", f"{_count(self.ambiguous, 'source has', 'sources have')} several different targets"))
+        if self.duplicates.count:
+            begin = counted(self.duplicates.count, "pair stands", "pairs stand")
+            rows.append(("duplicates", f"{begin} there before, for example {self.duplicates.where}"))
+        if self.ambiguous.count:
+            begin = counted(self.ambiguous.count, "source has", "sources have")
+            rows.append(("ambiguous", f"{begin} several different targets, for example {self.ambiguous.where}"))
         return rows + [("warning", text) for text in self._warnings()]
 
     def _warnings(self) -> Iterator[str]:
@@ -84,7 +79,7 @@ class PairExamination:
         ]
         for finding, one, many, rest in told:
             if finding.count:
-                yield f"{_count(finding.count, one, many)} {rest}, for example {finding.where}"
+                yield f"{counted(finding.count, one, many)} {rest}, for example {finding.where}"
 
 
 def examine_pairs(train: Sequence[Pair], valid: Sequence[Pair]) -> PairExamination:
@@ -93,8 +88,7 @@ def examine_pairs(train: Sequence[Pair], valid: Sequence[Pair]) -> PairExaminati
         raise DataError("the training part holds no pairs; give more, or hold out a smaller share")
     seen, held = _measured(train), _measured(valid)
     source, target = (Lengths(_percentiles(seen.characters[:, side]), _percentiles(seen.words[:, side])) for side in (0, 1))
-    _, first = np.unique(seen.both[seen.is_full], return_index=True)
-    _, targets = np.unique(seen.source[seen.is_full][first], return_counts=True)
+    is_first, is_other = _firsts(seen)
     is_shared = held.is_full & np.isin(held.both, seen.both[seen.is_full])
     is_source_shared = held.is_full & np.isin(held.source, seen.source[seen.is_full]) & ~is_shared
     return PairExamination(
@@ -102,18 +96,13 @@ def examine_pairs(train: Sequence[Pair], valid: Sequence[Pair]) -> PairExaminati
         valid=len(valid),
         source=source,
         target=target,
-        duplicates=int(seen.is_full.sum()) - len(first),
-        ambiguous=int((targets > 1).sum()),
+        duplicates=_finding(seen.is_full & ~is_first, train),
+        ambiguous=_finding(is_other, train),
         shared=_finding(is_shared, valid),
         shared_sources=_finding(is_source_shared, valid),
         empty=_finding(np.concatenate([~seen.is_full, ~held.is_full]), [*train, *valid]),
         outliers=_finding(_outliers(seen), train),
     )
-
-
-def usable(pairs: Sequence[Pair]) -> list[Pair]:
-    """The pairs whose two sides are more than white space."""
-    return [pair for pair in pairs if pair.source.strip() and pair.target.strip()]
 
 
 @dataclass(frozen=True)
@@ -143,6 +132,22 @@ def _measured(pairs: Sequence[Pair]) -> _Measures:
     return _Measures(characters, words, *marks)
 
 
+def _firsts(part: _Measures) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """(pair,) True for the first of equal pairs that are full, and for the second of different pairs with one source."""
+    is_first, is_other = np.zeros((2, len(part.words)), bool)
+    full = np.flatnonzero(part.is_full)
+    different = np.sort(full[_first_of_each(part.both[full])])
+    rest = np.setdiff1d(different, different[_first_of_each(part.source[different])])
+    is_first[different] = True
+    is_other[rest[_first_of_each(part.source[rest])]] = True
+    return is_first, is_other
+
+
+def _first_of_each(values: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Where each value stands first."""
+    return np.asarray(np.unique(values, return_index=True)[1])
+
+
 def _outliers(part: _Measures) -> NDArray[np.bool_]:
     """(pair,) True where the words of the target are not those that the source, at the median ratio of the corpus, lets expect."""
     if not part.is_full.any():
@@ -164,10 +169,6 @@ def _percentiles(lengths: NDArray[Any]) -> tuple[int, ...]:
 
 def _words(text: str) -> int:
     return text.count(" ") + 1 if text else 0
-
-
-def _count(count: int, one: str, many: str) -> str:
-    return f"1 {one}" if count == 1 else f"{count:,} {many}"
 
 
 def _list(numbers: tuple[int, ...]) -> str:

@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,9 @@ from charnn.errors import DataError, SettingError
 from charnn.settings import Settings, setting
 from charnn.text.corpus import corpus_name
 from charnn.text.labelled import folded
-from charnn.text.readers import Decoding, Source, check_encoding, find_sources, read_lines, read_text
+from charnn.text.readers import Complain, Decoding, Source, check_encoding, find_sources, read_lines, read_text, refuse
 from charnn.text.tables import TABLES, Row, read_tsv, text_cell
+from charnn.text.tokenized import VALID_SHARE
 
 SOURCE_COLUMNS = ("source", "src")
 """Names by which the column of the source is known when it is not said, the surest first ..."""
@@ -62,20 +63,26 @@ class PairData:
     """Files as pairs, in the order given; each reading reads them anew, in constant memory.
 
     Raises SettingError for files or columns that contradict each other; DataError, when made, for what is missing or unreadable;
-    when read, for what is no text, a bad row, or files that are not parallel.
+    when read, for what is no text, or files that are not parallel.
     """
 
-    def __init__(self, files: PairFiles, settings: PairSettings | None = None) -> None:
+    def __init__(self, files: PairFiles, settings: PairSettings | None = None, complain: Complain = refuse) -> None:
         self.settings = settings or PairSettings()
         _check(files, self.settings)
         self.name = corpus_name([str(path) for path in files.tables or files.source])
         self._tables, self._sources, self._targets = map(find_sources, (files.tables, files.source, files.target))
         self._decoding = Decoding(self.settings.encoding, self.settings.errors, "keep")
+        self._complain = complain
+
+    @property
+    def sources(self) -> list[Source]:
+        """The files that are read."""
+        return [*self._tables, *self._sources, *self._targets]
 
     def pairs(self) -> Iterator[Pair]:
         """Every pair, also one with an empty side; empty lines of tables are skipped.
 
-        Raises DataError with path:line for a bad row, when one of parallel texts ends before the other, and when there is no pair.
+        Complains with path:line of a bad row; raises DataError when one of parallel texts ends before the other, and when there is no pair.
         """
         is_empty = True
         for pair in itertools.chain.from_iterable(map(self._table, self._tables)) if self._tables else self._parallel():
@@ -87,21 +94,26 @@ class PairData:
     def _table(self, source: Source) -> Iterator[Pair]:
         read = TABLES.get(source.kind, read_tsv)
         if read is read_tsv and not self._has_header(source):
-            return _headless(source.name, self._lines(source))
-        return self._rows(read(source.name, self._lines(source)))
+            return _headless(source.name, self._lines(source), self._complain)
+        return self._rows(read(source.name, self._lines(source), self._complain))
 
     def _has_header(self, source: Source) -> bool:
         """Does the first line of a TSV name its columns?"""
         if (self.settings.source_column, self.settings.target_column) != (None, None):
             return True
         cells = next((cells for _, cells in _tab_cells(self._lines(source))), [])
-        return _known(cells, SOURCE_COLUMNS) is not None and _known(cells, TARGET_COLUMNS) is not None
+        return names_pairs(cells)
 
     def _rows(self, rows: Iterable[Row]) -> Iterator[Pair]:
         columns: tuple[str, str] | None = None
         for row in rows:
             columns = columns or _find_columns(row, self.settings.source_column, self.settings.target_column)
-            yield Pair(text_cell(row, columns[0]), text_cell(row, columns[1]), row.where)
+            try:
+                pair = Pair(text_cell(row, columns[0]), text_cell(row, columns[1]), row.where)
+            except DataError as error:
+                self._complain(error)
+            else:
+                yield pair
 
     def _parallel(self) -> Iterator[Pair]:
         sources, targets = self._numbered(self._sources), self._numbered(self._targets)
@@ -129,6 +141,29 @@ class PairData:
 
     def _lines(self, source: Source) -> Iterator[str]:
         return read_lines(read_text(source, self._decoding))
+
+
+def settings_for(files: PairFiles, settings: PairSettings) -> PairSettings:
+    """The settings of other data as far as they have an effect on these: files of parallel lines have no columns."""
+    return settings if files.tables else replace(settings, source_column=None, target_column=None)
+
+
+def names_pairs(columns: Iterable[str]) -> bool:
+    """Are there a source and a target among the columns, by their names?"""
+    names = list(columns)
+    return _known(names, SOURCE_COLUMNS) is not None and _known(names, TARGET_COLUMNS) is not None
+
+
+def usable(pairs: Sequence[Pair]) -> list[Pair]:
+    """The pairs whose two sides are more than white space."""
+    return [pair for pair in pairs if pair.source.strip() and pair.target.strip()]
+
+
+def hold_out(pairs: Sequence[Pair], share: float | None, seed: int) -> tuple[list[Pair], list[Pair]]:
+    """Training and validation part by split_pairs, a tenth unless a share is named; what has an empty side stays in training."""
+    # Held out, such a pair would leave a small corpus nothing to validate on.
+    train, held = split_pairs(usable(pairs) or pairs, share or VALID_SHARE, seed)
+    return [*train, *(one for one in pairs if not usable([one]))], held
 
 
 def split_pairs(pairs: Sequence[Pair], share: float, seed: int) -> tuple[list[Pair], list[Pair]]:
@@ -173,12 +208,13 @@ def _check(files: PairFiles, settings: PairSettings) -> None:
             raise SettingError(name, "has no effect on files of parallel lines, which have no columns; leave it out")
 
 
-def _headless(name: str, lines: Iterable[str]) -> Iterator[Pair]:
+def _headless(name: str, lines: Iterable[str], complain: Complain) -> Iterator[Pair]:
     """The first two cells of every line of a TSV; what follows them, such as Tatoeba's attribution, is left out."""
     for number, cells in _tab_cells(lines):
         if len(cells) == 1:
-            raise DataError(f"{name}:{number}: expected 'source<TAB>target', found no tab")
-        yield Pair(cells[0], cells[1], f"{name}:{number}")
+            complain(DataError(f"{name}:{number}: expected 'source<TAB>target', found no tab"))
+        else:
+            yield Pair(cells[0], cells[1], f"{name}:{number}")
 
 
 def _tab_cells(lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:

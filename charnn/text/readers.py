@@ -38,6 +38,10 @@ class Source:
     blocks: Callable[[], Iterator[bytes]]
 
 
+Complain = Callable[[DataError], None]
+"""Is told of a bad row: raises, or returns where the row shall be left out."""
+
+
 @dataclass(frozen=True)
 class Decoding:
     """How bytes become text."""
@@ -62,6 +66,32 @@ def find_sources(paths: Sequence[str | Path]) -> list[Source]:
     Raises DataError for what is missing, unreadable, or a folder without files.
     """
     return [source for path in paths for source in _find(str(path))]
+
+
+def refuse(error: DataError) -> None:
+    """Raises it: what is done with a bad row unless somebody wants to hear of them all."""
+    raise error
+
+
+def foreign_mark(begin: bytes, encoding: str) -> str | None:
+    """The encoding whose byte order mark stands at the begin of what should be utf-8; None where there is none."""
+    if codecs.lookup(encoding).name != "utf-8":
+        return None
+    return next((name for name, marks in MARKS.items() if begin.startswith(marks)), None)
+
+
+def refuse_foreign_mark(name: str, begin: bytes, encoding: str) -> None:
+    """Raises DataError where a file begins with the byte order mark of another encoding."""
+    foreign = foreign_mark(begin, encoding)
+    if foreign is not None:
+        raise DataError(f"{name}: begins with the byte order mark of {foreign}; say --encoding {foreign}")
+
+
+def byte_place(before: str, start: int, encoding: str) -> int:
+    """How many bytes of a file stand before a place in its text, given the text before it, of which the first byte is at start."""
+    # An encoder that writes a byte order mark writes it before every piece; only the first piece has one in the file.
+    mark = len("".encode(encoding)) if start else 0
+    return start + len(before.encode(encoding)) - mark
 
 
 def read_text(source: Source, decoding: Decoding) -> Iterator[str]:
@@ -174,7 +204,7 @@ def _decoded(source: Source, decoding: Decoding) -> Iterator[str]:
     place = 0
     for block in itertools.chain(source.blocks(), [b""]):
         if place == 0:
-            _refuse_foreign_mark(source, block, decoding)
+            refuse_foreign_mark(source.name, block, decoding.encoding)
         held: bytes = decoder.getstate()[0]
         start = place - len(held)  # where the bytes begin that the decoder looks at
         try:
@@ -188,21 +218,11 @@ def _decoded(source: Source, decoding: Decoding) -> Iterator[str]:
         yield _without_nul(source, text, start, decoding) if "\0" in text else text
 
 
-def _refuse_foreign_mark(source: Source, block: bytes, decoding: Decoding) -> None:
-    if codecs.lookup(decoding.encoding).name != "utf-8":
-        return
-    for encoding, marks in MARKS.items():
-        if block.startswith(marks):
-            raise DataError(f"{source.name}: begins with the byte order mark of {encoding}; say --encoding {encoding}")
-
-
 def _without_nul(source: Source, text: str, start: int, decoding: Decoding) -> str:
     if decoding.errors == "replace":
         return text.replace("\0", "\ufffd")
-    # An encoder that writes a byte order mark writes it before every piece; only the first piece has one in the file.
-    mark = len("".encode(decoding.encoding)) if start else 0
-    offset = start + len(text[: text.index("\0")].encode(decoding.encoding)) - mark
-    raise DataError(f"{source.name}: byte {offset:,} is NUL, so this is no text file; leave it out, or say --errors replace")
+    place = byte_place(text[: text.index("\0")], start, decoding.encoding)
+    raise DataError(f"{source.name}: byte {place:,} is NUL, so this is no text file; leave it out, or say --errors replace")
 
 
 def _unix(pieces: Iterator[str]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from charnn.errors import DataError
+from charnn.text.readers import Complain, refuse
 
 TEXT_COLUMNS = ("text", "sentence", "review", "tweet", "content")
 """Names by which the text column is known when it is not said, the surest first."""
@@ -29,8 +30,8 @@ class Row:
     """Its cells by column: strings, or anything JSON in JSONL."""
 
 
-def read_csv(name: str, lines: Iterable[str]) -> Iterator[Row]:
-    """Rows of a CSV with a header line; quoted fields may hold newlines. Raises DataError with path:line for a malformed row."""
+def read_csv(name: str, lines: Iterable[str], complain: Complain = refuse) -> Iterator[Row]:
+    """Rows of a CSV with a header line; quoted fields may hold newlines. Complains with path:line of a malformed row."""
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     reader = csv.reader(lines, strict=True)
     columns: list[str] | None = None
@@ -39,19 +40,20 @@ def read_csv(name: str, lines: Iterable[str]) -> Iterator[Row]:
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            raise DataError(f"{where}: is not valid csv: {error}") from error
+            complain(DataError(f"{where}: is not valid csv: {error}"))
+            continue
         if cells is None:
             return
         if not cells:
             continue
         if columns is None:
             columns = _header(where, cells)
-        else:
-            yield Row(where, _cells(where, columns, cells))
+        elif _fits(where, columns, cells, complain):
+            yield Row(where, dict(zip(columns, cells, strict=True)))
 
 
-def read_tsv(name: str, lines: Iterable[str]) -> Iterator[Row]:
-    """Rows of a TSV with a header line; quotes are ordinary characters. Raises DataError with path:line for a malformed row."""
+def read_tsv(name: str, lines: Iterable[str], complain: Complain = refuse) -> Iterator[Row]:
+    """Rows of a TSV with a header line; quotes are ordinary characters. Complains with path:line of a malformed row."""
     columns: list[str] | None = None
     for number, line in enumerate(lines, 1):
         cells = line.removesuffix("\n").removesuffix("\r").split("\t")
@@ -60,12 +62,12 @@ def read_tsv(name: str, lines: Iterable[str]) -> Iterator[Row]:
             continue
         if columns is None:
             columns = _header(where, cells)
-        else:
-            yield Row(where, _cells(where, columns, cells))
+        elif _fits(where, columns, cells, complain):
+            yield Row(where, dict(zip(columns, cells, strict=True)))
 
 
-def read_jsonl(name: str, lines: Iterable[str]) -> Iterator[Row]:
-    """Rows of a file with one JSON object a line. Raises DataError with path:line for anything else."""
+def read_jsonl(name: str, lines: Iterable[str], complain: Complain = refuse) -> Iterator[Row]:
+    """Rows of a file with one JSON object a line. Complains with path:line of anything else."""
     for number, line in enumerate(lines, 1):
         where = f"{name}:{number}"
         if not line.strip():
@@ -73,13 +75,15 @@ def read_jsonl(name: str, lines: Iterable[str]) -> Iterator[Row]:
         try:
             values = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise DataError(f"{where}: is not valid JSON: {error}") from error
-        if not isinstance(values, dict):
-            raise DataError(f"{where}: expected a JSON object such as {{\"text\": ...}}, got {line.strip():.40}")
-        yield Row(where, values)
+            complain(DataError(f"{where}: is not valid JSON: {error}"))
+            continue
+        if isinstance(values, dict):
+            yield Row(where, values)
+        else:
+            complain(DataError(f"{where}: expected a JSON object such as {{\"text\": ...}}, got {line.strip():.40}"))
 
 
-TABLES: dict[str, Callable[[str, Iterable[str]], Iterator[Row]]] = {
+TABLES: dict[str, Callable[[str, Iterable[str], Complain], Iterator[Row]]] = {
     ".csv": read_csv,
     ".tsv": read_tsv,
     ".jsonl": read_jsonl,
@@ -168,7 +172,7 @@ def _header(where: str, cells: Sequence[str]) -> list[str]:
     return columns
 
 
-def _cells(where: str, columns: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
+def _fits(where: str, columns: Sequence[str], cells: Sequence[str], complain: Complain) -> bool:
     if len(cells) != len(columns):
-        raise DataError(f"{where}: expected {len(columns)} columns ({', '.join(columns)}), found {len(cells)}")
-    return dict(zip(columns, cells, strict=True))
+        complain(DataError(f"{where}: expected {len(columns)} columns ({', '.join(columns)}), found {len(cells)}"))
+    return len(cells) == len(columns)

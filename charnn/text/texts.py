@@ -170,8 +170,8 @@ def group_sizes(lengths: NDArray[np.int64], batch_size: int, budget: int) -> lis
 
 
 def grouped(order: NDArray[np.int64], sizes: Sequence[int]) -> list[NDArray[np.int64]]:
-    """Cuts an order into groups of these sizes."""
-    return np.split(order, np.cumsum(sizes)[:-1])
+    """Cuts an order into groups of these sizes; nothing has no groups."""
+    return np.split(order, np.cumsum(sizes)[:-1]) if sizes else []
 
 
 def text_set(

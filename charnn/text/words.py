@@ -34,6 +34,10 @@ _APOSTROPHES = "'\u2019"
 _IN_WORD = f"[^{_SPACES}{_MARKS}{_APOSTROPHES}]"
 _MARK = f"[{_MARKS}{_APOSTROPHES}]"
 _NO_SPACE = f"[^{_SPACES}]"
+_WORD = f"{_IN_WORD}+(?:[{_APOSTROPHES}]{_IN_WORD}+)*"
+
+WORD = re.compile(_WORD)
+"""A word, without marks and spaces."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ SPLITS = {
     "punctuation": _Split(
         symbols=re.compile(
             f"(?:(?<={_NO_SPACE}) (?={_IN_WORD}))?"  # the space that is implied between two words
-            f"({_IN_WORD}+(?:[{_APOSTROPHES}]{_IN_WORD}+)*"
+            f"({_WORD}"
             f"|(?:(?<={_NO_SPACE}) (?={_MARK}))?{_MARK}(?: (?={_IN_WORD}))?"
             f"|[{_SPACES}]+)"
         ),

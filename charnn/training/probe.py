@@ -59,6 +59,7 @@ def measure(
     task.network.train()
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         seconds, counts = _time_updates(trainer, batches, device, PROBE_SECONDS if careful else GLANCE_SECONDS)
+        _read_once(task, batches)
         before = time.monotonic()
         trainer.validation(validate)
         validation = time.monotonic() - before
@@ -82,6 +83,13 @@ def _time_updates(trainer: Trainer, batches: Batches[Any], device: torch.device,
         if sum(seconds) > most:
             break
     return seconds, counts
+
+
+@torch.no_grad()
+def _read_once(task: Task, batches: Batches[Any]) -> None:
+    """Compiles what only a validation runs, which the first of an installation would count ten times over otherwise."""
+    task.network.eval()
+    task.loss(next(batches.since(0)), None)
 
 
 def _wait(device: torch.device) -> None:

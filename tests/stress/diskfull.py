@@ -20,21 +20,31 @@ from tests.stress.victims import End, Victim, command, crashes, model_bytes, tra
 MEGABYTES = 8
 
 
-def run(scale: float = 1.0) -> Iterator[Row]:
-    """A row for each kind of full disk; the case does not scale."""
-    with tempfile.TemporaryDirectory() as name:
-        root = Path(name)
-        write_data(root)
-        whole = root / "whole"
-        assert trained(command("lm gru", whole), root).code == 0
-        with _mounted(root / "small") as disk:
-            if disk is not None:
-                yield _row("a file system of 8 MB that runs full while training", _fill(root, disk, model_bytes(whole)))
-        yield _row("files limited to a size (RLIMIT_FSIZE)", _limit(root, model_bytes(whole)))
+def full(scale: float = 1.0) -> Row:
+    """A small file system that runs full; a single case, which does not scale."""
+    with _prepared() as (root, whole), _mounted(root / "small") as disk:
+        title = "a file system of 8 MB that runs full while training"
+        return Row(title, "none", 0, "nothing can be mounted here") if disk is None else _row(title, _fill(root, disk, whole))
+
+
+def limited(scale: float = 1.0) -> Row:
+    """A limit on the size of files; a single case, which does not scale."""
+    with _prepared() as (root, whole):
+        return _row("files limited to a size (RLIMIT_FSIZE)", _limit(root, whole))
 
 
 def _row(title: str, failures: list[str]) -> Row:
     return Row(title, "1 run", len(failures), "exit code 5, the old checkpoint whole, resumed to the same bytes", tuple(failures))
+
+
+@contextmanager
+def _prepared() -> Iterator[tuple[Path, bytes]]:
+    """A folder with data, and the model of a run that nothing befell."""
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        write_data(root)
+        assert trained(command("lm gru", root / "whole"), root).code == 0
+        yield root, model_bytes(root / "whole")
 
 
 def _fill(root: Path, disk: Path, whole: bytes) -> list[str]:

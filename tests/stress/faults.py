@@ -5,7 +5,7 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,23 +25,29 @@ CALLS = ("fsync", "replace", "rename", "unlink", "link", "mkdir")
 ERRORS = (errno.EIO, errno.ENOSPC, errno.EPERM)
 
 
-def run(scale: float = 1.0) -> Iterator[Row]:
-    """A row for calls that fail once, and one for a disk that fails from some call on."""
+def once(scale: float = 1.0) -> Row:
+    """Each call fails once, with each error."""
+    title = "the n-th open, write, fsync, rename, link or unlink fails (EIO, ENOSPC, EPERM), for every n"
+    return _row(title, scale, [(error, False) for error in ERRORS])
+
+
+def from_then_on(scale: float = 1.0) -> Row:
+    """Each call is the first that fails."""
+    return _row("the disk is full from the n-th such call on, for every n", scale, [(errno.ENOSPC, True)])
+
+
+def _row(title: str, scale: float, errors: list[tuple[int, bool]]) -> Row:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         write_data(root)
         whole = root / "whole"
         assert trained(command("lm gru", whole, *CASE), root).code == 0
-        total = _counted(root)
-        every = max(1, round(1 / scale))
-        numbers, errors = range(1, total + 1, every), ERRORS[: 3 if every == 1 else 1]
-        title = "the n-th open, write, fsync, rename, link or unlink fails, for every n"
-        once = [(number, error, False) for number in numbers for error in errors]
-        yield _row(title, root, model_bytes(whole), once)
-        yield _row("the disk is full from the n-th call on", root, model_bytes(whole), [(number, errno.ENOSPC, True) for number in numbers])
+        numbers = range(1, _counted(root) + 1)
+        faults = [(number, *error) for number in numbers for error in errors][:: max(1, round(1 / scale))]
+        return _found(title, root, model_bytes(whole), faults)
 
 
-def _row(title: str, root: Path, whole: bytes, faults: list[tuple[int, int, bool]]) -> Row:
+def _found(title: str, root: Path, whole: bytes, faults: list[tuple[int, int, bool]]) -> Row:
     failures, codes = [], {0: 0, 5: 0}
     for number, error, goes_on in faults:
         run = root / "run"

@@ -8,7 +8,8 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.stress.row import Row
@@ -21,16 +22,29 @@ PATIENCE = 120
 """Seconds until a victim that waits for something is given up."""
 
 
-def run(scale: float = 1.0) -> Iterator[Row]:
-    """A row for each way to end a run."""
+def any_time(scale: float = 1.0) -> Row:
+    """SIGKILL at random moments."""
+    with _bench() as bench:
+        return bench.row("kill -9 at random moments, then --resume", KILLS * scale, bench.kill_any_time)
+
+
+def in_a_save(scale: float = 1.0) -> Row:
+    """SIGKILL between the system calls of a save."""
+    with _bench() as bench:
+        return bench.row("kill -9 between two system calls of a save, then --resume", AIMED * scale, bench.kill_in_a_save)
+
+
+def interrupted(scale: float = 1.0) -> Row:
+    """Signals that are answered."""
+    with _bench() as bench:
+        return bench.row("SIGINT and SIGTERM at random moments, then --resume", SIGNALS * scale, bench.interrupt)
+
+
+@contextmanager
+def _bench() -> Iterator["_Bench"]:
     with tempfile.TemporaryDirectory() as name:
-        root = Path(name)
-        write_data(root)
-        bench = _Bench(root, random.Random(1))
-        cases = list(CASES)
-        yield bench.row("kill -9 at random moments, then --resume", cases, _share(KILLS, scale), bench.kill_any_time)
-        yield bench.row("kill -9 between two system calls of a save, then --resume", cases, _share(AIMED, scale), bench.kill_in_a_save)
-        yield bench.row("SIGINT and SIGTERM at random moments, then --resume", cases, _share(SIGNALS, scale), bench.interrupt)
+        write_data(Path(name))
+        yield _Bench(Path(name), random.Random(1))
 
 
 class _Bench:
@@ -42,17 +56,15 @@ class _Bench:
         self.references: dict[str, tuple[bytes, float]] = {}
         self.slowest = 0.0
 
-    def row(self, title: str, cases: Sequence[str], count: int, end: Callable[[str, Path], str | None]) -> Row:
-        """Ends `count` runs, the cases by turns."""
-        failures, resumed_at = [], 0
-        self.slowest = 0.0
-        for case in itertools.islice(itertools.cycle(cases), count):
+    def row(self, title: str, count: float, end: Callable[[str, Path], str | None]) -> Row:
+        """Ends so many runs, the cases by turns."""
+        count, failures = max(1, round(count)), []
+        for case in itertools.islice(itertools.cycle(CASES), count):
             run = next(self.runs)
             found = end(case, run) or self._check(case, run)
-            resumed_at += found is None
             failures += [f"{case}: {found}"] if found else []
             shutil.rmtree(run, ignore_errors=True)
-        note = f"{resumed_at} ended in the bytes of a run never broken off"
+        note = f"{count - len(failures)} ended in the bytes of a run never broken off"
         note += f"; slowest to exit {self.slowest:.2f} s" if self.slowest else ""
         return Row(title, f"{count} runs", len(failures), note, tuple(failures[:5]))
 
@@ -123,7 +135,3 @@ def _telling(call: Callable[..., object], pipe: int) -> Callable[..., object]:
         return call(*arguments, **options)
 
     return told
-
-
-def _share(count: int, scale: float) -> int:
-    return max(1, round(count * scale))

@@ -4,7 +4,6 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import charnn.runs.saving
@@ -16,7 +15,7 @@ from tests.stress.victims import Victim, command, write_data
 READERS, SECONDS = 20, 30
 
 
-def run(scale: float = 1.0) -> Iterator[Row]:
+def run(scale: float = 1.0) -> Row:
     """One row."""
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
@@ -38,7 +37,7 @@ def run(scale: float = 1.0) -> Iterator[Row]:
         failures += [] if code == 143 else [f"the trainer ended with {code}"]
         written = (place / "metrics.jsonl").read_bytes().count(b"\n")
         note = f"{reads:,} reads, {written:,} reports written meanwhile"
-        yield Row("one trainer, many readers", f"{readers} readers for {seconds:.0f} s", len(failures), note, tuple(failures[:5]))
+        return Row("one trainer, many readers", f"{readers} readers for {seconds:.0f} s", len(failures), note, tuple(failures[:5]))
 
 
 def _reader(place: Path, until: float) -> tuple[int, int]:
