@@ -107,6 +107,14 @@ def test_progress_that_is_none_is_refused(change):
         take_state(trainer_of(), arrays, {**progress, **change})
 
 
+def test_an_error_may_be_negative():
+    """The runs of a translator that had got some BLEU, which is the better the more, could not be resumed."""
+    arrays, progress = state_of(trainer_of())
+    trainer = trainer_of()
+    take_state(trainer, arrays, {**progress, "best_error": -53.5})
+    assert trainer.progress.best_error == -53.5
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_one_number_that_is_not_finite_shows(value):
     arrays = {"one": np.zeros(5, np.float32), "two": np.zeros((2, 3), np.float32), "bytes": np.zeros(3, np.uint8), "none": np.zeros(0)}

@@ -42,6 +42,7 @@ class Progress:
             raise CheckpointError("its progress is damaged")
         values: dict[str, Any] = {name: math.inf if value is None else value for name, value in plain.items()}
         for name, value in values.items():
-            if not isinstance(value, (int, float) if names[name] is float else int) or isinstance(value, bool) or value < 0:
+            is_number = isinstance(value, (int, float) if names[name] is float else int) and not isinstance(value, bool)
+            if not is_number or (value < 0 and name not in ("total", "best_loss", "best_error")):
                 raise CheckpointError(f"its progress is damaged: {name} is {value!r:.40}")
         return cls(**values)
