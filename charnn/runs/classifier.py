@@ -1,5 +1,6 @@
 """The job of a classifier: labelled texts read, split and examined, a referee fitted, an untrained network."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ class ClassifierJob:
         train, valid = read_parts(place, data, settings.data, settings.loop.seed)
         self.examination = examine(train, valid)
         labels = label_set(self.examination.train, self.examination.where)
-        train = [one for one in train if one.text.strip()]
+        train = readable(train, labels, self.examination.where)
         self.valid_texts = [one.text for one in valid]
         self.valid_labels = label_numbers(valid, labels)
         texts, numbers = [one.text for one in train], label_numbers(train, labels)
@@ -135,7 +136,17 @@ def read_parts(place: Place, data: LabelledData, settings: LabelledSettings, see
     if place.valid_share is None and len(examples) < 20:
         raise DataError(f"{data.name} holds {len(examples)} texts, too few to hold some out; give more, or --valid FILE")
     held = split_examples([one.label for one in examples], [one.text for one in examples], place.valid_share or VALID_SHARE, seed)
+    if not held.any():
+        raise DataError(f"{data.name} has so many copies of its texts that none can be held out; leave copies out, or give --valid FILE")
     return _where(examples, ~held), _where(examples, held)
+
+
+def readable(examples: list[Example], labels: Sequence[str], where: Mapping[str, str]) -> list[Example]:
+    """Those with a text. Raises DataError for a label, first seen at path:line, that has none."""
+    found = [one for one in examples if one.text.strip()]
+    for label in sorted({*labels} - {one.label for one in found}):
+        raise DataError(f"{where[label]}: all texts of the label {label!r} are blank; give others, or leave it out")
+    return found
 
 
 def accuracy(scores: NDArray[Any], labels: NDArray[np.int64]) -> float:

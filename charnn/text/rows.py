@@ -17,9 +17,10 @@ from charnn.errors import DataError, SettingError
 from charnn.settings import Settings, setting
 from charnn.text.corpus import CorpusSettings
 from charnn.text.lines import Line, Pause, live_lines
-from charnn.text.readers import check_encoding
+from charnn.text.readers import check_encoding, standard_input
 from charnn.text.records import Record, read_csv_records, read_tsv_records
 from charnn.text.tables import Row, text_cell, text_column
+from charnn.text.vocabulary import is_unicode
 
 KINDS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 """What a file holds, by its extension; every other one, and standard input, holds lines."""
@@ -152,15 +153,6 @@ def read_rows(inputs: Iterable[Input], settings: PredictSettings, meter: Meter |
             yield item
 
 
-def is_unicode(text: str) -> bool:
-    """Can the text be written? Half a surrogate pair, which JSON allows, cannot."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def _find(number: int, argument: str, settings: PredictSettings) -> Input:
     if argument == "-":
         return Input("standard input", settings.input_format or "lines", "-", _size(lambda: os.fstat(sys.stdin.fileno())))
@@ -198,9 +190,7 @@ def _opened(one: Input, meter: Meter) -> Iterator[BinaryIO]:
     """The bytes of a file, unpacked, or of standard input; what fails while they are read becomes a DataError."""
     file: BinaryIO | None = None
     try:
-        if one.value == "-" and sys.stdin is None:
-            raise DataError("standard input is closed; give a file or a text")
-        file = sys.stdin.buffer if one.value == "-" else open(one.value, "rb")  # noqa: SIM115 (standard input stays open)
+        file = standard_input() if one.value == "-" else open(one.value, "rb")  # noqa: SIM115 (standard input stays open)
         meter.file = file if one.size is not None else None
         yield gzip.GzipFile(fileobj=file) if one.value.lower().endswith(".gz") else file  # type: ignore[misc]  # reads as any file
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:

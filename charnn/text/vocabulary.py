@@ -38,7 +38,7 @@ class Vocabulary:
 
         Lone surrogates are left out: they cannot be written to any file. Raises DataError when nothing is left.
         """
-        kept = [symbol for symbol, count in counts.items() if count >= min_count and _is_unicode(symbol)]
+        kept = [symbol for symbol, count in counts.items() if count >= min_count and is_unicode(symbol)]
         kept.sort(key=lambda symbol: (-counts[symbol], symbol))
         if size is not None:
             del kept[size - len(SPECIALS) :]
@@ -65,5 +65,10 @@ class Vocabulary:
         return SPECIALS[id] if id < len(SPECIALS) else self.symbols[id - len(SPECIALS)]
 
 
-def _is_unicode(symbol: str) -> bool:
-    return symbol.isascii() or not any("\ud800" <= character <= "\udfff" for character in symbol)
+def is_unicode(text: str) -> bool:
+    """Can the text be written? Half a surrogate pair, which JSON allows, cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
