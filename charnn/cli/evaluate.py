@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from charnn.cli.options import SectionedCommand, given
+from charnn.cli.streams import write
 from charnn.cli.training import parallel_options
 from charnn.cli.translate import EVALUATING, decoding_options, measure_translator
 from charnn.errors import SettingError
@@ -78,7 +79,7 @@ def evaluate(ctx: click.Context, /, model: str | None, data: tuple[str, ...], **
     else:
         from charnn.cli.results import TABLES
 
-        click.echo("\n".join(TABLES[trained.task](results)))
+        write("".join(f"{line}\n" for line in TABLES[trained.task](results)))
 
 
 def measure_language_model(ctx: click.Context, trained: Any, data: tuple[str, ...], values: dict[str, Any]) -> dict[str, Any]:

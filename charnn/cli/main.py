@@ -1,7 +1,6 @@
 """The `charnn` command: verbs are loaded when they are used, errors end in one sentence and an exit code."""
 
 import importlib
-import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ import click
 
 from charnn import __version__
 from charnn.cli.signals import EXIT_CODES, Terminated, unwind
+from charnn.cli.streams import discard, standard_streams
 from charnn.errors import CharnnError, SettingError
 
 VERBS = {
@@ -72,6 +72,10 @@ class Verbs(click.Group):
             if ctx.params.get("debug"):
                 raise
             raise Failure(error) from None
+        except (MemoryError, RuntimeError) as error:
+            if ctx.params.get("debug") or not is_out_of_memory(error):
+                raise
+            raise Failure(CharnnError("there is not enough memory for this; take a smaller network, batch or window")) from None
         except KeyboardInterrupt:
             click.echo("\nInterrupted.", err=True)
             ctx.exit(EXIT_CODES[signal.SIGINT])
@@ -79,7 +83,7 @@ class Verbs(click.Group):
             click.echo("\nTerminated.", err=True)
             ctx.exit(end.exit_code)
         except BrokenPipeError:  # The reader has seen enough, as with `charnn sample | head`.
-            _close_stdout()
+            discard(sys.stdout)
             ctx.exit(0)
 
 
@@ -93,10 +97,11 @@ def main(debug: bool) -> None:
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
     """The entry point of the `charnn` command."""
     signal.signal(signal.SIGTERM, unwind)
-    main.main(args=arguments, prog_name="charnn")
+    with standard_streams():
+        main.main(args=arguments, prog_name="charnn")
     sys.exit(0)
 
 
-def _close_stdout() -> None:
-    """Keeps Python from complaining about the closed pipe when it flushes at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def is_out_of_memory(error: Exception) -> bool:
+    """Does the error say that memory could not be had? On a CPU, torch says so in a RuntimeError."""
+    return isinstance(error, MemoryError) or "can't allocate memory" in str(error)

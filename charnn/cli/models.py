@@ -57,5 +57,7 @@ def texts(arguments: tuple[str, ...]) -> Iterator[str]:
     if arguments != ("-",):
         yield from arguments
         return
-    for number, line in enumerate(sys.stdin.buffer, 1):
+    from charnn.text.readers import standard_input
+
+    for number, line in enumerate(standard_input(), 1):
         yield read_text(line.removesuffix(b"\n"), f"standard input:{number}")

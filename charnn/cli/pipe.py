@@ -1,6 +1,5 @@
 """The pipe of `charnn predict`: rows in, answered block by block, rows out in the same order, in constant memory."""
 
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -10,7 +9,8 @@ from typing import Protocol, TypeAlias
 
 import click
 
-from charnn.errors import DataError, StorageError
+from charnn.cli.streams import writing
+from charnn.errors import DataError
 from charnn.text.answers import WRITERS, Answer, RowWriter, TextFormat
 from charnn.text.lines import Pause
 from charnn.text.rows import BadRow, Header, Input, InputRow, Item, Meter, PredictSettings, find_inputs, read_rows
@@ -185,20 +185,14 @@ def _blocks(rows: Iterable[InputRow | BadRow | Pause], most: int) -> Iterator[li
 
 
 def _emit(text: str) -> None:
-    """Writes to standard output as utf-8 and at once. Raises StorageError when it cannot be written."""
+    """Writes to standard output as utf-8 and at once. Raises OutputError when it cannot be written."""
     if not text:
         return
-    stream, data = sys.stdout.buffer, memoryview(text.encode("utf-8", "replace"))
-    try:
+    data = memoryview(text.encode("utf-8", "replace"))
+    with writing(sys.stdout):
         while data:  # without a buffer, as PYTHONUNBUFFERED asks, less may be written than was given
-            data = data[stream.write(data) :]
-        stream.flush()
-    except BrokenPipeError:  # the reader has seen enough
-        raise
-    except OSError as error:
-        # What is held back would fail once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-        raise StorageError(f"cannot write to standard output: {error.strerror or error}") from error
+            data = data[sys.stdout.buffer.write(data) :]
+        sys.stdout.buffer.flush()
 
 
 def _summary(done: int, bad: int) -> str:

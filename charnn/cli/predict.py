@@ -1,6 +1,5 @@
 """`charnn predict`: labels, tags, translations, or for a language model the likeliest next tokens."""
 
-import json
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import click
 
 from charnn.cli.options import SectionedCommand, collect, given, settings_options
+from charnn.cli.streams import write
 from charnn.cli.translate import PREDICTING, decoding_options, predict_translations, predicting_options
 from charnn.decoding.settings import SamplingSettings
 from charnn.errors import SettingError
@@ -66,6 +66,7 @@ def predict_next(ctx: click.Context, trained: Any, arguments: tuple[str, ...], v
     """The likeliest next tokens after each text."""
     from charnn.cli.models import texts
     from charnn.cli.sample import warn_unknown
+    from charnn.text.answers import json_line
 
     if values["format"] not in (None, "text", "jsonl"):
         raise SettingError("format", f"must be text or jsonl for a language model, got {values['format']}")
@@ -74,7 +75,7 @@ def predict_next(ctx: click.Context, trained: Any, arguments: tuple[str, ...], v
         likeliest = trained.predict(one, top=values["top"], label=values["label"])
         if values["format"] == "jsonl":
             tokens = [{"token": token, "probability": probability} for token, probability in likeliest]
-            click.echo(json.dumps({"text": one, "next": tokens}, ensure_ascii=False))
+            write(json_line({"text": one, "next": tokens}))
         else:
             width = max(len(repr(token)) for token, _ in likeliest)
             for token, probability in likeliest:
@@ -117,7 +118,7 @@ def tag_tokens(trained: Any, arguments: tuple[str, ...], settings: PredictSettin
     for source in find_sources(arguments):
         lines = read_lines(read_text(source, Decoding(settings.encoding, settings.errors, "unix")))
         for tokens in token_sentences(lines, source.name):
-            click.echo(write_conll(tokens, [trained.tag([tokens])[0]]), nl=False)
+            write(write_conll(tokens, [trained.tag([tokens])[0]]))
     return 0
 
 

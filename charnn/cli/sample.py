@@ -1,13 +1,14 @@
 """`charnn sample`: text as a model writes it, streamed."""
 
-import json
-import sys
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from charnn.cli.options import SectionedCommand, collect, given, settings_options
+from charnn.cli.streams import write
 from charnn.decoding.settings import SamplingSettings
 from charnn.errors import SettingError
 
@@ -86,8 +87,9 @@ def read_prompt(prompt: str | None, file: Path | None) -> str:
     if prompt not in (None, "-"):
         raise SettingError("prompt_file", "cannot be combined with a prompt as argument; give one")
     from charnn.cli.models import read_text
+    from charnn.text.readers import standard_input
 
-    return read_text(sys.stdin.buffer.read() if file is None else file.read_bytes(), "the prompt")
+    return read_text(standard_input().read() if file is None else file.read_bytes(), "the prompt")
 
 
 def stream(generator: "Generator", prompt: str, count: int, settings: SamplingSettings, seed: int, options: dict[str, Any]) -> None:
@@ -95,13 +97,12 @@ def stream(generator: "Generator", prompt: str, count: int, settings: SamplingSe
     texts = [prompt] * count
     pieces = generator.stream(prompt, count=count, settings=settings, seed=seed, **options)
     if count == 1:
-        click.echo(prompt, nl=False)
+        write(prompt)
     for number, piece in pieces:
         texts[number] += piece
         if count == 1:
-            click.echo(piece, nl=False)
-            sys.stdout.flush()
-    click.echo("" if count == 1 else separated(texts))
+            write(piece)
+    write("\n" if count == 1 else f"{separated(texts)}\n")
 
 
 def separated(texts: list[str]) -> str:
@@ -111,28 +112,39 @@ def separated(texts: list[str]) -> str:
 
 def write_all(trained: "TrainedLanguageModel", texts: list[str], prompt: str, values: dict[str, Any], seed: int | None) -> None:
     """Finished texts, as JSON lines or as they are; each begins with the prompt."""
+    from charnn.text.answers import json_line
+
     if not values["as_json"]:
-        click.echo(separated([prompt + text for text in texts]))
+        write(f"{separated([prompt + text for text in texts])}\n")
         return
     for number, text in enumerate(texts):
         facts = {"model": trained.name, "label": values["label"], "seed": seed, "number": number, "prompt": prompt, "text": text}
-        click.echo(json.dumps(facts, ensure_ascii=False))
+        write(json_line(facts))
 
 
 def converse(generator: "Generator", settings: SamplingSettings, seed: int, options: dict[str, Any]) -> None:
     """Reads a line, lets the model go on from it, and so on until the input ends; the state is kept."""
     talk = generator.conversation(settings=settings, seed=seed, label=options["label"])
     stop = options["stop"] or ("\n",)
-    while True:
+    for line in lines_of_talk():
+        for piece in talk.reply(line, length=options["length"], stop=stop):
+            write(piece)
+        write("\n")
+
+
+def lines_of_talk() -> Iterator[str]:
+    """What the user types, line by line, each asked for with a sign. Raises DataError for bad bytes."""
+    from charnn.cli.models import read_text
+    from charnn.text.readers import standard_input
+
+    source = standard_input()
+    for number in itertools.count(1):
         click.echo("> ", nl=False, err=True)
-        line = sys.stdin.readline()
-        if not line:
+        data = source.readline()
+        if not data:
             click.echo("", err=True)
             return
-        for piece in talk.reply(line, length=options["length"], stop=stop):
-            click.echo(piece, nl=False)
-            sys.stdout.flush()
-        click.echo("")
+        yield read_text(data.replace(b"\r\n", b"\n"), f"standard input:{number}")
 
 
 def warn_unknown(trained: "TrainedLanguageModel", prompt: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from charnn.cli.options import collect, given
+from charnn.cli.streams import write
 from charnn.decoding.settings import SamplingSettings
 from charnn.errors import DataError, SettingError
 from charnn.settings import own_settings
@@ -146,7 +147,7 @@ def plot(trained: Any, arguments: tuple[str, ...], how: "Decoding", settings: Pr
         raise SettingError("attention_plot", f"draws one text, got {len(found)}; give one")
     best = trained.translate(found, how, aligns=True)[0][0]
     write_heatmap(path, best.alignment, f"{found[0]} → {best.text}")
-    click.echo(best.text)
+    write(f"{best.text}\n")
     click.echo(f"Wrote {path}.", err=True)
     return 0
 

@@ -1,5 +1,6 @@
 """The job of a classifier: labelled texts read, split and examined, a referee fitted, an untrained network."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from charnn.card import metrics_table
 from charnn.checkpoint import SavedModel
 from charnn.classification_metrics import blend, fit_blend, fit_temperature, log_softmax, negative_log_likelihood
+from charnn.errors import DataError
 from charnn.referee import fit_referee
 from charnn.runs.run import Place
 from charnn.runs.start import Start
@@ -39,7 +41,7 @@ class ClassifierJob:
         train, valid = read_parts(place, data, settings.data, settings.loop.seed)
         self.examination = examine(train, valid)
         labels = label_set(self.examination.train, self.examination.where)
-        train = [one for one in train if one.text.strip()]
+        train = readable(train, labels, self.examination.where)
         self.valid_texts = [one.text for one in valid]
         self.valid_labels = label_numbers(valid, labels)
         texts, numbers = [one.text for one in train], label_numbers(train, labels)
@@ -138,6 +140,14 @@ def read_parts(place: Place, data: LabelledData, settings: LabelledSettings, see
     if place.valid:
         return examples, list(LabelledData(place.valid, settings).examples())
     return hold_out(examples, place.valid_share, seed, data.name)
+
+
+def readable(examples: list[Example], labels: Sequence[str], where: Mapping[str, str]) -> list[Example]:
+    """Those with a text. Raises DataError for a label, first seen at path:line, that has none."""
+    found = [one for one in examples if one.text.strip()]
+    for label in sorted({*labels} - {one.label for one in found}):
+        raise DataError(f"{where[label]}: all texts of the label {label!r} are blank; give others, or leave it out")
+    return found
 
 
 def accuracy(scores: NDArray[Any], labels: NDArray[np.int64]) -> float:

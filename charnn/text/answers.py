@@ -75,8 +75,7 @@ class JsonlWriter:
         self._taken |= answer.keys() & row.values.keys()
         names = _free_names(answer, self._taken | row.values.keys())
         values = {**row.values, **{names[key]: _rounded(value) for key, value in answer.items()}}
-        line = json.dumps(values, ensure_ascii=False)
-        return (line if is_unicode(line) else json.dumps(values)) + "\n"
+        return json_line(values)
 
     def end(self, example: Callable[[], Answer]) -> str:
         """Nothing."""
@@ -125,6 +124,12 @@ class TableWriter:
         assert self._columns is not None
         self._names = _free_names(answer, {column.strip() for column in self._columns})
         return self._join([*self._columns, *self._names.values()]) + self._line_end
+
+
+def json_line(values: dict[str, Any]) -> str:
+    """Values as a line of JSON, its end included; halves of surrogate pairs, which cannot be written, are escaped."""
+    line = json.dumps(values, ensure_ascii=False)
+    return (line if is_unicode(line) else json.dumps(values)) + "\n"
 
 
 def csv_line(cells: list[str]) -> str:

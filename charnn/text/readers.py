@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, BinaryIO
 
 from charnn.errors import DataError, SettingError, StorageError
 from charnn.settings import shown
@@ -94,6 +94,13 @@ def byte_place(before: str, start: int, encoding: str) -> int:
     return start + len(before.encode(encoding)) - mark
 
 
+def standard_input() -> BinaryIO:
+    """The bytes of standard input. Raises DataError where it is closed."""
+    if sys.stdin is None:
+        raise DataError("standard input is closed; give a file or a text")
+    return sys.stdin.buffer
+
+
 def read_text(source: Source, decoding: Decoding) -> Iterator[str]:
     """The text of a file in pieces of whole code points, without its byte order mark; raises DataError where it is no text."""
     pieces = _decoded(source, decoding)
@@ -124,7 +131,7 @@ def read_lines(pieces: Iterable[str]) -> Iterator[str]:
 
 def _find(path: str) -> list[Source]:
     if path == "-":
-        return [_spooled(sys.stdin.buffer, "standard input", "stdin")]
+        return [_spooled(standard_input(), "standard input", "stdin")]
     place = Path(path)
     try:
         if place.is_dir():

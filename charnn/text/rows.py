@@ -17,7 +17,7 @@ from charnn.errors import DataError, SettingError
 from charnn.settings import Settings, setting
 from charnn.text.corpus import CorpusSettings
 from charnn.text.lines import Line, Pause, live_lines
-from charnn.text.readers import check_encoding
+from charnn.text.readers import check_encoding, standard_input
 from charnn.text.records import Record, read_csv_records, read_tsv_records
 from charnn.text.tables import Row, text_cell, text_column
 from charnn.text.vocabulary import is_unicode
@@ -190,9 +190,7 @@ def _opened(one: Input, meter: Meter) -> Iterator[BinaryIO]:
     """The bytes of a file, unpacked, or of standard input; what fails while they are read becomes a DataError."""
     file: BinaryIO | None = None
     try:
-        if one.value == "-" and sys.stdin is None:
-            raise DataError("standard input is closed; give a file or a text")
-        file = sys.stdin.buffer if one.value == "-" else open(one.value, "rb")  # noqa: SIM115 (standard input stays open)
+        file = standard_input() if one.value == "-" else open(one.value, "rb")  # noqa: SIM115 (standard input stays open)
         meter.file = file if one.size is not None else None
         yield gzip.GzipFile(fileobj=file) if one.value.lower().endswith(".gz") else file  # type: ignore[misc]  # reads as any file
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:

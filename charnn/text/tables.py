@@ -9,6 +9,7 @@ from typing import Any
 
 from charnn.errors import DataError
 from charnn.text.readers import Complain, refuse
+from charnn.text.vocabulary import is_unicode
 
 TEXT_COLUMNS = ("text", "sentence", "review", "tweet", "content")
 """Names by which the text column is known when it is not said, the surest first."""
@@ -138,6 +139,8 @@ def label_cell(row: Row, column: str) -> str:
     label = value.strip() if isinstance(value, str) else json.dumps(value)
     if not label:
         raise DataError(f"{row.where}: has no label in the column {column}; fill it in or leave the row out")
+    if not is_unicode(label):
+        raise DataError(f"{row.where}: the label {label!r:.40} holds half of a surrogate pair, which is no character; correct it")
     return label
 
 

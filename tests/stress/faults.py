@@ -26,24 +26,24 @@ ERRORS = (errno.EIO, errno.ENOSPC, errno.EPERM)
 
 
 def once(scale: float = 1.0) -> Row:
-    """Each call fails once, with each error."""
-    title = "the n-th open, write, fsync, rename, link or unlink fails (EIO, ENOSPC, EPERM), for every n"
-    return _row(title, scale, [(error, False) for error in ERRORS])
+    """Each call fails once, the errors by turns."""
+    title = "the n-th open, write, fsync, rename, link or unlink fails (EIO, ENOSPC and EPERM by turns), for every n"
+    return _row(title, scale, lambda number: (ERRORS[number % len(ERRORS)], False))
 
 
 def from_then_on(scale: float = 1.0) -> Row:
     """Each call is the first that fails."""
-    return _row("the disk is full from the n-th such call on, for every n", scale, [(errno.ENOSPC, True)])
+    return _row("the disk is full from the n-th such call on, for every n", scale, lambda _: (errno.ENOSPC, True))
 
 
-def _row(title: str, scale: float, errors: list[tuple[int, bool]]) -> Row:
+def _row(title: str, scale: float, fault: Callable[[int], tuple[int, bool]]) -> Row:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         write_data(root)
         whole = root / "whole"
         assert trained(command("lm gru", whole, *CASE), root).code == 0
-        numbers = range(1, _counted(root) + 1)
-        faults = [(number, *error) for number in numbers for error in errors][:: max(1, round(1 / scale))]
+        numbers = range(1, _counted(root) + 1)[:: max(1, round(1 / scale))]
+        faults = [(number, *fault(number)) for number in numbers]
         return _found(title, root, model_bytes(whole), faults)
 
 

@@ -107,6 +107,7 @@ def _serve(arguments: Sequence[str], folder: Path, errors: Path, prepare: Callab
         os.chdir(folder)
         file = os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(file, 2)
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115 (whatever stands in its place: pytest's, say)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.default_int_handler)
         prepare()
