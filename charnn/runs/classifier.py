@@ -42,6 +42,8 @@ class ClassifierJob:
         self.examination = examine(train, valid)
         labels = label_set(self.examination.train, self.examination.where)
         train = readable(train, labels, self.examination.where)
+        if not valid:
+            raise DataError(f"{data.name} has so many copies of its texts that none can be held out; leave some out, or give --valid FILE")
         self.valid_texts = [one.text for one in valid]
         self.valid_labels = label_numbers(valid, labels)
         texts, numbers = [one.text for one in train], label_numbers(train, labels)

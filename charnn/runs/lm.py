@@ -53,7 +53,7 @@ class LanguageModelJob:
 
     def data(self) -> list[Any]:
         """All that was read and learned before training."""
-        texts = [[text.ids, text.starts, text.labels] for text in (self.train_text, self.valid_text)]
+        texts = [[text.store.digest, text.starts, text.labels] for text in (self.train_text, self.valid_text)]
         return [texts, self.model.learned(), self.model.tokenizer.tensors()]
 
     def validate(self) -> Score:

@@ -141,13 +141,11 @@ class LabelledData:
 def hold_out(examples: Sequence[Example], share: float | None, seed: int, name: str) -> tuple[list[Example], list[Example]]:
     """Training and validation part: of each label the share is held out, by default a tenth.
 
-    Raises DataError without a share for fewer than LEAST_EXAMPLES, and where copies leave none to hold out.
+    Raises DataError without a share for fewer than LEAST_EXAMPLES.
     """
     if share is None and len(examples) < LEAST_EXAMPLES:
         raise DataError(f"{name} holds {len(examples)} texts, too few to hold some out; give more, or --valid FILE")
     held = split_examples([one.label for one in examples], [one.text for one in examples], share or VALID_SHARE, seed)
-    if not held.any():
-        raise DataError(f"{name} has so many copies of its texts that none can be held out; leave copies out, or give --valid FILE")
     return _where(examples, ~held), _where(examples, held)
 
 

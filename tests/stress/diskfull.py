@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from charnn.checkpoint import load_model
@@ -54,11 +54,11 @@ def _fill(root: Path, disk: Path, whole: bytes) -> list[str]:
     while not (run / "model.safetensors").exists():
         time.sleep(0.001)
     with open(disk / "filler", "wb", buffering=0) as filler:
-        try:
-            while True:
-                filler.write(b"x" * 1024)
-        except OSError:
-            pass
+        while not victim.is_over:  # What a replaced file leaves free is filled again.
+            with suppress(OSError):
+                while not victim.is_over:
+                    filler.write(b"x" * 4096)
+            time.sleep(0.001)
     failures = _after(victim.end(), run)
     (disk / "filler").unlink()
     return failures + _resumed(root, run, whole)

@@ -76,6 +76,11 @@ class Victim:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, number)
 
+    @property
+    def is_over(self) -> bool:
+        """Has it ended? It can still be waited for."""
+        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
     def end(self) -> End:
         """Waits for it."""
         status = os.waitpid(self.pid, 0)[1]
