@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from charnn.architecture import GATES, STATES, StackSettings
+from charnn.errors import SettingError
 from charnn.layers import sequences
 from charnn.layers.cells import SEQUENCES, RecurrentLayer
 from charnn.layers.dropout import Dropout
@@ -373,3 +374,11 @@ def test_one_step_equals_the_first_step_of_a_sequence_with_gradients(cell, kind,
     by = [x, *state, *weights]
     expected = torch.autograd.grad(summed(*first), by)
     torch.testing.assert_close(torch.autograd.grad(summed(*found), by), expected, **CLOSE[kind])
+
+
+def test_a_stack_that_is_too_large_to_train_here_is_refused_before_memory_is_taken():
+    """The process was killed for its memory, without a word."""
+    with pytest.raises(SettingError, match="hidden_size is too large: 64 x 16,384 units take 2,199 GB to train, and this machine has"):
+        RecurrentStack(16384, StackSettings(cell="lstm", layers=64, hidden_size=16384))
+    with torch.device("meta"):
+        RecurrentStack(8, StackSettings(layers=2, hidden_size=16))

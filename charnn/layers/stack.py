@@ -1,21 +1,30 @@
 """Recurrent layers one above the other, with what may stand between them: dropout, normalisation, residual sums."""
 
+import os
+
 import torch
 from torch import Tensor, nn
 
-from charnn.architecture import STATES, StackSettings
+from charnn.architecture import GATES, STATES, StackSettings
+from charnn.errors import SettingError
 from charnn.layers.cells import RecurrentLayer
 from charnn.layers.dropout import Dropout
 from charnn.layers.state import State
+
+BYTES = 4 * 4
+"""What training holds of every weight: itself, its gradient, and two moments of Adam."""
 
 
 class RecurrentStack(nn.Module):
     """(batch, time, units) -> (batch, time, hidden), read from the first step to the last."""
 
     def __init__(self, input_size: int, settings: StackSettings) -> None:
+        """Raises SettingError, before any memory is taken, for a stack that this machine could not train."""
         super().__init__()
         self.settings = settings
         sizes = settings.input_sizes(input_size)
+        if torch.get_default_device().type != "meta":
+            check_memory(settings, sizes)
         self.cells = nn.ModuleList(RecurrentLayer(size, settings) for size in sizes)
         self.norms = nn.ModuleList(nn.LayerNorm(size) for size in sizes) if settings.layer_norm else None
         self.output_norm = nn.LayerNorm(settings.hidden_size) if settings.layer_norm else None
@@ -47,3 +56,13 @@ class RecurrentStack(nn.Module):
             x = self.dropout(outputs + x if is_sum else outputs)
         outputs = x if self.output_norm is None else self.output_norm(x)
         return outputs, tuple(torch.cat(parts) for parts in zip(*after, strict=True))
+
+
+def check_memory(settings: StackSettings, input_sizes: list[int]) -> None:
+    """Raises SettingError where training needs more than all the memory of this machine, which would end in the process being killed."""
+    hidden = settings.hidden_size
+    needed = BYTES * GATES[settings.cell] * hidden * sum(size + hidden for size in input_sizes)
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > there:
+        sizes = f"{settings.layers} x {hidden:,} units take {needed / 1e9:,.0f} GB to train"
+        raise SettingError("hidden_size", f"is too large: {sizes}, and this machine has {there / 1e9:,.0f} GB; give a smaller one")

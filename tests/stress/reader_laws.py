@@ -1,0 +1,153 @@
+"""What readers promise of any bytes: text, rows, examples, or an error with a place."""
+
+import csv
+import io
+import tempfile
+from collections.abc import Callable, Iterator
+from encodings.aliases import aliases
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from hypothesis import strategies as st
+
+from charnn.errors import DataError, SettingError
+from charnn.text.conll import TaggedData
+from charnn.text.corpus import Corpus, CorpusSettings
+from charnn.text.labelled import LabelledData
+from charnn.text.lines import Line, live_lines
+from charnn.text.pairs import PairData, PairFiles
+from charnn.text.readers import Decoding, Source, check_encoding, read_text
+from charnn.text.rows import READERS, InputRow, PredictSettings
+from charnn.text.tables import TABLES
+
+PARTS = [
+    *(b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\0", b"\r", b"\n", b"\r\n", b'"', b",", b"\t", b"\xed\xa0\x80", b"{", b"}", b"[", b"1"),
+    *(b"text", b"label", b"source", b"target", b"__label__x ", b'{"text": "a", "label": "b"}\n', b"a\tb\n", b"\\ud800"),
+    b"1\tw\t_\tX" + b"\t_" * 6,
+]
+some_bytes = st.binary(max_size=200) | st.lists(st.sampled_from(PARTS) | st.binary(max_size=3), max_size=40).map(b"".join)
+sizes = st.lists(st.integers(1, 7), min_size=1, max_size=5)
+signs = st.sampled_from(['"', "\n", "\r\n", "\r", ",", " ", ""])
+cells = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20) | signs
+tables = st.integers(1, 4).flatmap(lambda width: st.lists(st.lists(cells, min_size=width, max_size=width), max_size=8))
+
+
+def laws() -> Iterator[tuple[str, Any, dict[str, Any]]]:
+    """Name, law, inputs."""
+    for name, encodings in (("utf-8", ["utf-8"]), ("any encoding", ENCODINGS)):
+        inputs = {"encoding": st.sampled_from(encodings), "data": some_bytes}
+        yield f"{name} in any pieces", _pieces, inputs | {"sizes": sizes}
+        yield f"{name} line by line", _lines, inputs | {"errors": st.sampled_from(["strict", "replace"])}
+    for kind in TABLES:
+        yield f"rows of {kind}", partial(_rows, kind), {"text": some_bytes.map(lambda data: data.decode("utf-8", "replace"))}
+    for kind in READERS:
+        yield f"answered {kind}", partial(_answered, kind), {"data": some_bytes}
+    for name, read in FILES.items():
+        yield f"files as {name}", partial(_file, name, read), {"data": some_bytes}
+    yield "cells of a csv", _cells, {"rows": tables}
+
+
+def is_text_encoding(name: str) -> bool:
+    """Is it one that charnn takes?"""
+    try:
+        check_encoding(name)
+    except SettingError:
+        return False
+    return True
+
+
+ENCODINGS = sorted({name.replace("_", "-") for name in {*aliases.values(), "utf-8-sig", "idna", "punycode"} if is_text_encoding(name)})
+"""All encodings that Python has for text."""
+
+
+def _pieces(encoding: str, data: bytes, sizes: list[int]) -> None:
+    whole = _read(encoding, [data] if data else [])
+    ends = [sum((sizes * len(data))[: number + 1]) for number in range(len(data))]
+    blocks = [data[begin:end] for begin, end in zip([0, *ends], ends, strict=False) if data[begin:end]]
+    assert _read(encoding, blocks) == whole
+    if encoding == "utf-8" and isinstance(whole, str):
+        assert whole == data.decode().removeprefix("\ufeff")
+
+
+def _read(encoding: str, blocks: list[bytes]) -> str | tuple[str, ...]:
+    """The text, or what is said of it."""
+    try:
+        return "".join(read_text(Source("file", "file", "", lambda: iter(blocks)), Decoding(encoding, "strict", "keep")))
+    except DataError as error:
+        _check_place(error, "file: b")  # byte, or begins with a mark
+        return (str(error),)
+
+
+def _check_place(error: DataError, place: str) -> None:
+    assert str(error).startswith(place), error
+
+
+def _lines(encoding: str, data: bytes, errors: str) -> None:
+    try:
+        found = [one for one in live_lines("file", io.BytesIO(data), encoding, errors) if isinstance(one, Line)]
+    except DataError as error:
+        _check_place(error, "file: ")
+        return
+    assert [one.number for one in found] == list(range(1, len(found) + 1))
+    assert all(one.problem is None or one.problem.startswith(f"file:{one.number}: ") for one in found)
+    assert errors == "strict" or all(one.problem is None for one in found)
+
+
+def _rows(kind: str, text: str) -> None:
+    try:
+        found = list(TABLES[kind]("file", [f"{line}\n" for line in text.split("\n")]))
+    except DataError as error:
+        _check_place(error, "file:")
+        return
+    assert all(row.where.startswith("file:") for row in found)
+
+
+def _answered(kind: str, data: bytes) -> None:
+    settings = PredictSettings()
+    try:
+        list(READERS[kind]("file", live_lines("file", io.BytesIO(data), "utf-8", "strict"), settings))
+    except DataError as error:
+        _check_place(error, "file:")
+
+
+FILES: dict[str, Callable[[str], object]] = {
+    "text.txt": lambda path: list(Corpus([path]).chunks()),
+    "lines.txt": lambda path: list(Corpus([path], CorpusSettings(documents="lines")).documents()),
+    "packed.gz": lambda path: list(Corpus([path]).chunks()),
+    "text.csv": lambda path: list(Corpus([path], CorpusSettings(text_column="text")).documents()),
+    "text.jsonl": lambda path: list(Corpus([path], CorpusSettings(text_column="text", label_column="label")).documents()),
+    "labelled.csv": lambda path: list(LabelledData([path]).examples()),
+    "labelled.tsv": lambda path: list(LabelledData([path]).examples()),
+    "labelled.jsonl": lambda path: list(LabelledData([path]).examples()),
+    "labelled.txt": lambda path: list(LabelledData([path]).examples()),
+    "pairs.tsv": lambda path: list(PairData(PairFiles([path])).pairs()),
+    "pairs.csv": lambda path: list(PairData(PairFiles([path])).pairs()),
+    "parallel.txt": lambda path: list(PairData(PairFiles((), [path], [path])).pairs()),
+    "tagged.conll": lambda path: list(TaggedData([path]).sentences()),
+    "tagged.conllu": lambda path: list(TaggedData([path]).sentences()),
+}
+"""Files by name, and how they are read."""
+
+
+@cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory()
+
+
+def _file(name: str, read: Callable[[str], object], data: bytes) -> None:
+    path = Path(_folder().name) / name
+    path.write_bytes(data)
+    try:
+        read(str(path))
+    except DataError as error:
+        _check_place(error, str(path))
+
+
+def _cells(rows: list[list[str]]) -> None:
+    file = io.StringIO(newline="")
+    names = [f"column {number}" for number in range(len(rows[0]) if rows else 1)]
+    csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows([names, *rows])
+    lines = live_lines("file", io.BytesIO(file.getvalue().encode()), "utf-8", "strict")
+    items = list(READERS["csv"]("file", lines, PredictSettings(text_column=names[0])))
+    assert [list(one.values.values()) for one in items if isinstance(one, InputRow)] == rows
