@@ -34,7 +34,10 @@ def test_a_signal_ends_training_with_a_state_and_says_how_to_go_on(desk, number)
         time.sleep(0.02)
     time.sleep(0.3)
     process.send_signal(number)
-    errors = process.communicate(timeout=30)[1]
+    try:
+        errors = process.communicate(timeout=30)[1]
+    finally:
+        process.kill()  # One that does not answer shall not train on.
     assert process.returncode == EXIT_CODES[number]
     said = errors.strip().split("\n")
     assert said[0].startswith("Stopped at update ")
