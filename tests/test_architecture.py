@@ -29,6 +29,7 @@ STEPS = [
     ["generator", "card", "plots", "bench"],
     ["bench_translation"],
     ["models"],
+    ["inspection"],
     ["runs"],
     ["cli"],
     ["__main__"],

@@ -5,9 +5,11 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from pydoc_data.topics import topics
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -102,9 +104,17 @@ def test_the_file_tree_names_every_module() -> None:
     assert {name for name in modules if name not in README} == set()
 
 
+def pages(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[str]:
+    """The help pages of a command and all below it."""
+    yield CliRunner().invoke(main, [*words, "--help"]).output
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None
+            yield from pages(inner, (*words, name))
+
+
 def test_the_settings_named_in_the_readme_exist() -> None:
-    tasks = ("lm", "classifier", "tagger", "translator")
-    verbs = [*(["train", task] for task in tasks), ["sample"], ["predict"], ["evaluate"], ["data", "check"]]
-    pages = "".join(CliRunner().invoke(main, [*verb, "--help"]).output for verb in verbs)
-    known = {"--constraint", "--version", "--help", "--debug"}
-    assert set(re.findall(r"--[a-z][a-z-]+", README)) - known - set(re.findall(r"--[a-z][a-z-]+", pages)) == set()
+    known = set(re.findall(r"--[a-z][a-z-]+", "".join(pages(main)))) | {"--constraint"}
+    assert set(re.findall(r"--[a-z][a-z-]+", README)) - known == set()

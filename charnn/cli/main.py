@@ -1,6 +1,5 @@
 """The `charnn` command: verbs are loaded when they are used, errors end in one sentence and an exit code."""
 
-import importlib
 import signal
 import sys
 from collections.abc import Sequence
@@ -9,27 +8,18 @@ from typing import Any, NoReturn
 import click
 
 from charnn import __version__
+from charnn.cli.lazy import LazyGroup, Where
 from charnn.cli.signals import EXIT_CODES, Terminated, unwind
 from charnn.cli.streams import discard, standard_streams
 from charnn.errors import CharnnError, SettingError
 
 VERBS = {
-    "train": "charnn.cli.train:train",
-    "sample": "charnn.cli.sample:sample",
-    "predict": "charnn.cli.predict:predict",
-    "evaluate": "charnn.cli.evaluate:evaluate",
-    "data": "charnn.cli.data:data",
-    "bench": "charnn.cli.bench:bench",
-}
-"""Where each verb's command is; reading this table costs nothing."""
-
-SHORT_HELP = {
-    "train": "Train a model on your data.",
-    "sample": "Write text with a trained language model.",
-    "predict": "Label, tag or translate texts, or show what comes next.",
-    "evaluate": "Measure a model on data.",
-    "data": "Check data before training on them.",
-    "bench": "Measure how fast this machine samples and trains.",
+    "train": Where("charnn.cli.train:train", "Train a model on your data."),
+    "sample": Where("charnn.cli.sample:sample", "Write text with a trained language model."),
+    "predict": Where("charnn.cli.predict:predict", "Label, tag or translate texts, or show what comes next."),
+    "evaluate": Where("charnn.cli.evaluate:evaluate", "Measure a model on data."),
+    "data": Where("charnn.cli.data:data", "Check data before training on them."),
+    "bench": Where("charnn.cli.bench:bench", "Measure how fast this machine samples and trains."),
 }
 
 
@@ -44,25 +34,8 @@ class Failure(click.ClickException):
         self.exit_code = error.exit_code  # type: ignore[misc]  # click's is the class's; here each error brings its own
 
 
-class Verbs(click.Group):
-    """Loads a verb's module only when the verb is used, and turns errors into exit codes."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """The verbs in the order of the table."""
-        return list(VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of a verb."""
-        if cmd_name not in VERBS:
-            return None
-        module, name = VERBS[cmd_name].split(":")
-        command: click.Command = getattr(importlib.import_module(module), name)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of verbs, without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(SHORT_HELP.items()))
+class Verbs(LazyGroup):
+    """Turns errors into exit codes."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs the verb; what a user can cause ends in a sentence and an exit code."""
@@ -87,7 +60,7 @@ class Verbs(click.Group):
             ctx.exit(0)
 
 
-@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=Verbs, table=VERBS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, message="charnn %(version)s")
 @click.option("--debug", is_flag=True, help="Show a traceback where something fails.")
 def main(debug: bool) -> None:

@@ -136,7 +136,7 @@ def translations_of(count: int) -> Callable[[str, dict[str, Any]], str]:
 
 def plot(trained: Any, arguments: tuple[str, ...], how: "Decoding", settings: PredictSettings, path: Path) -> int:
     """Draws the attention over one text into a file, and writes its translation. Raises DataError for a bad row."""
-    from charnn.plots import write_heatmap
+    from charnn.plots.heatmap import write_heatmap
 
     rows = [row for row in read_rows(find_inputs(arguments, settings), settings) if isinstance(row, InputRow | BadRow)]
     for row in rows:

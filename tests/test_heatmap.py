@@ -11,7 +11,7 @@ import pytest
 
 from charnn.alignment import Alignment
 from charnn.errors import SettingError, StorageError
-from charnn.plots import write_heatmap
+from charnn.plots.heatmap import write_heatmap
 
 SMALL = Alignment(("Ein", "rotes", "Rad"), ("A", "red"), np.array([[0.8, 0.15, 0.05], [0.04, 0.5, 0.46]]))
 HOSTILE = Alignment(("<b>&\"'", "$x$", "-->", "中\x1b\udcff"), ("</script>", "${title}"), np.full((2, 4), 0.25))

@@ -1,9 +1,6 @@
 """Which source words each target word looked at, as a picture or as a page to open in a browser."""
 
-import io
-import os
 import textwrap
-import warnings
 from collections.abc import Callable
 from functools import partial
 from html import escape
@@ -15,16 +12,12 @@ import numpy as np
 
 from charnn.alignment import Alignment, printable
 from charnn.checkpoint import write_whole
-from charnn.errors import SettingError, StorageError
+from charnn.plots.files import check_place, picture
+
+OPTION = "attention_plot"
 
 WORDS, CELLS, POINTS = (15, 60), (0.34, 0.2), (10.5, 8.0)
 """Inches of a cell and points of the letters, for so many words; in between, in between."""
-
-FONTS = (
-    *("DejaVu Sans", "Noto Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Zen Hei", "PingFang SC", "Hiragino Sans"),
-    *("Microsoft YaHei", "Yu Gothic", "Malgun Gothic", "Arial Unicode MS", "Noto Emoji", "Segoe UI Emoji"),
-)
-"""Where letters are looked for, as far as they are installed: matplotlib's own font has no Chinese and few emoji."""
 
 
 def write_heatmap(path: Path, alignment: Alignment, title: str) -> None:
@@ -32,20 +25,9 @@ def write_heatmap(path: Path, alignment: Alignment, title: str) -> None:
 
     Raises SettingError at another suffix or where matplotlib is missing, StorageError where the file cannot be written.
     """
-    if path.suffix.lower() not in WRITERS:
-        raise SettingError("attention_plot", f"must end in .png, .svg or .html, got {path}")
-    _check_place(path)
+    check_place(path, WRITERS, OPTION)
     shown = Alignment(tuple(map(printable, alignment.source)), tuple(map(printable, alignment.target)), alignment.weights)
     write_whole(path, WRITERS[path.suffix.lower()](shown, printable(" ".join(title.split()))))
-
-
-def _check_place(path: Path) -> None:
-    if not path.parent.is_dir():
-        raise StorageError(f"{path} cannot be written: there is no folder {path.parent}; make it, or name another file")
-    if path.is_dir():
-        raise StorageError(f"{path} cannot be written: it is a folder; name a file in it")
-    if not os.access(path.parent, os.W_OK):
-        raise StorageError(f"{path} cannot be written: {path.parent} is not yours to write to; name another file")
 
 
 def _strongest(alignment: Alignment) -> float:
@@ -54,23 +36,12 @@ def _strongest(alignment: Alignment) -> float:
 
 
 def _picture(alignment: Alignment, title: str, *, kind: str) -> bytes:
-    """The bytes of a file of this kind; by a Figure of its own, since pyplot would choose a display for the whole process."""
-    try:
-        from matplotlib import font_manager  # first: the package itself is what may be missing
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise SettingError("attention_plot", "needs matplotlib; install charnn[plot], or name a .html file") from None
+    """The bytes of a file of this kind."""
     rows, columns = alignment.weights.shape
     cell, points = (float(np.interp(max(rows, columns), WORDS, sizes)) for sizes in (CELLS, POINTS))
-    figure = Figure(figsize=(cell * max(columns, 1), cell * max(rows, 1)))
-    installed = set(font_manager.get_font_names())
-    fonts = [font for font in FONTS if font in installed]
-    _fill(figure, alignment, title, {"fontfamily": fonts, "fontsize": points, "parse_math": False})
-    file = io.BytesIO()
-    with warnings.catch_warnings():  # a letter that no font has is a box, which says as much as a warning for each
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")
-        figure.savefig(file, format=kind, dpi=150, bbox_inches="tight", pad_inches=0.15, facecolor="white")
-    return file.getvalue()
+    size = (cell * max(columns, 1), cell * max(rows, 1))
+    letters = {"fontsize": points, "parse_math": False}
+    return picture(lambda figure: _fill(figure, alignment, title, letters), size, kind, OPTION, ", or name a .html file")
 
 
 def _fill(figure: Any, alignment: Alignment, title: str, letters: dict[str, Any]) -> None:

@@ -1,0 +1,1 @@
+"""The views of `charnn inspect`, one file each."""

@@ -1,0 +1,1 @@
+"""What `charnn inspect` computes: numbers of a network at work, ready to be drawn."""

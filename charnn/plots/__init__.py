@@ -1,0 +1,1 @@
+"""Pictures: each as a file, by matplotlib, and as text for a terminal."""
