@@ -190,3 +190,24 @@ class TranslatorNetworkSettings(Settings):
     def context_size(self) -> int:
         """Units of what attention finds."""
         return 0 if self.attention == "none" else self.encoder.output_size
+
+
+OBJECTIVES = ("squared", "absolute", "quantile")
+"""What a forecaster's errors are measured by."""
+
+QUANTILES = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
+"""Shares of the future values that are to lie below a quantile forecaster's outputs."""
+
+
+@dataclass(frozen=True)
+class ForecasterNetworkSettings(Settings):
+    """Recurrent stack, and what it says of the next values."""
+
+    stack: StackSettings = field(default_factory=lambda: StackSettings(hidden_size=64))
+    horizon: int = setting(1, "Values predicted at once; further ones come from feeding predictions back.", least=1, most=10_000)
+    objective: str = setting("squared", "Error that is made small: squared, absolute, or of quantiles.", choices=OBJECTIVES)
+
+    @property
+    def outputs(self) -> int:
+        """Numbers said of each future value."""
+        return len(QUANTILES) if self.objective == "quantile" else 1

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from charnn.cli.forecast import EVALUATING as BACKTESTING
+from charnn.cli.forecast import backtesting_options, measure_forecaster
 from charnn.cli.options import SectionedCommand, given
 from charnn.cli.streams import write
 from charnn.cli.training import parallel_options
@@ -17,8 +19,12 @@ EFFECTIVE = {
     "classifier": ["text_column", "label_column", "abstain_below"],
     "tagger": ["tag_column"],
     "translator": EVALUATING,
+    "forecaster": BACKTESTING,
 }
 """The options that have an effect on a model of each task."""
+
+DEFAULTS = {"lm": "python-docs", "forecaster": "the series it was trained on"}
+"""What is measured on where no data are named."""
 
 
 @click.command(cls=SectionedCommand)
@@ -33,6 +39,7 @@ EFFECTIVE = {
 @click.option("--abstain-below", type=click.FloatRange(0, 1), help="Answer only what is at least so probable (classifier).")
 @decoding_options
 @parallel_options("--source", "--target")
+@backtesting_options
 @click.option("--lowercase", is_flag=True, help="Compare without regard to case (translator).")
 @click.option("--per-sentence", is_flag=True, help="A line a pair: nats, tokens, chrF, source, reference, translation (translator).")
 @click.option("--threads", type=click.IntRange(1, 1024), help="CPU threads; by default all cores.")
@@ -42,7 +49,7 @@ def evaluate(ctx: click.Context, /, model: str | None, data: tuple[str, ...], **
     """Measure a model on data.
 
     MODEL: a run folder or model file; by default the newest run. DATA: as in `charnn train`; by default, for a language
-    model, the last tenth of python-docs. JSON keys of all: task, model, data, examples, seconds.
+    model, the last tenth of python-docs, for a forecaster what was held out. JSON keys of all: task, model, data, examples, seconds.
 
     Language model: every symbol is predicted once. Protocols: streamed (one pass, the state carried), windows (each begins
     cold), documents (each from its start to its end). Unknown symbols are charged for: their own probability, and log
@@ -66,13 +73,13 @@ def evaluate(ctx: click.Context, /, model: str | None, data: tuple[str, ...], **
     names = list(dict.fromkeys(name for task in EFFECTIVE.values() for name in task))
     for name in given(ctx, [name for name in names if name not in EFFECTIVE[trained.task]]):
         raise SettingError(name, f"has no effect on a {trained.task}; leave it out")
-    if not data and trained.task != "lm" and not values["source"]:
+    if not data and trained.task not in DEFAULTS and not values["source"]:
         raise click.UsageError(f"name the data to measure this {trained.task} on.")
     use_threads(values["threads"])
     started = time.monotonic()
     results = MEASURES[trained.task](ctx, trained, data, values)
     named = [*data, *values["source"], *values["target"]]
-    facts = {"task": trained.task, "model": trained.name, "data": named or ["python-docs"]}
+    facts = {"task": trained.task, "model": trained.name, "data": named or [DEFAULTS[trained.task]]}
     facts |= {"examples": results.pop("examples"), "seconds": round(time.monotonic() - started, 2)}
     if values["as_json"]:
         click.echo(json.dumps({**facts, **results}))
@@ -90,7 +97,7 @@ def measure_language_model(ctx: click.Context, trained: Any, data: tuple[str, ..
     if given(ctx, ["window"]) and "windows" not in protocols:
         raise SettingError("window", f"has no effect on the protocol {protocols[0]}; leave it out")
     tail = values["tail"] if data or trained.is_documents else values["tail"] or 0.1
-    text = trained.tokenized(data or ("python-docs",), tail)
+    text = trained.tokenized(data or (DEFAULTS["lm"],), tail)
     first, *others = [trained.network.evaluate(text, protocol, values["window"]) for protocol in protocols]
     examples = 1 if text.starts is None else len(text.starts) - 1
     return {"examples": examples, **first, **dict(zip(protocols[1:], others, strict=True))}
@@ -114,4 +121,5 @@ MEASURES = {
     "classifier": measure_classifier,
     "tagger": measure_tagger,
     "translator": measure_translator,
+    "forecaster": measure_forecaster,
 }

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from charnn.cli.forecast import FORECASTING, forecasting_options, predict_series
 from charnn.cli.options import SectionedCommand, collect, given, settings_options
 from charnn.cli.streams import write
 from charnn.cli.translate import PREDICTING, decoding_options, predict_translations, predicting_options
@@ -20,6 +21,7 @@ EFFECTIVE = {
     "classifier": ["abstain_below", "explain", *ROWS],
     "tagger": ["tokens", *ROWS],
     "translator": [*PREDICTING, *ROWS],
+    "forecaster": [*FORECASTING, "format"],
 }
 """The options that have an effect on a model of each task."""
 
@@ -35,23 +37,25 @@ EFFECTIVE = {
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line: short for --format jsonl.")
 @decoding_options
 @predicting_options
+@forecasting_options
 @settings_options(PredictSettings)
 @settings_options(SamplingSettings)
 @click.pass_context
 def predict(ctx: click.Context, /, model: str | None, text: tuple[str, ...], **values: Any) -> None:
-    """Label texts, tag them, translate them, or show what a language model expects next.
+    """Label texts, tag them, translate them, go on with a series, or show what a language model expects next.
 
     MODEL: a run folder or model file; by default the newest run. TEXT: texts, files (CSV, TSV, JSONL, or a text a line), or
     - for standard input. Rows come out as they were and in order, with new columns or keys: label and probability
     (classifier), spans: [{text, type, begin, end, probability}] or tags: [{token, tag, begin, end, probability}] (tagger),
     translation and score, with --n-best candidates: [{translation, score}], with --attention {source, target, weights}
-    (translator); for a language model next: [{token, probability}].
+    (translator); for a language model next: [{token, probability}]. A forecaster goes on with its series, or with the FILES
+    given, by --steps rows: time, the column predicted, with --interval its low and high; as JSON {step, time, column, value, low, high}.
     """
     from charnn.cli.models import open_model
 
-    if not text:
-        raise click.UsageError("give a text, a file, or - for standard input.")
     trained = open_model(model, EFFECTIVE)
+    if not text and trained.task != "forecaster":
+        raise click.UsageError("give a text, a file, or - for standard input.")
     names = [name for task in EFFECTIVE.values() for name in task]
     for name in given(ctx, [name for name in dict.fromkeys(names) if name not in EFFECTIVE[trained.task]]):
         raise SettingError(name, f"has no effect on a {trained.task}; leave it out")
@@ -141,4 +145,10 @@ def coloured() -> Callable[[str, dict[str, Any]], str]:
     return in_colours if sys.stdout.isatty() else with_numbers
 
 
-PREDICTORS = {"lm": predict_next, "classifier": predict_labels, "tagger": predict_tags, "translator": predict_translations}
+PREDICTORS = {
+    "lm": predict_next,
+    "classifier": predict_labels,
+    "tagger": predict_tags,
+    "translator": predict_translations,
+    "forecaster": predict_series,
+}

@@ -168,11 +168,16 @@ def plan_rows(plan: "Plan") -> list[tuple[str, str]]:
 def report_line(report: "Report", unit: str) -> str:
     """A validation in one line."""
     best = "  best" if report.is_best else ""
-    metrics = "".join(f"  {name} {value:.4f}" for name, value in report.metrics.items())
+    metrics = "".join(f"  {name} {small(value)}" for name, value in report.metrics.items())
     return (
         f"{clock(report.seconds):>8}  update {report.step:>7,}/{report.steps:,}  epoch {report.epoch:6.2f}"
-        f"  train {report.train_loss:.4f}  valid {report.valid_loss:.4f} {unit}{metrics}{best}"
+        f"  train {small(report.train_loss)}  valid {small(report.valid_loss or 0.0)} {unit}{metrics}{best}"
     )
+
+
+def small(number: float) -> str:
+    """A loss with four decimals, or with three digits where those would be none."""
+    return f"{number:.4f}" if not 0 < abs(number) < 0.01 else f"{number:.3g}"
 
 
 def first_lines(text: str) -> list[str]:

@@ -57,7 +57,26 @@ def translator_table(results: dict[str, Any]) -> list[str]:
     return [*lines, "", results["bleu_signature"], results["chrf_signature"]]
 
 
-TABLES = {"lm": language_model_table, "classifier": classifier_table, "tagger": tagger_table, "translator": translator_table}
+def forecaster_table(results: dict[str, Any]) -> list[str]:
+    """A row for the network and each naive forecast, of every target; coverage; the verdict."""
+    lines: list[str] = []
+    for name, one in results.get("targets", {"": results}).items():
+        rows = {"network": one, "naive": one["naive"], f"seasonal naive ({results['season']})": one["seasonal_naive"]}
+        cells = [[title, *(figure(found[key]) for key in ("mae", "rmse", "mape", "mase"))] for title, found in rows.items() if found]
+        lines += ([name] if name else []) + grid([["", "MAE", "RMSE", "MAPE, %", "MASE"], *cells])
+        held = (f"{float(share):.0%}: {100 * inside:.1f} %" for share, inside in one["coverage"].items())
+        lines += ["", f"values within the interval for {', for '.join(held)}", one["verdict"], ""]
+    steps = f"{results['horizon']:,} step{'s' if results['horizon'] > 1 else ''} ahead"
+    return [*lines, f"backtest: {results['origins']:,} origins, {steps}"]
+
+
+TABLES = {
+    "lm": language_model_table,
+    "classifier": classifier_table,
+    "tagger": tagger_table,
+    "translator": translator_table,
+    "forecaster": forecaster_table,
+}
 
 
 def with_intervals(metrics: Mapping[str, Any], names: Sequence[str]) -> list[str]:
@@ -83,3 +102,8 @@ def cell(value: Any) -> str:
     if value is None:
         return "-"
     return f"{value:,}" if isinstance(value, int) else f"{value:,.4f}" if isinstance(value, float) else str(value)
+
+
+def figure(value: float | None) -> str:
+    """A number of any size in four digits, a large one with one decimal."""
+    return "-" if value is None else f"{value:,.1f}" if abs(value) >= 1000 else f"{value:.4g}"

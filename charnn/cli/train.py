@@ -11,7 +11,7 @@ from charnn.cli.recall import TrainCommand
 from charnn.cli.training import parallel_options, place_options, train_job
 from charnn.errors import SettingError
 from charnn.settings import own_settings
-from charnn.tasks.settings import ClassifierSettings, LanguageModelSettings, TaggerSettings, TranslatorSettings
+from charnn.tasks.settings import ClassifierSettings, ForecasterSettings, LanguageModelSettings, TaggerSettings, TranslatorSettings
 from charnn.text.pairs import PairFiles
 from charnn.text.protocol import EFFECTIVE, TokenizerSettings
 from charnn.training.settings import BudgetSettings, SavingSettings
@@ -146,6 +146,30 @@ def train_translator(ctx: click.Context, /, data: tuple[str, ...], **values: Any
         return TranslatorJob(place, settings, files, valid, TranslatorStart(*models))
 
     train_job(ctx, "translator", [str(one) for one in files.tables or files.source or files.target], values, make)
+
+
+@train.command("forecaster", cls=TrainCommand)
+@click.argument("series", nargs=-1)
+@place_options("the end of what is not held out.  [default: 0.1]")
+@settings_options(BudgetSettings)
+@settings_options(SavingSettings)
+@settings_options(ForecasterSettings)
+@click.pass_context
+def train_forecaster(ctx: click.Context, /, series: tuple[str, ...], **values: Any) -> None:
+    """Train a forecaster: the next values of a series.
+
+    SERIES: CSV, TSV or JSONL files with a row a time and a column of numbers, several of them in a row, or a number a line; by default
+    cosine, 3,000 points from 1 to 100, of which 500 make a window and the last 500 are held out.
+    """
+    tutorial = {name: 500 for name in ("window", "held_out") if not series and not given(ctx, [name])}
+    settings = collect(ForecasterSettings, values | tutorial)
+
+    def make(place: Any) -> Any:
+        from charnn.runs.forecaster import ForecasterJob
+
+        return ForecasterJob(place, settings)
+
+    train_job(ctx, "forecaster", series or ("cosine",), values, make)
 
 
 def parallel_files(tables: Any, source: Any, target: Any, default: str | None = None) -> PairFiles:

@@ -13,6 +13,7 @@ MODELS = {
     "classifier": "charnn.models.classifier:TrainedClassifier",
     "tagger": "charnn.models.tagger:TrainedTagger",
     "translator": "charnn.models.translator:TrainedTranslator",
+    "forecaster": "charnn.models.forecaster:TrainedForecaster",
 }
 """Where each task's model is; a language model samples without what the others need."""
 

@@ -31,7 +31,7 @@ class ClassifierJob:
     """Labelled texts as token ids, and an untrained classifier of them. Raises DataError or SettingError."""
 
     name = "classifier"
-    loss_unit, rate_unit, rate = "text", "texts", 1.0
+    loss_unit, rate_unit, rate = "nats/text", "texts", 1.0
 
     def __init__(self, place: Place, settings: ClassifierSettings, start: Start | None = None) -> None:
         place.check()

@@ -25,7 +25,7 @@ class LanguageModelJob:
     """A corpus as token ids, and an untrained model of it. Raises DataError or SettingError."""
 
     name = "lm"
-    loss_unit, rate_unit = "token", "characters"
+    loss_unit, rate_unit = "nats/token", "characters"
 
     def __init__(self, place: Place, settings: LanguageModelSettings, start: RandomStart | TrainedStart | None = None) -> None:
         place.check()

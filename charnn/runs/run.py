@@ -79,7 +79,7 @@ class Job(Protocol):
     settings: TaskSettings
     model: Model
     batches: Batches[Any]
-    loss_unit: str  # of what the losses count: token, text
+    loss_unit: str  # of the losses: nats/token
     rate_unit: str  # of what speed counts: characters, texts
     rate: float  # so many of them in a prediction
 
@@ -236,7 +236,7 @@ class Run:
             throughput=throughput,
             rate=job.rate,
             rate_unit=job.rate_unit,
-            loss_unit=f"nats/{job.loss_unit}",
+            loss_unit=job.loss_unit,
             expected_seconds=throughput.seconds_for(steps - done, reports),
         )
 

@@ -28,7 +28,7 @@ class TaggerJob:
     """Tagged sentences as ids, and an untrained tagger of them. Raises DataError or SettingError."""
 
     name = "tagger"
-    loss_unit, rate_unit, rate = "token", "tokens", 1.0
+    loss_unit, rate_unit, rate = "nats/token", "tokens", 1.0
 
     def __init__(self, place: Place, settings: TaggerSettings, start: Start | None = None) -> None:
         place.check()

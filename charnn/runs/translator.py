@@ -32,7 +32,7 @@ class TranslatorJob:
     """Pairs as token ids, and an untrained translator of them. Raises DataError or SettingError."""
 
     name = "translator"
-    loss_unit, rate_unit = "token", "source words"
+    loss_unit, rate_unit = "nats/token", "source words"
 
     def __init__(
         self,

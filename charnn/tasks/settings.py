@@ -2,15 +2,22 @@
 
 from dataclasses import dataclass, field
 
-from charnn.architecture import ClassifierNetworkSettings, LanguageNetworkSettings, TaggerNetworkSettings, TranslatorNetworkSettings
+from charnn.architecture import (
+    ClassifierNetworkSettings,
+    ForecasterNetworkSettings,
+    LanguageNetworkSettings,
+    TaggerNetworkSettings,
+    TranslatorNetworkSettings,
+)
 from charnn.errors import SettingError
 from charnn.settings import Settings, setting
 from charnn.text.conll import TaggedSettings
 from charnn.text.corpus import CorpusSettings
 from charnn.text.labelled import LabelledSettings
 from charnn.text.pairs import PairSettings
+from charnn.text.series import SeriesSettings
 from charnn.text.tokenizers import TokenizerSettings
-from charnn.training.settings import OptimizerSettings, PairLoopSettings, TextLoopSettings, WindowSettings
+from charnn.training.settings import OptimizerSettings, PairLoopSettings, SeriesLoopSettings, TextLoopSettings, WindowSettings
 
 
 @dataclass(frozen=True)
@@ -135,3 +142,26 @@ class TranslatorSettings(Settings):
     def longest(self) -> int:
         """Most tokens of a side."""
         return self.objective.longest or (500 if self.tokens.tokenizer in ("char", "byte") else 100)
+
+
+@dataclass(frozen=True)
+class ScalingSettings(Settings):
+    """What is done to a series before the network sees it, and undone after."""
+
+    log: bool = setting(False, "Take logarithms, for what grows by a share of itself.")
+    difference: int = setting(0, "Predict differences to the value so many steps before, a season, say; 0: none.", least=0, most=100_000)
+    calendar: bool = setting(True, "Tell the network month, weekday and hour of the next value, as far as there are times.")
+    season: int | None = setting(
+        None, "Values in a season, for the seasonal naive forecast; by default as the times or the values say.", least=2, most=100_000
+    )
+
+
+@dataclass(frozen=True)
+class ForecasterSettings(Settings):
+    """All that defines a forecaster and how it was trained."""
+
+    data: SeriesSettings = field(default_factory=SeriesSettings)
+    scaling: ScalingSettings = field(default_factory=ScalingSettings)
+    network: ForecasterNetworkSettings = field(default_factory=ForecasterNetworkSettings)
+    optimizer: OptimizerSettings = field(default_factory=lambda: OptimizerSettings(learning_rate=1e-3))
+    loop: SeriesLoopSettings = field(default_factory=lambda: SeriesLoopSettings(reports=20))

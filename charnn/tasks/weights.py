@@ -10,7 +10,7 @@ from torch import nn
 
 from charnn.kernels.shapes import check_weights
 
-PARTS = ("tokenizer.", "referee.")
+PARTS = ("tokenizer.", "referee.", "series.")
 """What the names of tensors begin with that are no weights of the network."""
 
 

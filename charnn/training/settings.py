@@ -93,3 +93,16 @@ class PairLoopSettings(LoopSettings):
     """Batches of pairs, validation and randomness of a run."""
 
     batch_tokens: int = setting(6000, "Most tokens of both sides in an update: a batch of longer pairs is smaller.", least=20, most=10**7)
+
+
+@dataclass(frozen=True)
+class SeriesLoopSettings(LoopSettings):
+    """Windows of a series, what is held out, and randomness of a run."""
+
+    window: int | None = setting(
+        None, "Values in a row that an update learns from; by default two seasons, at least 24, at most 500.", least=2, most=1_000_000
+    )
+    readout: str = setting("every", "Learn to predict after every value of a window, or after its last.", choices=("every", "last"))
+    held_out: int | None = setting(
+        None, "Values at the end that training never sees, to evaluate on; by default a tenth.", least=0, most=100_000_000
+    )

@@ -1,0 +1,146 @@
+"""The times of a series: how they are written, how far apart they are, and how they go on."""
+
+import calendar
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+from charnn.errors import CheckpointError
+from charnn.settings import shown
+
+FORMATS = (
+    *("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d", "%Y-%m", "%Y"),
+    *("%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%Y/%m/%d", "%d.%m.%Y %H:%M", "%d.%m.%Y", "%m/%d/%Y %H:%M", "%m/%d/%Y", "%b %Y", "%Y%m%d"),
+)
+"""How a time may be written, in the order in which that is tried."""
+
+MINUTE, DAY = 60, 86_400
+
+SEASONS = ((MINUTE, 60 * MINUTE), (DAY / 2, DAY), (DAY, 7 * DAY), (7 * DAY, 364 * DAY))
+"""Up to so many seconds between two values, so many make a season: an hour, a day, a week, a year."""
+
+MONTH_SEASONS = {1: 12, 2: 6, 3: 4, 6: 2}
+"""The same by months between two values."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """How the times of a series go on."""
+
+    format: str
+    """One of FORMATS."""
+    months: int
+    """Months between two values; 0 where it is minutes."""
+    seconds: float
+
+    def after(self, time: str, steps: int) -> str:
+        """The time so many steps later, as it would be written; a day that its month lacks is the month's last."""
+        begin = datetime.strptime(time, self.format)
+        if self.months:
+            return _months_later(begin, self.months * steps).strftime(self.format)
+        return (begin + timedelta(seconds=self.seconds * steps)).strftime(self.format)
+
+    @property
+    def season(self) -> int | None:
+        """Values that usually make a season; None where nobody can tell."""
+        if self.months:
+            return MONTH_SEASONS.get(self.months)
+        length = next((season for longest, season in SEASONS if self.seconds <= longest), 0)
+        season = int(length // self.seconds)
+        return season if season > 1 and season * self.seconds == length else None
+
+    @property
+    def words(self) -> str:
+        """`every 1 month`, `every 1 hour`."""
+        if self.months:
+            return _every(self.months, "month") if self.months % 12 else _every(self.months // 12, "year")
+        for size, unit in ((7 * DAY, "week"), (DAY, "day"), (60 * MINUTE, "hour"), (MINUTE, "minute"), (1, "second")):
+            if self.seconds >= size and self.seconds % size == 0:
+                return _every(int(self.seconds / size), unit)
+        return f"every {self.seconds:g} seconds"
+
+    @property
+    def cycles(self) -> tuple[str, ...]:
+        """What of a time tells where in a longer cycle a value stands: those of CYCLES that change from value to value."""
+        days = self.months * 30 if self.months else self.seconds / DAY
+        return tuple(name for name, (longest, _) in CYCLES.items() if days <= longest)
+
+    def angles(self, times: Sequence[str]) -> list[list[float]]:
+        """(time, 2 per cycle): sine and cosine of where each time stands in each cycle."""
+        found = []
+        for time in times:
+            moment = datetime.strptime(time, self.format)
+            turns = [2 * math.pi * CYCLES[name][1](moment) for name in self.cycles]
+            found.append([value for turn in turns for value in (math.sin(turn), math.cos(turn))])
+        return found
+
+    def plain(self) -> dict[str, Any]:
+        """JSON-ready data."""
+        return dict(vars(self))
+
+    @classmethod
+    def restore(cls, plain: Any) -> "Clock":
+        """That of a model file. Raises CheckpointError."""
+        if not isinstance(plain, dict) or plain.keys() != {"format", "months", "seconds"} or plain["format"] not in FORMATS:
+            raise CheckpointError(f"the model's times are damaged: {shown(plain)}")
+        steps = plain["months"], plain["seconds"]
+        if not all(isinstance(one, int | float) and 0 <= one < 1e10 for one in steps) or not isinstance(steps[0], int) or not any(steps):
+            raise CheckpointError(f"the model's times are damaged: {shown(plain)}")
+        return cls(**plain)
+
+
+CYCLES = {
+    "month": (31.0, lambda moment: (moment.month - 1) / 12),
+    "weekday": (1.0, lambda moment: moment.weekday() / 7),
+    "hour": (0.5, lambda moment: (moment.hour + moment.minute / 60) / 24),
+}
+"""By name: the longest step, in days, at which a cycle still tells something, and the share of it that is over."""
+
+
+def find_clock(times: Sequence[str]) -> tuple[Clock | None, int]:
+    """How times go on, and how many of them do not come when they should; None where they cannot be read, or do not rise."""
+    for style in FORMATS:
+        try:
+            moments = [datetime.strptime(time, style) for time in times]
+        except ValueError:
+            continue
+        if style == "%Y" and any(len(time) != 4 for time in times):
+            continue
+        return _clock(style, moments)
+    return None, 0
+
+
+def _clock(style: str, moments: Sequence[datetime]) -> tuple[Clock | None, int]:
+    steps = Counter(_step(first, second) for first, second in pairwise(moments))
+    if not steps:
+        return None, 0
+    (months, seconds), times = steps.most_common(1)[0]
+    if months <= 0 and seconds <= 0:
+        return None, 0
+    return Clock(style, months, seconds), steps.total() - times
+
+
+def _step(first: datetime, second: datetime) -> tuple[int, float]:
+    """(months, 0) where just those changed, as far as the months' lengths let them; else (0, seconds)."""
+    months = (second.year - first.year) * 12 + second.month - first.month
+    is_later = months > 0 and (_months_later(first, months) == second or (_is_last_day(first) and _is_last_day(second)))
+    return (months, 0.0) if is_later and first.time() == second.time() else (0, (second - first).total_seconds())
+
+
+def _months_later(moment: datetime, months: int) -> datetime:
+    year, month = divmod(moment.year * 12 + moment.month - 1 + months, 12)
+    last = calendar.monthrange(year, month + 1)[1]
+    day = last if _is_last_day(moment) and moment.day > 27 else min(moment.day, last)
+    return moment.replace(year=year, month=month + 1, day=day)
+
+
+def _is_last_day(moment: datetime) -> bool:
+    return moment.day == calendar.monthrange(moment.year, moment.month)[1]
+
+
+def _every(count: int, unit: str) -> str:
+    return f"every {unit}" if count == 1 else f"every {count} {unit}s"
