@@ -1,4 +1,4 @@
-"""Small labelled, tagged and parallel data, settings and models of them."""
+"""Small labelled, tagged and parallel data and a series, settings and models of them."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,11 +7,13 @@ from typing import Any
 from charnn.architecture import (
     ClassifierNetworkSettings,
     EncoderSettings,
+    ForecasterNetworkSettings,
     StackSettings,
     TaggerNetworkSettings,
     TranslatorNetworkSettings,
 )
 from charnn.runs.classifier import ClassifierJob
+from charnn.runs.forecaster import ForecasterJob
 from charnn.runs.run import Place, Run
 from charnn.runs.tagger import TaggerJob
 from charnn.runs.translator import TranslatorJob
@@ -19,6 +21,7 @@ from charnn.settings import Settings
 from charnn.tasks.settings import (
     ClassifierLossSettings,
     ClassifierSettings,
+    ForecasterSettings,
     TaggerLossSettings,
     TaggerSettings,
     TranslatorLossSettings,
@@ -26,8 +29,9 @@ from charnn.tasks.settings import (
 )
 from charnn.text.labelled import LabelledSettings
 from charnn.text.pairs import PairFiles
+from charnn.text.series import SeriesSettings
 from charnn.text.tokenizers import TokenizerSettings
-from charnn.training.settings import BudgetSettings, OptimizerSettings, PairLoopSettings, TextLoopSettings
+from charnn.training.settings import BudgetSettings, OptimizerSettings, PairLoopSettings, SeriesLoopSettings, TextLoopSettings
 
 GOOD, BAD = (
     ("a fine film", "what a joy", "I loved it", "great fun , really"),
@@ -63,6 +67,12 @@ PAIRS = (
     + "".join(f"{a}{b}{c} sees the dog.\t{a}{b}{c} voit le chien.\n" for a in "KLZ" for b in "aou" for c in "dgpt")
 )
 """144 English sentences and their French, a line each."""
+
+SERIES = "month,sold,rain\n" + "".join(
+    f"{2001 + number // 12}-{number % 12 + 1:02},{100 + number + 20 * ((number % 12) - 6) ** 2 / 9:.2f},{(number * 37) % 11 + 1}\n"
+    for number in range(120)
+)
+"""Ten years of months: something that grows and has a season, and something that has none."""
 
 
 def small(settings: Any, **changes: object) -> Any:
@@ -120,6 +130,17 @@ def translator_settings(**changes: object) -> TranslatorSettings:
     return small(settings, **changes)
 
 
+def forecaster_settings(**changes: object) -> ForecasterSettings:
+    """Eight units, a few reports; what is sold, in windows of a year."""
+    settings = ForecasterSettings(
+        data=SeriesSettings(target="sold"),
+        network=ForecasterNetworkSettings(StackSettings(hidden_size=8)),
+        optimizer=OptimizerSettings(learning_rate=0.01, warmup=5),
+        loop=SeriesLoopSettings(batch_size=8, reports=2, window=24),
+    )
+    return small(settings, **changes)
+
+
 def classifier_run(folder: Path, steps: int = 40, table: str = TABLE, *, resume: bool = False, **changes: object) -> Run:
     """A run on the small table, ready to go."""
     (folder / "table.tsv").write_text(table, encoding="utf-8")
@@ -139,6 +160,13 @@ def translator_run(folder: Path, steps: int = 400, table: str = PAIRS, *, resume
     (folder / "pairs.tsv").write_text(table, encoding="utf-8")
     place = Place([folder / "pairs.tsv"], folder / "run", device="cpu", threads=1, overwrite=not resume, resume=resume)
     return Run(place, TranslatorJob(place, translator_settings(**changes), PairFiles(place.corpus)), BudgetSettings(steps=steps))
+
+
+def forecaster_run(folder: Path, steps: int = 40, table: str = SERIES, *, resume: bool = False, **changes: object) -> Run:
+    """A run on the small series, ready to go."""
+    (folder / "series.csv").write_text(table, encoding="utf-8")
+    place = Place([folder / "series.csv"], folder / "run", device="cpu", threads=1, overwrite=not resume, resume=resume)
+    return Run(place, ForecasterJob(place, forecaster_settings(**changes)), BudgetSettings(steps=steps))
 
 
 def trained(run: Run) -> Run:

@@ -8,6 +8,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
@@ -16,22 +17,27 @@ from charnn.checkpoint import SavedModel, load_model, save_model
 from charnn.cli.main import main
 from charnn.decoding.settings import BeamSettings, SamplingSettings
 from charnn.models.classifier import TrainedClassifier
+from charnn.models.forecaster import TrainedForecaster
 from charnn.models.interpreter import Decoding
 from charnn.models.lm import TrainedLanguageModel
 from charnn.models.load import MODELS
 from charnn.models.tagger import TrainedTagger
 from charnn.models.translator import TrainedTranslator
 from charnn.referee import fit_referee
+from charnn.tasks.background import Background
 from charnn.tasks.classifier import Blending, Classifier
+from charnn.tasks.forecaster import Forecaster
 from charnn.tasks.lm import LanguageModel
+from charnn.tasks.scaling import Scaling
 from charnn.tasks.tagger import Tagger, Tags
 from charnn.tasks.translator import Translator
+from charnn.text.series import Series
 from charnn.text.texts import Speller
 from charnn.text.tokenizers import TokenizerSettings, fit_tokenizer
 from charnn.text.vocabulary import Vocabulary
 from tests.models import small_settings
 from tests.networks import CELLS
-from tests.tasks import PAIRS, SENTENCES, TABLE, classifier_settings, tagger_settings, translator_settings
+from tests.tasks import PAIRS, SENTENCES, SERIES, TABLE, classifier_settings, forecaster_settings, tagger_settings, translator_settings
 
 WORDS = [f"{a}{b}{c}" for a in "klmn" for b in "aeiou" for c in "prst"]
 LENGTHS = [1, 40, 2, 700, 3, 0, 17, 5, 513, 33, 1, 64, 8, 90, 4, 16, 257, 15, 7, 31]
@@ -90,6 +96,13 @@ def tagger(tags: list[str] | None = None, **changes: object) -> Tagger:
 def translator(**changes: object) -> Translator:
     settings = translator_settings(**{"min_count": 1, **changes})
     return shaken(Translator(settings, tokenizer(settings.tokens.tokenizer), tokenizer(settings.tokens.tokenizer)))
+
+
+def forecaster(**changes: object) -> Forecaster:
+    settings = forecaster_settings(**changes)
+    values = np.cumsum(np.random.default_rng(1).normal(size=(200, 1)), 0)
+    series = Series(("sold",), 1, values, tuple(map(str, range(200))))
+    return shaken(Forecaster(settings, Background(series, 7, (1.0,)), Scaling.fit(series, settings.scaling, settings.network.horizon)))
 
 
 # what stands beside a text
@@ -214,6 +227,7 @@ RUNS = {
     "classifier": ["classifier", "table.tsv", "--word-dropout", "0.1"],
     "tagger": ["tagger", "sentences.conll"],
     "translator": ["translator", "pairs.tsv", "--embedding-size", "16", "--word-dropout", "0.1", "--scheduled-sampling", "constant"],
+    "forecaster": ["forecaster", "series.csv", "--target", "sold", "--inputs", "rain", "--horizon", "2", "--objective", "quantile"],
 }
 
 
@@ -227,6 +241,7 @@ def desk(tmp_path, monkeypatch) -> Path:
     """A folder with a little data of every task, in which commands run."""
     labelled = "".join(f"__label__{line}\n" for line in TABLE.replace("\t", " ").split("\n")[1:-1])
     texts = {"verse.txt": VERSE, "table.tsv": TABLE, "labelled.txt": labelled, "sentences.conll": SENTENCES, "pairs.tsv": PAIRS}
+    texts["series.csv"] = SERIES
     for name, text in texts.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
@@ -263,7 +278,7 @@ def test_how_often_a_run_shows_signs_of_life_changes_no_number(desk, monkeypatch
 
 def test_another_process_trains_the_same_models(desk):
     """With another order of Python's sets and dictionaries of strings."""
-    runs, short = ["lm, gru", "classifier", "tagger", "translator"], [*TINY, "--steps", "4", "--reports", "1", "--quiet"]
+    runs, short = ["lm, gru", "classifier", "tagger", "translator", "forecaster"], [*TINY, "--steps", "4", "--reports", "1", "--quiet"]
     commands = [["train", *RUNS[run], *short, "--to", run] for run in runs]
     program = f"from charnn.cli.main import main\nfor command in {commands}: main(command, standalone_mode=False)"
     environment = {**os.environ, "PYTHONHASHSEED": "7", "PYTHONPATH": str(Path(__file__).parents[1])}
@@ -280,7 +295,13 @@ def test_another_seed_trains_another_model(desk):
     assert trained(desk / "one")[3] != trained(desk / "two")[3]
 
 
-PIPED = {"lm, gru": "verse.txt", "classifier": "labelled.txt", "tagger": "sentences.conll", "translator": "pairs.tsv"}
+PIPED = {
+    "lm, gru": "verse.txt",
+    "classifier": "labelled.txt",
+    "tagger": "sentences.conll",
+    "translator": "pairs.tsv",
+    "forecaster": "series.csv",
+}
 
 
 @pytest.mark.parametrize("run", PIPED)
@@ -297,6 +318,7 @@ OPENED = {
     "classifier": lambda: (classifier(), TrainedClassifier),
     "tagger": lambda: (tagger(), TrainedTagger),
     "translator": lambda: (translator(), TrainedTranslator),
+    "forecaster": lambda: (forecaster(), TrainedForecaster),
 }
 
 

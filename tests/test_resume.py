@@ -14,7 +14,7 @@ from charnn.runs.run import Place, Run
 from charnn.task import Score
 from charnn.training.settings import BudgetSettings
 from tests.models import TEXT, small_settings
-from tests.tasks import classifier_run, tagger_run, translator_run
+from tests.tasks import classifier_run, forecaster_run, tagger_run, translator_run
 
 STEPS = 12
 
@@ -43,6 +43,7 @@ RUNS = {
     "classifier": lambda folder, **options: classifier_run(folder, STEPS, dropout=0.2, reports=4, referee=True, **options),
     "tagger": lambda folder, **options: tagger_run(folder, STEPS, dropout=0.2, reports=4, averaging=0.9, **options),
     "translator": lambda folder, **options: translator_run(folder, STEPS, dropout=0.2, reports=4, **DRAWN, **options),
+    "forecaster": lambda folder, **options: forecaster_run(folder, STEPS, dropout=0.2, reports=4, averaging=0.9, horizon=2, **options),
 }
 
 

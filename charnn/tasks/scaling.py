@@ -47,10 +47,12 @@ class Scaling:
         least = 1e-9 * np.maximum(np.abs(levels).max(0), 1e-300)
         for number, name in enumerate(series.columns):
             if deviation[number] <= least[number] or change_deviation[0, number] <= least[number]:
-                what = "the differences of " if settings.difference else ""
-                raise DataError(f"{series.places[0]}: {what}{name} never change in the training part; there is nothing to learn from them")
-        if not settings.difference:
-            change_mean = np.zeros_like(change_mean)  # a trend of the training part need not go on
+                what = f"the differences of {name} never change" if settings.difference else f"{name} never changes"
+                raise DataError(f"{series.places[0]}: {what} in the training part; there is nothing to learn")
+        if settings.difference:  # those that are read and those that are said are the same
+            change_mean, change_deviation = (np.tile(part, (horizon, 1)) for part in (mean, deviation))
+        else:  # a trend of the training part need not go on
+            change_mean = np.zeros_like(change_mean)
         return cls(settings, mean, deviation, change_mean, np.maximum(change_deviation, least))
 
     @property

@@ -17,7 +17,7 @@ from charnn.text.readers import Decoding, Source, check_encoding, find_sources, 
 from charnn.text.tables import read_jsonl
 from charnn.text.times import Clock, find_clock
 
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 MISSING = {"", "na", "n/a", "nan", "null", "none", "-", "?"}
 """What stands, in small letters, where a value is missing."""

@@ -87,8 +87,9 @@ class Clock:
         """That of a model file. Raises CheckpointError."""
         if not isinstance(plain, dict) or plain.keys() != {"format", "months", "seconds"} or plain["format"] not in FORMATS:
             raise CheckpointError(f"the model's times are damaged: {shown(plain)}")
-        steps = plain["months"], plain["seconds"]
-        if not all(isinstance(one, int | float) and 0 <= one < 1e10 for one in steps) or not isinstance(steps[0], int) or not any(steps):
+        months, seconds = plain["months"], plain["seconds"]
+        is_step = type(months) is int and type(seconds) in (int, float) and 0 <= months < 10_000 and 0 <= seconds < 1e10
+        if not is_step or not (months or seconds):
             raise CheckpointError(f"the model's times are damaged: {shown(plain)}")
         return cls(**plain)
 
