@@ -14,7 +14,8 @@ from charnn.architecture import (
 )
 from charnn.runs.classifier import ClassifierJob
 from charnn.runs.forecaster import ForecasterJob
-from charnn.runs.run import Place, Run
+from charnn.runs.job import Place
+from charnn.runs.run import Run
 from charnn.runs.tagger import TaggerJob
 from charnn.runs.translator import TranslatorJob
 from charnn.settings import Settings

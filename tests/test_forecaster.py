@@ -317,7 +317,7 @@ def test_the_parts_follow_each_other_and_the_last_is_never_seen(tmp_path):
 
 def test_a_file_of_its_own_can_be_validated_on(tmp_path):
     from charnn.runs.forecaster import ForecasterJob
-    from charnn.runs.run import Place
+    from charnn.runs.job import Place
 
     (tmp_path / "a.csv").write_text(SERIES)
     (tmp_path / "b.csv").write_text("\n".join(SERIES.split("\n")[:40]) + "\n")

@@ -12,9 +12,9 @@ from charnn.cli.main import main
 from charnn.errors import SettingError
 from charnn.models.lm import TrainedLanguageModel
 from charnn.models.load import load
+from charnn.runs.job import Place
 from charnn.runs.lm import LanguageModelJob
 from charnn.runs.lm_start import ADOPTED, TrainedStart
-from charnn.runs.run import Place
 from charnn.settings import own_settings
 from charnn.tasks.lm import LanguageModel
 from charnn.text.protocol import TokenizerSettings

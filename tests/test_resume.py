@@ -9,8 +9,9 @@ import torch
 from charnn.checkpoint import CARD_FILE, METRICS_FILE, MODEL_FILE, load_model
 from charnn.errors import CheckpointError, SettingError
 from charnn.runs.folder import PREVIOUS_FILE, TRAINING_FILE
+from charnn.runs.job import Place
 from charnn.runs.lm import LanguageModelJob
-from charnn.runs.run import Place, Run
+from charnn.runs.run import Run
 from charnn.task import Score
 from charnn.training.settings import BudgetSettings
 from tests.models import TEXT, small_settings
@@ -155,9 +156,9 @@ def test_a_best_model_that_is_lost_is_written_anew(tmp_path, make, harm, monkeyp
     whole = path.read_bytes()
     {"gone": path.unlink, "damaged": lambda: path.write_bytes(whole[:-9]), "of another run": lambda: path.write_bytes(b"x" * 99)}[harm]()
     run = make(tmp_path, resume=True)
-    next(run.train())
+    first = next(run.train())
     assert path.read_bytes() == whole
-    assert "written anew from training.safetensors" in run.notes[-1]
+    assert "written anew from training.safetensors" in first.note
 
 
 def test_other_settings_are_named_and_refused(tmp_path):

@@ -7,8 +7,9 @@ from charnn.checkpoint import CARD_FILE, METRICS_FILE, MODEL_FILE, load_model
 from charnn.errors import DataError, SettingError
 from charnn.models.load import load
 from charnn.runs.folder import TRAINING_FILE
+from charnn.runs.job import Place
 from charnn.runs.lm import LanguageModelJob
-from charnn.runs.run import Place, Run
+from charnn.runs.run import Run
 from charnn.task import Score
 from charnn.training.settings import BudgetSettings
 from tests.models import TEXT, small_settings

@@ -9,8 +9,9 @@ from charnn.checkpoint import load_model
 from charnn.errors import DataError, SettingError
 from charnn.models.load import load
 from charnn.runs.classifier import ClassifierJob
+from charnn.runs.job import Place
 from charnn.runs.lm import LanguageModelJob
-from charnn.runs.run import Place, Run
+from charnn.runs.run import Run
 from charnn.runs.start import Start
 from charnn.runs.tagger import TaggerJob
 from charnn.training.settings import BudgetSettings

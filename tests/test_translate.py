@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from charnn.checkpoint import load_model
 from charnn.cli.main import main
-from charnn.runs.run import Place
+from charnn.runs.job import Place
 from charnn.runs.translator import read_parts
 from charnn.text.pairs import PairData, PairFiles
 from tests.tasks import PAIRS, classifier_run, trained, translator_settings

@@ -9,8 +9,9 @@ from charnn.checkpoint import load_model
 from charnn.cli.main import main
 from charnn.errors import SettingError
 from charnn.models.load import load
+from charnn.runs.job import Place
 from charnn.runs.lm import LanguageModelJob
-from charnn.runs.run import Place, Run
+from charnn.runs.run import Run
 from charnn.runs.translator import TranslatorJob
 from charnn.runs.translator_start import ADOPTED, TranslatorStart
 from charnn.settings import own_settings

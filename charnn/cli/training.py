@@ -15,7 +15,8 @@ from charnn.text.corpus import corpus_name
 from charnn.training.settings import BudgetSettings, SavingSettings
 
 if TYPE_CHECKING:
-    from charnn.runs.run import Job, Place, Run
+    from charnn.runs.job import Job, Place
+    from charnn.runs.run import Run
 
 DEVICES = ["auto", "cpu", "cuda", "mps"]
 
@@ -79,7 +80,8 @@ def train_job(ctx: click.Context, task: str, corpus: Sequence[str], values: dict
         raise click.UsageError("--quiet and --progress exclude each other; give one.")
     budget, saving = collect(BudgetSettings, values), collect(SavingSettings, values)
     display = choose_display(values["progress"], values["quiet"])
-    from charnn.runs.run import Place, Run
+    from charnn.runs.job import Place
+    from charnn.runs.run import Run
 
     place = Place(
         corpus=corpus,

@@ -13,7 +13,7 @@ from charnn.checkpoint import SavedModel
 from charnn.classification_metrics import blend, fit_blend, fit_temperature, log_softmax, negative_log_likelihood
 from charnn.errors import DataError
 from charnn.referee import fit_referee
-from charnn.runs.run import Place
+from charnn.runs.job import Place
 from charnn.runs.start import Start
 from charnn.task import Score
 from charnn.tasks.classifier import Blending, Classifier, evaluate, label_numbers

@@ -10,8 +10,8 @@ from typing import Any
 from charnn.data_check import Cost, Trial
 from charnn.device import choose_device, use_threads
 from charnn.runs.classifier import ClassifierJob
+from charnn.runs.job import Place
 from charnn.runs.lm import LanguageModelJob
-from charnn.runs.run import Place
 from charnn.runs.tagger import TaggerJob
 from charnn.runs.translator import TranslatorJob
 from charnn.tasks.settings import TranslatorSettings

@@ -13,7 +13,7 @@ from charnn.checkpoint import SavedModel
 from charnn.errors import DataError, SettingError
 from charnn.forecast_metrics import find_season, naive_error
 from charnn.models.forecaster import backtest, context, measured
-from charnn.runs.run import Place
+from charnn.runs.job import Place
 from charnn.task import Score
 from charnn.tasks.background import Background
 from charnn.tasks.forecaster import MOST_RESIDUALS, Forecaster

@@ -8,8 +8,8 @@ from typing import Any
 from charnn.card import metrics_table
 from charnn.checkpoint import SavedModel
 from charnn.errors import DataError
+from charnn.runs.job import Place
 from charnn.runs.lm_start import RandomStart, TrainedStart
-from charnn.runs.run import Place
 from charnn.task import Score
 from charnn.tasks.lm import LanguageModel
 from charnn.tasks.settings import LanguageModelSettings

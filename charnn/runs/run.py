@@ -1,12 +1,10 @@
 """A training run, whatever the task: a job in, a run folder out."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass, field, replace
-from pathlib import Path
-from typing import Any, Protocol
+from collections.abc import Iterator, Mapping
+from dataclasses import astuple, replace
+from typing import Any
 
 import torch
-from numpy.typing import NDArray
 
 from charnn import __version__
 from charnn.card import model_card
@@ -14,117 +12,17 @@ from charnn.checkpoint import MODEL_FILE, SavedModel
 from charnn.device import choose_device, use_threads
 from charnn.documents import read_document_file
 from charnn.errors import CheckpointError, SettingError
-from charnn.runs.folder import TRAINING_FILE, Lock, check_free, clear
+from charnn.layers.rowwise import reading
+from charnn.runs.folder import TRAINING_FILE, Lock, clear
+from charnn.runs.job import Job, Place, Plan
 from charnn.runs.resume import Stored, read_stored
 from charnn.runs.saving import Saver
-from charnn.task import Score, Task
-from charnn.text.batches import Batches
+from charnn.task import Score
 from charnn.text.fingerprint import fingerprint
 from charnn.training.probe import Throughput, measure
-from charnn.training.settings import BudgetSettings, LoopSettings, OptimizerSettings, SavingSettings
+from charnn.training.settings import BudgetSettings, SavingSettings
 from charnn.training.state import is_finite, state_of, take_state
 from charnn.training.trainer import Report, Trainer
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a run reads, computes and writes."""
-
-    corpus: Sequence[str | Path]
-    folder: Path
-    valid: Sequence[str | Path] = ()  # validation from files of its own
-    valid_share: float | None = None  # else: this share of the corpus
-    device: str = "auto"
-    threads: int | None = None
-    overwrite: bool = False
-    resume: bool = False  # go on with the run that is in the folder
-    command: Mapping[str, Any] = field(default_factory=dict)  # what the user said, for a command that resumes to know
-
-    def check(self) -> None:
-        """Raises SettingError or BusyError where the folder is not free for this run."""
-        check_free(self.folder, overwrite=self.overwrite, resume=self.resume)
-
-
-class Model(Task, Protocol):
-    """A task whose network can be saved."""
-
-    def tensors(self) -> dict[str, NDArray[Any]]:
-        """Weights and binary vocabularies by name."""
-
-    def learned(self) -> dict[str, Any]:
-        """What was learned besides tensors, as JSON-ready data."""
-
-    def take_weights(self, tensors: Mapping[str, NDArray[Any]]) -> None:
-        """Puts the weights of a model file into the network; raises CheckpointError."""
-
-
-class TaskSettings(Protocol):
-    """The part of a task's settings that every run reads."""
-
-    @property
-    def optimizer(self) -> OptimizerSettings: ...
-
-    @property
-    def loop(self) -> LoopSettings: ...
-
-    def plain(self) -> dict[str, Any]:
-        """All of them as JSON-ready data."""
-
-
-class Job(Protocol):
-    """What a task brings to a run: data that is ready, a model, and what to say about both."""
-
-    name: str  # of the task
-    title: str  # what the model is, for its card
-    settings: TaskSettings
-    model: Model
-    batches: Batches[Any]
-    loss_unit: str  # of the losses: nats/token
-    rate_unit: str  # of what speed counts: characters, texts
-    rate: float  # so many of them in a prediction
-
-    def data(self) -> Sequence[Any]:
-        """All that was read and learned before training, as fingerprint() takes it."""
-
-    def validate(self) -> Score:
-        """A quick look at the validation part; the run keeps the model with the lowest loss."""
-
-    def facts(self) -> list[tuple[str, str]]:
-        """Data and network in words, a name and a value each."""
-
-    def finish(self) -> dict[str, Any]:
-        """With the best weights in the network: fits what is fitted last, and evaluates on the validation part."""
-
-    def table(self, results: dict[str, Any]) -> list[str]:
-        """Those results in Markdown."""
-
-    def commands(self, folder: Path) -> list[str]:
-        """How the model is used, the first the most likely."""
-
-    def sample(self, saved: SavedModel, seed: int) -> str | None:
-        """Something the model as it stands makes, to be shown while training; None for nothing."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a run is about to do: said before the first update."""
-
-    facts: list[tuple[str, str]]
-    parameters: int
-    steps: int
-    epochs: float
-    device: str
-    threads: int
-    throughput: Throughput
-    rate: float  # rate_unit per prediction
-    rate_unit: str
-    loss_unit: str
-    expected_seconds: float
-
-    @property
-    def per_second(self) -> float:
-        """Speed of training in its unit."""
-        return self.throughput.per_second * self.rate
 
 
 class Run:
@@ -162,19 +60,23 @@ class Run:
 
     def train(self) -> Iterator[Report]:
         """Trains, keeps the best model on validation and the state of training in the run folder, and gives a report now and then."""
-        self._begin()
+        late = self._begin()
+        is_saved = False
         for report in self.trainer.run(self.job.batches, self._validate):
             is_validation, trouble = report.valid_loss is not None, self.saver.trouble
+            is_saved = False
             if is_validation:
                 self.saver.add(report)
             if report.is_best:
                 self.saver.keep_model(self._best_model)
             if self.saver.is_due(at_report=is_validation):
-                self.save()
+                is_saved = self.save()
             said = self.saver.trouble if self.saver.trouble is not trouble else None
-            notes = [note for note in (report.note, said and f"{said}; training goes on, and saving is tried again") if note]
+            notes = [note for note in (late, report.note, said and f"{said}; training goes on, and saving is tried again") if note]
+            late = None
             yield replace(report, note="; ".join(notes) or None)
-        self.save()
+        if not is_saved:
+            self.save()
 
     def save(self) -> bool:
         """Writes the state of training; False where the disk does not take it, or where it is not finite and the older one is better."""
@@ -223,7 +125,7 @@ class Run:
     def _plan(self, threads: int) -> Plan:
         job, loop = self.job, self.job.settings.loop
         throughput = self._throughput()
-        steps, done = self._steps(throughput), self._stored.document["progress"].get("step", 0) if self._stored else 0
+        steps, done = self._steps(throughput), self._done
         resumed = [("resumed", f"at update {done:,} of {steps:,}")] if self._stored else []
         reports = sum(number * steps / loop.reports > done for number in range(1, loop.reports + 1))
         return Plan(
@@ -239,6 +141,11 @@ class Run:
             loss_unit=job.loss_unit,
             expected_seconds=throughput.seconds_for(steps - done, reports),
         )
+
+    @property
+    def _done(self) -> int:
+        """Updates that were made before this run goes on."""
+        return 0 if self._stored is None else int(self._stored.document["progress"].get("step", 0))
 
     def _throughput(self) -> Throughput:
         """The speed, measured; of a run that goes on, as it was then."""
@@ -256,9 +163,8 @@ class Run:
             steps = throughput.steps_in(budget.time, job.settings.loop.reports)
         else:
             steps = budget.steps if budget.steps is not None else job.batches.steps(budget.epochs or 1)
-        done = self._stored.document["progress"].get("step", 0) if self._stored else 0
-        if steps < done:
-            raise SettingError("resume", f"goes on at update {done:,}, and the budget ends at {steps:,}; give a larger one")
+        if steps < self._done:
+            raise SettingError("resume", f"goes on at update {self._done:,}, and the budget ends at {steps:,}; give a larger one")
         return steps
 
     def _changes(self, document: Mapping[str, Any]) -> list[str]:
@@ -277,8 +183,8 @@ class Run:
         except CheckpointError as error:
             raise CheckpointError(f"{stored.path} is damaged: {error}; train it anew with --overwrite") from None
 
-    def _begin(self) -> None:
-        """Takes the folder, and makes what is in it fit the state that training begins with."""
+    def _begin(self) -> str | None:
+        """Takes the folder, and makes what is in it fit the state that training begins with; says what was amiss there."""
         if self.lock is None:
             self.lock = Lock(self.place.folder)
         if self._stored is None:
@@ -287,27 +193,27 @@ class Run:
             self.save()
             if self.saver.trouble is not None:
                 raise self.saver.trouble
-            return
+            return None
         self.saver.begin(self._stored.log)
         progress = self.trainer.progress
         self.saver.model_sum = self._stored.document.get("model")
-        if progress.best_step and progress.step < self.trainer.steps:
-            self._restore_model()
+        return self._restore_model() if progress.best_step and progress.step < self.trainer.steps else None
 
-    def _restore_model(self) -> None:
-        """Writes the best model anew where the file is another, or none."""
+    def _restore_model(self) -> str | None:
+        """Writes the best model anew where the file is another, or none; says so where it was damaged."""
         path = self.place.folder / MODEL_FILE
+        note = found = None
         try:
             found = read_document_file(path)[0]["sha256"]
         except CheckpointError as error:
-            self.notes.append(f"{str(error).split('; ')[0]}; written anew from {TRAINING_FILE}")
-            found = None
+            note = f"{str(error).split('; ')[0]}; written anew from {TRAINING_FILE}"
         if found != self.saver.model_sum:
             # What is learned in validations, such as temperatures, belongs to the model.
-            with torch.no_grad(), self.trainer.best_weights():
+            with reading(), self.trainer.best_weights():
                 self.job.model.network.eval()
                 self.job.validate()
             self.saver.keep_model(self._best_model)
+        return note
 
     def _document(self, progress: dict[str, Any]) -> dict[str, Any]:
         return {

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charnn.checkpoint import METRICS_FILE, MODEL_FILE, SavedModel, save_model, storage_errors, write_document_file, write_whole
+from charnn.checkpoint import CARD_FILE, METRICS_FILE, MODEL_FILE, SavedModel, save_model, storage_errors, write_document_file, write_whole
 from charnn.errors import StorageError
 from charnn.runs.folder import PREVIOUS_FILE, TRAINING_FILE
 from charnn.training.trainer import Report
@@ -100,7 +100,7 @@ class Saver:
             try:
                 save_model(self.folder / MODEL_FILE, model)
                 write_whole(self.folder / METRICS_FILE, self.log)
-                write_whole(self.folder / "README.md", card.encode())
+                write_whole(self.folder / CARD_FILE, card.encode())
                 break
             except StorageError:
                 if pause is None:

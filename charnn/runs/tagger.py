@@ -9,7 +9,7 @@ import numpy as np
 from charnn.card import metrics_table
 from charnn.checkpoint import SavedModel
 from charnn.models.tagger import evaluate
-from charnn.runs.run import Place
+from charnn.runs.job import Place
 from charnn.runs.start import Start
 from charnn.task import Score
 from charnn.tasks.settings import TaggerSettings

@@ -12,7 +12,7 @@ from charnn.decoding.settings import BeamSettings
 from charnn.errors import DataError
 from charnn.models.interpreter import Decoding, Interpreter
 from charnn.models.translator import TrainedTranslator
-from charnn.runs.run import Place
+from charnn.runs.job import Place
 from charnn.runs.translator_start import TranslatorStart
 from charnn.task import Score
 from charnn.tasks.settings import TranslatorSettings
