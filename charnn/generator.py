@@ -12,6 +12,8 @@ from charnn.decoding.stopping import StopWatch
 from charnn.decoding.writing import SteppedEngine, Writer, uniform_streams
 from charnn.errors import CheckpointError, SettingError
 from charnn.kernels.activations import log_softmax
+from charnn.kernels.engine import Engine
+from charnn.kernels.units import Clamps
 from charnn.text.protocol import TextStream, Tokenizer
 from charnn.text.vocabulary import END, SPECIALS, START, UNKNOWN
 
@@ -44,6 +46,14 @@ class Generator:
                 f"its vocabulary has {tokenizer.size} and {len(labels)}; train it again or copy it anew"
             )
         self.engine, self.tokenizer, self.documents, self.labels = engine, tokenizer, documents, list(labels)
+
+    def clamped(self, clamps: Clamps) -> "Generator":
+        """One that writes with these hidden units held at values, from the first token of the prompt on. Raises SettingError."""
+        if not clamps:
+            return self
+        if not isinstance(self.engine, Engine):
+            raise SettingError("clamp", "works where charnn's own engine writes, which is on a CPU; leave it out")
+        return Generator(self.engine.clamped(clamps), self.tokenizer, documents=self.documents, labels=self.labels)
 
     def stream(
         self,

@@ -52,6 +52,13 @@ def read_text(data: bytes, what: str) -> str:
         raise DataError(f"{what}: byte {error.start} is not valid utf-8; convert it to utf-8 first") from None
 
 
+def warn_unknown(symbols: Collection[str]) -> None:
+    """Names the symbols of a text that the model has never seen."""
+    if symbols:
+        named = ", ".join(repr(symbol) for symbol in list(symbols)[:10])
+        click.echo(f"Warning: the model does not know {named}{' and more' if len(symbols) > 10 else ''}; read as unknown.", err=True)
+
+
 def texts(arguments: tuple[str, ...]) -> Iterator[str]:
     """The texts of the command line, or one a line from standard input; raises DataError for bad bytes."""
     if arguments != ("-",):

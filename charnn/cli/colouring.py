@@ -1,0 +1,74 @@
+"""A text in a terminal with numbers to its symbols: in colours, or with signs and digits below."""
+
+from collections.abc import Iterator, Sequence
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.style import Style
+from rich.text import Text
+
+from charnn.plots.symbols import shown
+
+RED, BLUE, PALE = (214, 40, 30), (30, 90, 220), 28
+"""The strongest positive and negative background; PALE is each part of the weakest."""
+
+
+def coloured(symbols: Sequence[str], values: Sequence[float], scale: float, lines: int, width: int | None = None) -> str:
+    """The first lines of a text, red where the values are positive, blue where negative; scale: the value of the strongest colour."""
+    console = Console(highlight=False, markup=False, emoji=False)
+    columns = max(width or console.width, 8)
+    is_coloured = not console.no_color and console.color_system is not None
+    with console.capture() as captured:
+        for line in list(wrapped(symbols, values, columns, lines)):
+            console.print(Text.assemble(*((text, _style(value / scale)) for text, value in line)) if is_coloured else _plain(line, 0, scale))
+            if not is_coloured:
+                console.print(_plain(line, 1, scale))
+                console.print(_plain(line, 2, scale))
+        console.print(_key(scale, is_coloured))
+    return "\n".join(line.rstrip(" ") for line in captured.get().removesuffix("\n").split("\n"))
+
+
+def wrapped(symbols: Sequence[str], values: Sequence[float], columns: int, lines: int) -> Iterator[list[tuple[str, float]]]:
+    """The first lines as they fit into the columns, each symbol as it can be seen, with its value."""
+    line: list[tuple[str, float]] = []
+    used = count = 0
+    for symbol, value in zip(symbols, values, strict=True):
+        text = shown(symbol)
+        if line and used + cell_len(text) > columns:
+            yield line
+            line, used, count = [], 0, count + 1
+        if count == lines:
+            return
+        line.append((text, value))
+        used += cell_len(text)
+        if "⏎" in text:
+            yield line
+            line, used, count = [], 0, count + 1
+    if line and count < lines:
+        yield line
+
+
+def _style(share: float) -> Style:
+    share = max(-1.0, min(1.0, share))
+    strong = RED if share > 0 else BLUE
+    parts = (round(PALE + (one - PALE) * abs(share)) for one in strong)
+    return Style(color="white", bgcolor=f"rgb({','.join(map(str, parts))})")
+
+
+def _plain(line: Sequence[tuple[str, float]], row: int, scale: float) -> str:
+    """One of three rows: the text, the signs of the values, their size in tenths of the scale, 9 at most."""
+    if row == 0:
+        return "".join(text for text, _ in line)
+    marks = []
+    for text, value in line:
+        size = min(9, int(abs(value) / scale * 10))
+        mark = str(size) if row == 2 else " " if not size else "+" if value > 0 else "-"
+        marks.append(mark.ljust(cell_len(text)) if cell_len(text) else "")
+    return "".join(marks)
+
+
+def _key(scale: float, is_coloured: bool) -> Text:
+    if not is_coloured:
+        return Text(f"Below each line: sign and size of the values in tenths of {scale:.2f}, 9 at most.")
+    shares = (-1.0, -0.5, 0.0, 0.5, 1.0)
+    return Text(" ").join(Text(f" {share * scale:+.2f} ", _style(share)) for share in shares)
