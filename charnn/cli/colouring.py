@@ -19,12 +19,10 @@ def coloured(symbols: Sequence[str], values: Sequence[float], scale: float, line
     columns = max(width or console.width, 8)
     is_coloured = not console.no_color and console.color_system is not None
     with console.capture() as captured:
-        for line in list(wrapped(symbols, values, columns, lines)):
-            console.print(Text.assemble(*((text, _style(value / scale)) for text, value in line)) if is_coloured else _plain(line, 0, scale))
-            if not is_coloured:
-                console.print(_plain(line, 1, scale))
-                console.print(_plain(line, 2, scale))
-        console.print(_key(scale, is_coloured))
+        for line in wrapped(symbols, values, columns, lines):
+            for row in _rows(line, scale, is_coloured):
+                console.print(row, soft_wrap=True)
+        console.print(_key(scale, is_coloured), soft_wrap=True)
     return "\n".join(line.rstrip(" ") for line in captured.get().removesuffix("\n").split("\n"))
 
 
@@ -55,16 +53,15 @@ def _style(share: float) -> Style:
     return Style(color="white", bgcolor=f"rgb({','.join(map(str, parts))})")
 
 
-def _plain(line: Sequence[tuple[str, float]], row: int, scale: float) -> str:
-    """One of three rows: the text, the signs of the values, their size in tenths of the scale, 9 at most."""
-    if row == 0:
-        return "".join(text for text, _ in line)
-    marks = []
-    for text, value in line:
-        size = min(9, int(abs(value) / scale * 10))
-        mark = str(size) if row == 2 else " " if not size else "+" if value > 0 else "-"
-        marks.append(mark.ljust(cell_len(text)) if cell_len(text) else "")
-    return "".join(marks)
+def _rows(line: Sequence[tuple[str, float]], scale: float, is_coloured: bool) -> Iterator[Text]:
+    """A line in colours; or the text, the signs of the values, and their size in tenths of the scale, 9 at most."""
+    if is_coloured:
+        yield Text.assemble(*((text, _style(value / scale)) for text, value in line))
+        return
+    sizes = [(cell_len(text), min(9, int(10 * abs(value) / scale)), "+" if value > 0 else "-") for text, value in line]
+    yield Text("".join(text for text, _ in line))
+    yield Text("".join((sign if size else " ").ljust(width)[:width] for width, size, sign in sizes))
+    yield Text("".join(str(size).ljust(width)[:width] for width, size, _ in sizes))
 
 
 def _key(scale: float, is_coloured: bool) -> Text:

@@ -32,7 +32,9 @@ RULES = ["temperature", "top_k", "top_p", "min_p", "repetition_penalty", "no_rep
 @click.option("--length-penalty", type=click.FloatRange(0, 10), default=0.0, help="Favour long texts in a beam search; 0.6 to 1 is usual.")
 @click.option("--prompt-file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="File that holds the prompt.")
 @click.option("--interactive", is_flag=True, help="Talk with the model line by line; it remembers what was said.")
-@click.option("--clamp", multiple=True, metavar="LAYER:UNIT=VALUE", help="Hold a hidden unit's output (layers from 1, units from 0); several.")
+@click.option(
+    "--clamp", multiple=True, metavar="LAYER:UNIT=VALUE", help="Hold a hidden unit's output; layers from 1, units from 0; several."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per text: model, label, seed, number, prompt, text, clamp if given.")
 @settings_options(SamplingSettings)
 @click.pass_context

@@ -105,13 +105,15 @@ def _words(one: Characters) -> Numbers:
 
 
 def _ends_word(one: Characters) -> Flags:
-    return one.letter & ~np.append(one.letter[1:], False)
+    flags: Flags = one.letter & ~np.append(one.letter[1:], False)
+    return flags
 
 
 def _in_capitals(one: Characters) -> Flags:
     """In a line whose letters so far, at least two, are all capitals."""
     capital, small = one.flags(str.isupper), one.flags(lambda character: character.isalpha() and not character.isupper())
-    return (_in_line(one, capital) >= 2) & (_in_line(one, small) == 0) & ~one.newline
+    flags: Flags = (_in_line(one, capital) >= 2) & (_in_line(one, small) == 0) & ~one.newline
+    return flags
 
 
 def _in_line(one: Characters, flags: Flags) -> Numbers:
@@ -121,8 +123,8 @@ def _in_line(one: Characters, flags: Flags) -> Numbers:
     return (total - np.maximum.accumulate(np.concatenate([[0], before[:-1]]))).astype(np.float64)
 
 
-def _between(one: Characters, opening: str, closing: str) -> Numbers:
-    """1 from an opening character to before the closing one."""
+def _between(one: Characters, opening: str, closing: str) -> Flags:
+    """From an opening character to before the closing one."""
     open_, close = one.flags(lambda character: character in opening), one.flags(lambda character: character in closing)
     return (since(open_) < since(close)) & np.logical_or.accumulate(open_)
 

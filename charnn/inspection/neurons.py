@@ -116,7 +116,7 @@ def page_of(
     return NeuronPage(
         title=title,
         note=f"{len(passage):,} symbols, read by a {stack}{loss}. Colours: the value of one unit after each symbol.",
-        pieces=[piece or symbol(id) for piece, id in zip(passage.pieces, passage.ids.tolist(), strict=True)],
+        pieces=passage.symbols(trained.tokenizer),
         following=[None if id == NOTHING else symbol(id) for id in passage.following.tolist()],
         candidates=[[symbol(id) for id in row] for row in trace.candidates.tolist()],
         probabilities=trace.probabilities,

@@ -1,6 +1,5 @@
 """A language model at work on a text: its states, its predictions, and what really came, token by token."""
 
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -9,8 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from charnn.errors import DataError, SettingError
+from charnn.errors import DataError
 from charnn.kernels.activations import log_softmax
+from charnn.kernels.engine import Engine
 from charnn.kernels.products import Floats
 from charnn.models.lm import TrainedLanguageModel
 from charnn.text.corpus import Corpus, Document
@@ -27,6 +27,9 @@ ROOM = 4_000_000
 
 CHARACTERS = 1 << 14
 """Characters of a file that are cut into tokens at a time."""
+
+MOST = 1 << 40
+"""Tokens of a text unless told otherwise: all."""
 
 NOTHING = -1
 """What follows the last token of a running text."""
@@ -46,6 +49,10 @@ class Passage:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def symbols(self, tokenizer: Tokenizer) -> list[str]:
+        """The pieces, and the names of tokens that have none: `<start>`, or `0xE2` for a byte within a character."""
+        return [piece or tokenizer.symbol(id) for piece, id in zip(self.pieces, self.ids.tolist(), strict=True)]
 
     def texts(self) -> Iterator[slice]:
         """The place of each text."""
@@ -67,24 +74,25 @@ class Trace:
         return float(known.mean()) if len(known) else None
 
 
-def read_passage(trained: TrainedLanguageModel, text: str, label: str | None = None, length: int | None = None) -> Passage:
+def read_passage(trained: TrainedLanguageModel, text: str, label: str | None = None, length: int = MOST) -> Passage:
     """One text. Raises DataError for an empty one, SettingError for a label that the model does not have or needs."""
-    return _passage(trained, [([text], label_number(trained, label))], "the text", length)
+    return _passage(trained, [([text], trained.generator.label_id(label))], "the text", length)
 
 
 def read_files(trained: TrainedLanguageModel, paths: Sequence[str | Path], length: int, label: str | None = None) -> Passage:
     """The first `length` tokens of files, read as the model's training corpus was. Raises DataError, SettingError."""
     corpus, where = Corpus(paths, trained.settings.corpus), ", ".join(map(str, paths))
     if not trained.is_documents:
-        return _passage(trained, [(corpus.chunks(), label_number(trained, label))], where, length)
+        return _passage(trained, [(corpus.chunks(), trained.generator.label_id(label))], where, length)
     if label is not None:
-        label_number(trained, label)
+        trained.generator.label_id(label)
     return _passage(trained, (([one.text], _document_label(trained, one, label)) for one in corpus.documents()), where, length)
 
 
 def trace(trained: TrainedLanguageModel, passage: Passage, top: int = TOP) -> Trace:
     """Reads the passage, every text of it from a fresh state."""
     engine, time = trained.generator.engine, len(passage)
+    assert isinstance(engine, Engine)
     top = min(top, trained.tokenizer.size)
     nats, candidates = np.full(time, np.nan), np.empty((time, top), np.int64)
     probabilities, states = np.empty((time, top), np.float32), []
@@ -98,40 +106,30 @@ def trace(trained: TrainedLanguageModel, passage: Passage, top: int = TOP) -> Tr
     return Trace(np.concatenate(states, 2), candidates, probabilities, nats)
 
 
-def label_number(trained: TrainedLanguageModel, label: str | None) -> int | None:
-    """The id of a label; None for a model without labels. Raises SettingError where it has no such label, or needs one."""
-    if not trained.labels and label is None:
-        return None
-    if label not in trained.labels:
-        allowed = f"must be one of {', '.join(trained.labels)}" if trained.labels else "must be left out: this model has no labels"
-        raise SettingError("label", f"{allowed}; got {'none' if label is None else repr(label)}")
-    return trained.labels.index(label)
-
-
 def _document_label(trained: TrainedLanguageModel, document: Document, label: str | None) -> int | None:
     named = document.label if label is None else label
     if trained.labels and named not in trained.labels:
-        raise DataError(f"{document.where}: the label {named!r} does not exist in this model; say one of {', '.join(trained.labels)} by --label")
+        raise DataError(
+            f"{document.where}: the label {named!r} does not exist in this model; say one of {', '.join(trained.labels)} by --label"
+        )
     return trained.labels.index(named) if trained.labels and named is not None else None
 
 
-def _passage(
-    trained: TrainedLanguageModel, texts: Iterable[tuple[Iterable[str], int | None]], where: str, length: int | None
-) -> Passage:
+def _passage(trained: TrainedLanguageModel, texts: Iterable[tuple[Iterable[str], int | None]], where: str, length: int) -> Passage:
     """At most `length` tokens of texts in pieces, each with its label."""
-    tokenizer, limit = trained.tokenizer, sys.maxsize if length is None else length
+    tokenizer = trained.tokenizer
     ids: list[int] = []
     following: list[int] = []
     pieces: list[str] = []
     unknown: dict[str, None] = {}
     starts, labels, is_cut = [], [], False
     for chunks, label in texts:
-        if len(ids) == limit:
+        if len(ids) == length:
             is_cut = True
             break
-        own = list(islice(_ids(tokenizer, chunks, unknown), limit - len(ids) + 1))
+        own = list(islice(_ids(tokenizer, chunks, unknown), length - len(ids) + 1))
         one = [START, *own, END] if trained.is_documents else [*own, NOTHING]
-        took = min(len(one) - 1, limit - len(ids))
+        took = min(len(one) - 1, length - len(ids))
         is_cut = took < len(one) - 1
         if took:
             starts.append(len(ids))

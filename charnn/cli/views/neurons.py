@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 @click.argument("model")
 @click.argument("file", nargs=-1, required=True)
 @click.option("--length", type=click.IntRange(1, 10_000_000), default=20_000, show_default=True, help="Symbols to read at most.")
-@click.option("--state", type=click.Choice(["hidden", "cell"]), default="hidden", show_default=True, help="Outputs, or an lstm's cells (tanh).")
+@click.option("--state", type=click.Choice(["hidden", "cell"]), default="hidden", show_default=True, help="Outputs, or cells (lstm; tanh).")
 @click.option("--label", help="Label to read for, of a model trained with labels.")
 @click.option("--top", type=click.IntRange(1, 100), default=1, show_default=True, help="Units to list for every feature.")
 @click.option("--unit", metavar="LAYER:UNIT", help="Unit to colour the text by; by default the one that follows a feature best.")
 @click.option("--lines", type=click.IntRange(0), default=10, show_default=True, help="Lines of the text to colour.")
-@click.option("--page", type=click.Path(path_type=Path), help="Write a page into this .html file, for a browser, with no need of a network.")
+@click.option("--page", type=click.Path(path_type=Path), help="Write a page for a browser into this .html file; it works offline.")
 @click.option("--units", metavar="LAYER:UNIT,...", help="Units that the page must hold, in fine steps.")
 @json_option
 def neurons(model: str, file: tuple[str, ...], **values: Any) -> None:
@@ -65,6 +65,7 @@ def neurons(model: str, file: tuple[str, ...], **values: Any) -> None:
     one = trace(trained, passage)
     activity = activations(one, stack, values["state"])
     features = followers(activity, passage, values["top"])
+    symbols = passage.symbols(trained.tokenizer)
     strongest = next((feature.units[0].unit for feature in features if feature.units), Unit(1, 0))
     facts = facts_of(trained, file, values["state"], passage, one, features)
     if values["page"] is not None:
@@ -72,10 +73,10 @@ def neurons(model: str, file: tuple[str, ...], **values: Any) -> None:
         write_page(values["page"], trained, file, passage, one, activity, features, [*first, *wanted])
         facts["page"] = str(values["page"])
     if values["as_json"]:
-        show_json(facts | unit_facts(passage, activity, unit or strongest))
+        show_json(facts | unit_facts(symbols, activity, unit or strongest))
     else:
         write("".join(f"{line}\n" for line in table(facts)))
-        colour(passage, activity, unit or strongest, values["lines"])
+        colour(symbols, activity, unit or strongest, values["lines"])
 
 
 def refuse_units(values: dict[str, Any]) -> None:
@@ -114,9 +115,9 @@ def facts_of(
     }
 
 
-def unit_facts(passage: "Passage", activity: "Floats", unit: "Unit") -> dict[str, Any]:
+def unit_facts(symbols: list[str], activity: "Floats", unit: "Unit") -> dict[str, Any]:
     """One unit over the text, ready for JSON."""
-    return {"unit": str(unit), "text": list(passage.pieces), "values": activity[unit.layer - 1, unit.unit].tolist()}
+    return {"unit": str(unit), "text": symbols, "values": activity[unit.layer - 1, unit.unit].tolist()}
 
 
 def table(facts: dict[str, Any]) -> list[str]:
@@ -124,12 +125,21 @@ def table(facts: dict[str, Any]) -> list[str]:
     from charnn.cli.results import grid
 
     rows = [
-        [feature["feature"], f"{feature['positions']:,}", one["unit"], f"{one['found']:+.2f}", f"{one['correlation']:+.2f}", auc_cell(one["auc"])]
+        [
+            feature["feature"],
+            f"{feature['positions']:,}",
+            one["unit"],
+            f"{one['found']:+.2f}",
+            f"{one['correlation']:+.2f}",
+            auc_cell(one["auc"]),
+        ]
         for feature in facts["features"]
         for one in feature["units"]
     ]
     lines = [f"{facts['symbols']:,} symbols; units chosen on the first half, measured on the second", ""]
-    lines += grid([["feature", "positions", "unit", "chosen by", "correlation", "AUC"], *rows]) if rows else ["No unit follows any feature."]
+    lines += (
+        grid([["feature", "positions", "unit", "chosen by", "correlation", "AUC"], *rows]) if rows else ["No unit follows any feature."]
+    )
     if any(feature["feature"].endswith("*") for feature in facts["features"]):
         lines += ["", "* depends on what comes later, which a network can only guess"]
     return [*lines, "", f"not in this text: {', '.join(facts['absent'])}"] if facts["absent"] else lines
@@ -140,14 +150,14 @@ def auc_cell(auc: float | None) -> str:
     return "" if auc is None else f"{auc:.2f}"
 
 
-def colour(passage: "Passage", activity: "Floats", unit: "Unit", lines: int) -> None:
+def colour(symbols: list[str], activity: "Floats", unit: "Unit", lines: int) -> None:
     """The first lines of the text, coloured by a unit."""
     from charnn.cli.colouring import coloured
 
     if lines:
         own = activity[unit.layer - 1, unit.unit]
         scale = float(abs(own).max()) or 1.0
-        write(f"\nunit {unit}\n{coloured(passage.pieces, own.tolist(), scale, lines)}\n")
+        write(f"\nunit {unit}\n{coloured(symbols, own.tolist(), scale, lines)}\n")
 
 
 def write_page(
