@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charnn.architecture import GATES
-from charnn.errors import SettingError
+from charnn.errors import CharnnError
 from charnn.inspection.reading import Passage, Trace
 from charnn.kernels.network import EPSILON
 from charnn.kernels.products import Floats
@@ -78,11 +78,11 @@ class Step(NamedTuple):
 
 
 def gates_of(trained: TrainedLanguageModel, passage: Passage, trace: Trace) -> list[Gate]:
-    """Every gate of every layer, from the first layer up. Raises SettingError for a network without gates."""
+    """Every gate of every layer, from the first layer up. Raises CharnnError for a network without gates."""
     cell = trained.settings.network.stack.cell
     if cell not in GATE_NAMES:
-        raise SettingError(
-            "model", f"is of plain {cell} cells, which have no gates; see its units by: charnn inspect neurons {trained.name} FILE"
+        raise CharnnError(
+            f"this model is of plain {cell} cells, which have no gates; see its units by: charnn inspect neurons {trained.name} FILE"
         )
     steps = steps_of(trained, passage, trace)
     return [Gate(layer, name, one.gates[name]) for layer, one in enumerate(steps, 1) for name in GATE_NAMES[cell]]
