@@ -90,7 +90,11 @@ def test_the_command_shows_a_row_for_every_gate(run):
 
 def test_numbers_a_picture_and_texts_from_anywhere(run):
     (run / "a.txt").write_text("The fox")
-    results = [inspect(run, "The fox", "--json"), inspect(run, "-", "--json", text="The fox"), inspect(run, "--file", run / "a.txt", "--json")]
+    results = [
+        inspect(run, "The fox", "--json"),
+        inspect(run, "-", "--json", text="The fox"),
+        inspect(run, "--file", run / "a.txt", "--json"),
+    ]
     facts = json.loads(results[0].stdout)
     assert results[0].stdout == results[1].stdout == results[2].stdout
     assert list(facts) == ["model", "cell", "symbols", "is_cut", "text", "gates"]

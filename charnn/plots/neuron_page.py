@@ -102,7 +102,7 @@ def _page(page: NeuronPage) -> tuple[bytes, Kept]:
     planes, facts = _positions(page)
     found = _code(rows[fine], FINE)
     facts |= {"layers": layers, "hidden": hidden, "shown": list(first)}
-    said = len(_filled(page, facts | {"units": [[10] * 6] * len(rows)}, Kept(0, 0, 0, 0), [planes, found.numbers]))
+    said = len(_filled(page, facts | {"units": [[1000] * 6] * len(rows)}, Kept(0, 0, 0, 0), [planes, found.numbers]))
     others, coarse = _fit(rows, sorted(set(range(len(rows))) - set(fine)), MOST_BYTES - said)
     facts["units"] = [*found.facts([names[row] for row in fine]), *coarse.facts([names[row] for row in others])]
     kept = Kept(len(fine), len(others), coarse.steps, 0)
@@ -161,7 +161,8 @@ def _code(rows: NDArray[np.floating], steps: int) -> _Coded:
 def _together(levels: NDArray[np.int16], steps: int) -> NDArray[np.uint8]:
     """(units, time) -> (units, bytes): neighbours in one byte, the first in the lowest place."""
     count = TOGETHER[steps]
-    filled = np.pad(levels, ((0, 0), (0, -levels.shape[1] % count))).reshape(len(levels), -1, count)
+    places = -(-levels.shape[1] // count)
+    filled = np.pad(levels, ((0, 0), (0, places * count - levels.shape[1]))).reshape(len(levels), places, count)
     return (filled @ (steps ** np.arange(count))).astype(np.uint8)
 
 
