@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from charnn.inspection.features import FEATURES, is_flag, measured
+from charnn.inspection.features import FEATURES, Characters, is_flag, measured
 
 
 def marks(name: str, text: str) -> str:
@@ -72,12 +72,18 @@ def test_only_features_with_a_star_depend_on_what_comes_later():
             np.testing.assert_array_equal(measured([list(text[:cut])])[name], whole[:cut], err_msg=name)
 
 
-def test_a_piece_has_the_features_of_its_last_character_and_an_empty_one_those_of_the_piece_before():
-    pieces = ["", "ab", " c", "", "(", "d)"]
-    places = [1, 3, 3, 4, 6]  # in "ab c(d)", of the pieces after the first
+def test_a_piece_has_numbers_of_its_last_character_and_flags_of_any_and_an_empty_one_those_of_the_piece_before():
+    pieces = ["", "aB", " c", "", "(", "d)"]  # in "aB c(d)"
+    begins, ends = [0, 2, 2, 4, 5], [1, 3, 3, 4, 6]
     for name, values in measured([pieces]).items():
-        characters = measured([list("ab c(d)")])[name]
-        np.testing.assert_array_equal(values, [0, *characters[places]], err_msg=name)
+        characters = measured([list("aB c(d)")])[name]
+        is_any = FEATURES[name](Characters("aB c(d)")).dtype == np.bool_
+        own = [characters[begin : end + 1].max() if is_any else characters[end] for begin, end in zip(begins, ends, strict=True)]
+        np.testing.assert_array_equal(values, [0, *own], err_msg=name)
+    words = measured([["The", " fox", ",", " it", "\n"]])
+    assert words["begin of word"].tolist() == [1, 1, 0, 1, 0]
+    assert words["capital letter"].tolist() == [1, 0, 0, 0, 0]
+    assert words["letters since word began"].tolist() == [3, 3, 0, 2, 0]
 
 
 def test_every_text_is_measured_by_itself():

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from charnn.checkpoint import save_model
 from charnn.cli.colouring import coloured
 from charnn.cli.main import main
-from charnn.errors import DataError, SettingError
+from charnn.errors import CharnnError, DataError, SettingError
 from charnn.inspection.features import measured
 from charnn.inspection.neurons import activations, area_under_curve, correlations, followers
 from charnn.inspection.reading import NOTHING, Passage, Trace, read_files, read_passage, trace
@@ -64,7 +64,7 @@ def test_documents_begin_anew_each_with_its_label(tmp_path):
     with pytest.raises(DataError, match=r"z.txt:1: the label 'z' does not exist in this model; say one of x, y by --label$"):
         read_files(trained, [tmp_path / "z.txt"], 100)
     assert read_files(trained, [tmp_path / "z.txt"], 100, "y").labels == (1,)
-    with pytest.raises(SettingError, match="^label must be one of x, y; got 'z'$"):
+    with pytest.raises(SettingError, match=r"^label must be one of x, y; got 'z'$"):
         read_files(trained, [tmp_path / "z.txt"], 100, "z")
 
 
@@ -84,7 +84,7 @@ def test_a_text_of_any_length_is_cut_where_told_and_only_then(tmp_path, document
 
 def test_an_empty_text_is_refused_and_unknown_symbols_are_told():
     trained = random_model()
-    with pytest.raises(DataError, match="^the text: there is no symbol to read; give some text$"):
+    with pytest.raises(DataError, match=r"^the text: there is no symbol to read; give some text$"):
         read_passage(trained, "")
     assert read_passage(trained, "fox ☃ and Ж☃").unknown == ("☃", "Ж")
     assert read_passage(trained, "fox").unknown == ()
@@ -153,8 +153,15 @@ def test_a_memory_cell_is_shown_as_its_tanh_and_only_an_lstm_has_one():
     np.testing.assert_array_equal(activations(one, stack, "cell")[1], np.tanh(one.states[1, 1]).T)
     np.testing.assert_array_equal(activations(one, stack)[1], one.states[0, 1].T)
     gru = random_model().settings.network.stack
-    with pytest.raises(SettingError, match="^state cell is for an lstm, and this model is of gru cells; leave it out$"):
+    with pytest.raises(SettingError, match=r"^state cell is for an lstm, and this model is of gru cells; leave it out$"):
         activations(Trace(one.states[:1], one.candidates, one.probabilities, one.nats), gru, "cell")
+
+
+def test_a_model_that_has_diverged_is_told_so():
+    trained = random_model(cell="relu")
+    trained.weights["stack.cells.0.hidden_to_gates"] = trained.weights["stack.cells.0.hidden_to_gates"] * np.float32(1e9)
+    with pytest.raises(CharnnError, match=r"^the model's states are no finite numbers; train it again with a lower learning rate$"):
+        trace(trained, read_passage(trained, TEXT))
 
 
 # In a terminal
@@ -173,6 +180,11 @@ def test_without_colours_signs_and_digits_stand_below():
         "Below each line: sign and size of the values in tenths of 1.00, 9 at most.",
     ]
     assert coloured(["a"] * 10, [0.1] * 10, 1.0, 2, 8).splitlines()[:5] == ["aaaaaaaa", "++++++++", "11111111", "aa", "++"]
+    assert coloured(["<start>", "a", "<start>", "b"], [0.1] * 4, 1.0, 4, 20).splitlines()[::3] == [
+        "<start>a",
+        "<start>b",
+        "Below each line: sign and size of the values in tenths of 1.00, 9 at most.",
+    ]
 
 
 def test_colours_are_red_and_blue(monkeypatch):

@@ -10,7 +10,7 @@ from charnn.architecture import StackSettings
 from charnn.checkpoint import save_model
 from charnn.cli.main import main
 from charnn.decoding.settings import SamplingSettings
-from charnn.decoding.writing import Writer, uniform_streams
+from charnn.decoding.writing import Writer, _write, uniform_streams
 from charnn.errors import SettingError
 from charnn.kernels.engine import Engine
 from charnn.kernels.units import parse_clamps, parse_unit
@@ -97,7 +97,7 @@ def test_only_the_engine_of_the_cpu_holds_units():
 
     generator = type(random_model().generator)(Elsewhere(), random_model().tokenizer, documents=False)  # type: ignore[arg-type]
     assert generator.clamped({}) is generator
-    with pytest.raises(SettingError, match="^clamp works where charnn's own engine writes, which is on a CPU; leave it out$"):
+    with pytest.raises(SettingError, match=r"^clamp works where charnn's own engine writes, which is on a CPU; leave it out$"):
         generator.clamped({(1, 0): 1.0})
 
 
@@ -131,7 +131,7 @@ def test_what_cannot_be_held_is_refused_in_a_sentence(text, message):
 def test_clamps_are_read_as_they_are_written():
     assert parse_clamps(["1:0=0.5", " 2:7 =-1e-3"], STACK) == {(1, 0): 0.5, (2, 7): -0.001}
     assert str(parse_unit("2:07", STACK, "unit")) == "2:7"
-    with pytest.raises(SettingError, match="^clamp names unit 1:0 twice; give it one value$"):
+    with pytest.raises(SettingError, match=r"^clamp names unit 1:0 twice; give it one value$"):
         parse_clamps(["1:0=1", "1:0=2"], STACK)
 
 
@@ -158,6 +158,13 @@ def test_the_command_holds_units(tmp_path):
     wrong = sample("--clamp", "7:0=1")
     assert (wrong.exit_code, wrong.stdout) == (2, "")
     assert wrong.stderr == "Error: --clamp names unit 7:0, and this model has layers 1 to 2 with units 0 to 36.\n"
+
+
+def test_clamps_compile_nothing_anew():
+    random_model().sample("The", length=10)
+    before = len(_write.signatures)  # type: ignore[attr-defined]
+    random_model().sample("The", length=10, clamp=CLAMPS)
+    assert len(_write.signatures) == before >= 1  # type: ignore[attr-defined]
 
 
 def test_an_engine_without_clamps_has_no_rows_of_them():

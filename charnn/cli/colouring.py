@@ -8,6 +8,7 @@ from rich.style import Style
 from rich.text import Text
 
 from charnn.plots.symbols import shown
+from charnn.text.vocabulary import SPECIALS, START
 
 RED, BLUE, PALE = (214, 40, 30), (30, 90, 220), 28
 """The strongest positive and negative background; PALE is each part of the weakest."""
@@ -27,12 +28,12 @@ def coloured(symbols: Sequence[str], values: Sequence[float], scale: float, line
 
 
 def wrapped(symbols: Sequence[str], values: Sequence[float], columns: int, lines: int) -> Iterator[list[tuple[str, float]]]:
-    """The first lines as they fit into the columns, each symbol as it can be seen, with its value."""
+    """The first lines as they fit into the columns, each symbol as it can be seen, with its value; a document begins a line."""
     line: list[tuple[str, float]] = []
     used = count = 0
     for symbol, value in zip(symbols, values, strict=True):
         text = shown(symbol)
-        if line and used + cell_len(text) > columns:
+        if line and (used + cell_len(text) > columns or symbol == SPECIALS[START]):
             yield line
             line, used, count = [], 0, count + 1
         if count == lines:

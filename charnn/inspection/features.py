@@ -165,18 +165,29 @@ FEATURES: dict[str, Callable[[Characters], NDArray[np.generic]]] = {
 
 
 def measured(texts: Sequence[Sequence[str]]) -> dict[str, Numbers]:
-    """The features of texts, each in pieces: (pieces of all texts,) numbers, those of a piece being those of its last character.
+    """The features of texts, each in pieces: (pieces of all texts,) numbers.
 
-    A piece without text, such as a start symbol or a byte within a character, has those of the piece before it, or 0.
+    A piece has a number of its last character, and a flag where any of its characters has it; one without text, such as a start
+    symbol or a byte within a character, has what the piece before it has, or 0.
     """
     values: dict[str, list[Numbers]] = {name: [] for name in FEATURES}
     for pieces in texts:
         one = Characters("".join(pieces))
-        last = np.cumsum([len(piece) for piece in pieces], dtype=np.int64)  # (pieces,): how many characters have come
+        ends = np.cumsum([0, *(len(piece) for piece in pieces)], dtype=np.int64)  # (1 + pieces,)
         for name, feature in FEATURES.items():
-            of_characters = feature(one).astype(np.float64) if one.text else np.zeros(0)
-            values[name].append(np.concatenate([[0.0], of_characters])[last])
+            values[name].append(_of_pieces(feature(one) if one.text else np.zeros(0), ends))
     return {name: np.concatenate(parts) for name, parts in values.items()}
+
+
+def _of_pieces(values: NDArray[np.generic], ends: NDArray[np.int64]) -> Numbers:
+    """(characters,) -> (pieces,), from where pieces end; the first end is where the first begins."""
+    last = np.concatenate([[0.0], values.astype(np.float64)])
+    if values.dtype != np.bool_:
+        return last[ends[1:]]
+    marks = np.concatenate([[0], np.cumsum(values)])
+    any_ = (marks[ends[1:]] > marks[ends[:-1]]).astype(np.float64)
+    filled = np.maximum.accumulate(np.where(np.diff(ends) > 0, np.arange(len(any_)), -1))  # the last piece with text
+    return np.where(filled < 0, 0.0, any_[filled])
 
 
 def is_flag(values: Numbers) -> bool:

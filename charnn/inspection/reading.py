@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from charnn.errors import DataError
+from charnn.errors import CharnnError, DataError
 from charnn.kernels.activations import log_softmax
 from charnn.kernels.engine import Engine
 from charnn.kernels.products import Floats
@@ -90,7 +90,7 @@ def read_files(trained: TrainedLanguageModel, paths: Sequence[str | Path], lengt
 
 
 def trace(trained: TrainedLanguageModel, passage: Passage, top: int = TOP) -> Trace:
-    """Reads the passage, every text of it from a fresh state."""
+    """Reads the passage, every text of it from a fresh state. Raises CharnnError for a model that has diverged."""
     engine, time = trained.generator.engine, len(passage)
     assert isinstance(engine, Engine)
     top = min(top, trained.tokenizer.size)
@@ -103,7 +103,10 @@ def trace(trained: TrainedLanguageModel, passage: Passage, top: int = TOP) -> Tr
             memory, logits = engine.trace(passage.ids[part], state)
             states.append(memory)
             candidates[part], probabilities[part], nats[part] = _predictions(logits, passage.following[part], top)
-    return Trace(np.concatenate(states, 2), candidates, probabilities, nats)
+    together = np.concatenate(states, 2)
+    if not np.isfinite(together).all():
+        raise CharnnError("the model's states are no finite numbers; train it again with a lower learning rate")
+    return Trace(together, candidates, probabilities, nats)
 
 
 def _document_label(trained: TrainedLanguageModel, document: Document, label: str | None) -> int | None:

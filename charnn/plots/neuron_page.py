@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from charnn.checkpoint import write_whole
 from charnn.plots.files import check_place
 from charnn.plots.symbols import shown
+from charnn.text.vocabulary import SPECIALS, START
 
 PAGES = (".html",)
 
@@ -131,6 +132,7 @@ def _positions(page: NeuronPage) -> tuple[NDArray[np.uint8], dict[str, object]]:
     facts: dict[str, object] = {"time": len(page.pieces), "top": page.probabilities.shape[1], "width": width, "symbols": symbols}
     facts |= {"shares": shares, "nats": place}
     facts["ends"] = [number for number, symbol in enumerate(symbols) if "⏎" in symbol]
+    facts["begins"] = [number for number, symbol in enumerate(symbols) if symbol == SPECIALS[START]]
     facts["signs"] = [number for number, symbol in enumerate(symbols) if symbol in ("⏎", "⇥")]
     return np.stack(planes), facts
 
