@@ -15,6 +15,7 @@ from charnn.inspection.neurons import activations, area_under_curve, correlation
 from charnn.inspection.reading import NOTHING, Passage, Trace, read_files, read_passage, trace
 from charnn.text.vocabulary import END, START
 from tests.networks import CELLS
+from tests.tasks import tagger_run, trained
 from tests.trained import TEXT, numpy_states, random_model
 
 ABSENT = ["in single quotes", "in a tag <...>", "in a comment # ...", "line that ends in a colon *"]
@@ -261,3 +262,38 @@ def test_symbols_that_the_model_does_not_know_are_told(run):
     result = inspect(run, "-", "--lines", 0, text="fox ☃☃ dog")
     assert result.exit_code == 0
     assert result.stderr == "Warning: the model does not know '☃'; read as unknown.\n"
+
+
+KINDS = [(tokenizer, False, ()) for tokenizer in TOKENIZERS] + [("char", True, ()), ("byte", True, ("x", "y")), ("word", True, ())]
+
+
+@pytest.mark.parametrize(("tokenizer", "documents", "labels"), KINDS)
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_every_kind_of_model_can_be_seen_into(tmp_path, cell, tokenizer, documents, labels):
+    save_model(tmp_path / "model.safetensors", random_model("plain", cell, labels, tokenizer, documents=documents).saved)
+    (tmp_path / "x.txt").write_text(TEXT.replace("\t", ""))
+    label = ["--label", "y"] if labels else []
+    result = inspect(tmp_path, tmp_path / "x.txt", "--page", tmp_path / "a.html", "--units", "1:2,2:36", *label)
+    assert (result.exit_code, result.stderr) == (0, f"Wrote {tmp_path}/a.html: 74 of 74 units, {size(tmp_path / 'a.html')} MB.\n")
+    facts = json.loads(inspect(tmp_path, tmp_path / "x.txt", "--json", *label).stdout)
+    for view in ("gates", "unroll"):
+        text = "the quick fox 🙂" if tokenizer in ("byte", "subword") else "The lazy fox"
+        result = CliRunner().invoke(main, ["inspect", view, str(tmp_path), text, "--json", *label])
+        assert (result.exit_code, result.stderr) == (0, "")
+    symbols = [step["symbol"] for step in json.loads(result.stdout)["steps"]]
+    assert (symbols[0] == "<start>") == documents == (facts["text"][0] == "<start>")
+    assert facts["text"].count("<start>") == (9 if documents else 0)  # empty lines are no documents
+
+
+def size(path):
+    return f"{path.stat().st_size / 1e6:.2f}"
+
+
+def test_a_model_of_another_task_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("charnn.training.probe.GLANCE_SECONDS", 0.01)
+    trained(tagger_run(tmp_path, steps=2))
+    run = tmp_path / "run"
+    for view in (["neurons", run, "-"], ["gates", run, "a"], ["unroll", run, "a"]):
+        result = CliRunner().invoke(main, ["inspect", *map(str, view)], input=TEXT)
+        assert (result.exit_code, result.stdout) == (4, "")
+        assert result.stderr == f"Error: {run} is a tagger, and this needs a lm; name another model.\n"
