@@ -11,6 +11,9 @@ from charnn.errors import SettingError
 Clamps = Mapping[tuple[int, int], float]
 """(layer, unit) -> the value at which the unit's output is held after every step; layers from 1, units from 0."""
 
+MOST = 1e6
+"""The largest size of a clamped output: far beyond any that a network reaches, and far from overflow."""
+
 
 class Unit(NamedTuple):
     """A hidden unit; layers count from 1, units from 0."""
@@ -65,7 +68,3 @@ def check_clamps(clamps: Clamps, stack: StackSettings) -> None:
         check_unit(unit, stack, "clamp")
         if not abs(value) <= MOST:
             raise SettingError("clamp", f"must be a finite number between -1e6 and 1e6, got {value} for unit {Unit(*unit)}")
-
-
-MOST = 1e6
-"""The largest size of a clamped output: far beyond any that a network reaches, and far from overflow."""
