@@ -12,6 +12,8 @@ from charnn.decoding.stopping import StopWatch
 from charnn.decoding.writing import SteppedEngine, Writer, uniform_streams
 from charnn.errors import CheckpointError, SettingError
 from charnn.kernels.activations import log_softmax
+from charnn.kernels.engine import Engine
+from charnn.kernels.units import Clamps
 from charnn.text.protocol import TextStream, Tokenizer
 from charnn.text.vocabulary import END, SPECIALS, START, UNKNOWN
 
@@ -44,6 +46,14 @@ class Generator:
                 f"its vocabulary has {tokenizer.size} and {len(labels)}; train it again or copy it anew"
             )
         self.engine, self.tokenizer, self.documents, self.labels = engine, tokenizer, documents, list(labels)
+
+    def clamped(self, clamps: Clamps) -> "Generator":
+        """One that writes with these hidden units held at values, from the first token of the prompt on. Raises SettingError."""
+        if not clamps:
+            return self
+        if not isinstance(self.engine, Engine):
+            raise SettingError("clamp", "works where charnn's own engine writes, which is on a CPU; leave it out")
+        return Generator(self.engine.clamped(clamps), self.tokenizer, documents=self.documents, labels=self.labels)
 
     def stream(
         self,
@@ -84,9 +94,7 @@ class Generator:
     ) -> list[str]:
         """Whole texts, without the prompt; everything as in `stream`."""
         texts: list[list[str]] = [[] for _ in range(max(count, 0))]
-        pieces = self.stream(
-            prompt, settings=settings, length=length, seed=seed, label=label, count=count, stop=stop, until_end=until_end
-        )
+        pieces = self.stream(prompt, settings=settings, length=length, seed=seed, label=label, count=count, stop=stop, until_end=until_end)
         for number, piece in pieces:
             texts[number].append(piece)
         return ["".join(parts) for parts in texts]
@@ -109,7 +117,7 @@ class Generator:
         if count > beam:
             raise SettingError("count", f"must be at most the beam of {beam}, got {count}")
         ids = self.prompt_ids(prompt)
-        state = self.engine.start(1, self._one_label(label))
+        state = self.engine.start(1, self.label_id(label))
 
         def step(tokens: NDArray[np.int64], state: object) -> tuple[Candidates, object]:
             return likeliest(self._possible(self.engine.step(tokens, state)), search.candidates), state
@@ -122,7 +130,7 @@ class Generator:
     def predict(self, prompt: str = "", *, top: int = 5, label: str | None = None) -> list[tuple[str, float]]:
         """The likeliest next tokens as a person may read them, with their probabilities among all tokens, best first."""
         check_positive("top", top)
-        state = self.engine.start(1, self._one_label(label))
+        state = self.engine.start(1, self.label_id(label))
         logits = np.array(self.engine.read(self.prompt_ids(prompt), state)[0], np.float64)
         probabilities = np.exp(logits - logits.max())
         probabilities /= probabilities.sum()
@@ -167,10 +175,10 @@ class Generator:
         drawn = [int(stream.random() * len(self.labels)) for stream in streams]
         if label is None and self.labels:
             return streams, drawn
-        one = self._one_label(label)
+        one = self.label_id(label)
         return streams, None if one is None else [one] * count
 
-    def _one_label(self, label: str | None) -> int | None:
+    def label_id(self, label: str | None) -> int | None:
         """The id of a label. Raises SettingError if the model has no such label, or needs one."""
         if not self.labels:
             if label is not None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from charnn.errors import CheckpointError, DataError
+from charnn.errors import CheckpointError, DataError, SettingError
 
 RUNS = Path("checkpoints")
 """Where runs are, seen from where the user is."""
@@ -50,6 +50,26 @@ def read_text(data: bytes, what: str) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{what}: byte {error.start} is not valid utf-8; convert it to utf-8 first") from None
+
+
+def text_of(text: str | None, file: Path | None) -> str:
+    """The text of an argument, - for standard input, or of a file. Raises SettingError, DataError, UsageError where there is none."""
+    if text is None and file is None:
+        raise click.UsageError("give a text, - for standard input, or --file.")
+    if text is not None and file is not None:
+        raise SettingError("file", "cannot be combined with a text as argument; give one")
+    from charnn.text.readers import standard_input
+
+    if file is None and text != "-":
+        return text or ""
+    return read_text(standard_input().read() if file is None else file.read_bytes(), "standard input" if file is None else str(file))
+
+
+def warn_unknown(symbols: Collection[str]) -> None:
+    """Names the symbols of a text that the model has never seen."""
+    if symbols:
+        named = ", ".join(repr(symbol) for symbol in list(symbols)[:10])
+        click.echo(f"Warning: the model does not know {named}{' and more' if len(symbols) > 10 else ''}; read as unknown.", err=True)
 
 
 def texts(arguments: tuple[str, ...]) -> Iterator[str]:

@@ -68,14 +68,13 @@ def predict(ctx: click.Context, /, model: str | None, text: tuple[str, ...], **v
 
 def predict_next(ctx: click.Context, trained: Any, arguments: tuple[str, ...], values: dict[str, Any]) -> int:
     """The likeliest next tokens after each text."""
-    from charnn.cli.models import texts
-    from charnn.cli.sample import warn_unknown
+    from charnn.cli.models import texts, warn_unknown
     from charnn.text.answers import json_line
 
     if values["format"] not in (None, "text", "jsonl"):
         raise SettingError("format", f"must be text or jsonl for a language model, got {values['format']}")
     for one in texts(arguments):
-        warn_unknown(trained, one)
+        warn_unknown(trained.tokenizer.unknown_symbols(one))
         likeliest = trained.predict(one, top=values["top"], label=values["label"])
         if values["format"] == "jsonl":
             tokens = [{"token": token, "probability": probability} for token, probability in likeliest]

@@ -32,7 +32,10 @@ RULES = ["temperature", "top_k", "top_p", "min_p", "repetition_penalty", "no_rep
 @click.option("--length-penalty", type=click.FloatRange(0, 10), default=0.0, help="Favour long texts in a beam search; 0.6 to 1 is usual.")
 @click.option("--prompt-file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="File that holds the prompt.")
 @click.option("--interactive", is_flag=True, help="Talk with the model line by line; it remembers what was said.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object per text: model, label, seed, number, prompt, text.")
+@click.option(
+    "--clamp", multiple=True, metavar="LAYER:UNIT=VALUE", help="Hold a hidden unit's output; layers from 1, units from 0; several."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per text: model, label, seed, number, prompt, text, clamp if given.")
 @settings_options(SamplingSettings)
 @click.pass_context
 def sample(ctx: click.Context, /, model: str | None, prompt: str | None, **values: Any) -> None:
@@ -41,25 +44,27 @@ def sample(ctx: click.Context, /, model: str | None, prompt: str | None, **value
     MODEL: a run folder or model file; by default the newest run. PROMPT: the beginning of the text, or - for standard
     input. Text goes to standard output as it is written.
     """
-    from charnn.cli.models import open_model
+    from charnn.cli.models import open_model, warn_unknown
+    from charnn.kernels.units import parse_clamps
 
     refuse_contradictions(ctx, values)
     trained = open_model(model, ["lm"])
     settings = collect(SamplingSettings, values)
     text = read_prompt(prompt, values["prompt_file"])
-    warn_unknown(trained, text)
+    warn_unknown(trained.tokenizer.unknown_symbols(text))
+    generator = trained.generator.clamped(parse_clamps(values["clamp"], trained.settings.network.stack))
     seed = values["seed"] if values["seed"] is not None else fresh_seed()
     options = {"label": values["label"], "length": values["length"], "stop": values["stop"], "until_end": values["until_end"]}
     if values["interactive"]:
-        converse(trained.generator, settings, seed, options)
+        converse(generator, settings, seed, options)
     elif values["beam"] is not None:
         search = {"beam": values["beam"], "length_penalty": values["length_penalty"], "count": values["count"]}
-        write_all(trained, trained.generator.search(text, **search, **options), text, values, None)
+        write_all(trained, generator.search(text, **search, **options), text, values, None)
     elif values["as_json"]:
-        texts = trained.generator.sample(text, count=values["count"], settings=settings, seed=seed, **options)
+        texts = generator.sample(text, count=values["count"], settings=settings, seed=seed, **options)
         write_all(trained, texts, text, values, seed)
     else:
-        stream(trained.generator, text, values["count"], settings, seed, options)
+        stream(generator, text, values["count"], settings, seed, options)
 
 
 def refuse_contradictions(ctx: click.Context, values: dict[str, Any]) -> None:
@@ -119,6 +124,8 @@ def write_all(trained: "TrainedLanguageModel", texts: list[str], prompt: str, va
         return
     for number, text in enumerate(texts):
         facts = {"model": trained.name, "label": values["label"], "seed": seed, "number": number, "prompt": prompt, "text": text}
+        if values["clamp"]:
+            facts["clamp"] = list(values["clamp"])
         write(json_line(facts))
 
 
@@ -145,14 +152,6 @@ def lines_of_talk() -> Iterator[str]:
             click.echo("", err=True)
             return
         yield read_text(data.replace(b"\r\n", b"\n"), f"standard input:{number}")
-
-
-def warn_unknown(trained: "TrainedLanguageModel", prompt: str) -> None:
-    """Names the symbols of a prompt that the model has never seen."""
-    unknown = trained.tokenizer.unknown_symbols(prompt)
-    if unknown:
-        named = ", ".join(repr(symbol) for symbol in list(unknown)[:10])
-        click.echo(f"Warning: the model does not know {named}{' and more' if len(unknown) > 10 else ''}; read as unknown.", err=True)
 
 
 def fresh_seed() -> int:

@@ -1,5 +1,6 @@
 """A language network on the CPU, without torch: a state, and compiled steps that change it."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,8 @@ from charnn.kernels.activations import log_softmax
 from charnn.kernels.compile import compiled
 from charnn.kernels.network import Network, advance, predict, workspace
 from charnn.kernels.packing import pack_network
-from charnn.kernels.products import Floats
+from charnn.kernels.products import Floats, copy_row
+from charnn.kernels.units import Clamps, check_clamps
 
 Ids = NDArray[np.int64]
 
@@ -50,6 +52,17 @@ class Engine:
         memory = (self._initial + self._of_label[ids]).transpose(1, 2, 0, 3)  # (states, layers, batch, hidden)
         return EngineState(np.ascontiguousarray(memory), ids)
 
+    def clamped(self, clamps: Clamps) -> "Engine":
+        """An engine with the same weights in which these units' outputs are held at their values after every step.
+
+        The held output is what the layer above and the next step read; an lstm's memory cell goes on as it is. Raises SettingError.
+        """
+        check_clamps(clamps, self.settings.stack)
+        places = np.array([(layer - 1, unit) for layer, unit in clamps], np.int64).reshape(-1, 2)
+        engine = copy.copy(self)
+        engine.network = self.network._replace(clamped=places, clamp_values=np.array(list(clamps.values()), np.float32))
+        return engine
+
     def step(self, tokens: ArrayLike, state: EngineState) -> Floats:
         """(batch,) ids -> (batch, vocabulary) logits of what follows; log-probabilities with an adaptive softmax."""
         return self.read(np.asarray(tokens, np.int64)[:, None], state)
@@ -69,6 +82,16 @@ class Engine:
         scores = np.empty((rows.shape[0], rows.shape[1] - 1), np.float32)
         _score(self.network, rows, state.labels, state.memory, scores)
         return scores
+
+    def trace(self, ids: ArrayLike, state: EngineState) -> tuple[Floats, Floats]:
+        """(time,) ids of one sample -> its memory (states, layers, time, hidden) and logits (time, vocabulary) after every id."""
+        rows = self._rows(ids, state)
+        states, layers, batch, hidden = state.memory.shape
+        assert batch == 1
+        memories = np.empty((states, layers, rows.shape[1], hidden), np.float32)
+        logits = np.empty((rows.shape[1], self.vocabulary_size), np.float32)
+        _trace(self.network, rows, state.labels, state.memory, memories, logits)
+        return memories, logits
 
     def _rows(self, ids: ArrayLike, state: EngineState) -> Ids:
         """The ids as a (batch, time) array of the type that compiled code takes."""
@@ -97,3 +120,14 @@ def _score(network: Network, ids: Ids, labels: Ids, memory: Floats, scores: Floa
         for sample in range(len(labels)):
             log_softmax(logits[sample])
             scores[sample, time] = logits[sample, ids[sample, time + 1]]
+
+
+@compiled
+def _trace(network: Network, ids: Ids, labels: Ids, memory: Floats, memories: Floats, logits: Floats) -> None:
+    work = workspace(network, 1)
+    for time in range(ids.shape[1]):
+        advance(network, ids[:, time].copy(), labels, memory, work)
+        predict(network, work, logits[time : time + 1])
+        for part in range(memory.shape[0]):
+            for layer in range(memory.shape[1]):
+                copy_row(memory[part, layer, 0], 0, memories[part, layer, time], network.hidden)

@@ -39,6 +39,8 @@ class Network(NamedTuple):
     output_bias: int
     output_weights: int
     head: int  # rows of the output: the vocabulary, or an adaptive softmax's head
+    clamped: NDArray[np.int64]  # (clamps, 2): layer and unit, from 0, of every output held at a value; usually no rows
+    clamp_values: Floats  # (clamps,)
 
 
 class Workspace(NamedTuple):
@@ -139,11 +141,22 @@ def advance(network: Network, tokens: Any, labels: Any, memory: Any, work: Works
         place = network.layers[layer, HIDDEN_WEIGHTS]
         add_product(work.gates, network.hidden_place, memory[0, layer], 0, hidden, network.weights, place, network.gate_rows)
         turn(network.kind, work.gates, memory, layer)
+        if network.clamped.shape[0]:
+            _hold(network, memory, layer)
         keep = network.is_residual and network.layers[layer, WIDTH] == hidden
         for sample in range(len(tokens)):
             output, h = work.inputs[sample], memory[0, layer, sample]
             for i in range(hidden):
                 output[i] = output[i] + h[i] if keep else h[i]
+
+
+@compiled
+def _hold(network: Network, memory: Any, layer: int) -> None:
+    """The layer's clamped outputs take their values, in the state too, so that the next step reads them."""
+    for clamp in range(network.clamped.shape[0]):
+        if network.clamped[clamp, 0] == layer:
+            for sample in range(memory.shape[2]):
+                memory[0, layer, sample, network.clamped[clamp, 1]] = network.clamp_values[clamp]
 
 
 @compiled

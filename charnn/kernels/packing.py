@@ -69,6 +69,8 @@ def pack_network(settings: LanguageNetworkSettings, tensors: Tensors) -> Network
         is_residual=stack.residual,
         output_norm=output_norm,
         head=len(head),
+        clamped=np.zeros((0, 2), np.int64),
+        clamp_values=np.zeros(0, np.float32),
     )
     return network._replace(table=_table(network))
 

@@ -9,6 +9,7 @@ from charnn.checkpoint import SavedModel, restored_strings, tensors_below
 from charnn.decoding.settings import SamplingSettings
 from charnn.errors import SettingError
 from charnn.kernels.shapes import check_weights, weight_shapes
+from charnn.kernels.units import Clamps
 from charnn.tasks.settings import LanguageModelSettings
 from charnn.text.corpus import Corpus
 from charnn.text.store import scratch_folder
@@ -57,9 +58,14 @@ class TrainedLanguageModel:
         """Was it trained on documents with a beginning and an end?"""
         return self.settings.corpus.is_documents
 
-    def sample(self, prompt: str = "", *, length: int = 500, seed: int = 0, label: str | None = None, **rules: Any) -> str:
-        """One text that goes on from the prompt, up to `length` tokens; rules are the names of SamplingSettings. Raises SettingError."""
-        return self.samples(prompt, count=1, length=length, seed=seed, label=label, **rules)[0]
+    def sample(
+        self, prompt: str = "", *, length: int = 500, seed: int = 0, label: str | None = None, clamp: Clamps | None = None, **rules: Any
+    ) -> str:
+        """One text that goes on from the prompt, up to `length` tokens; rules are the names of SamplingSettings. Raises SettingError.
+
+        clamp: {(layer, unit): value} holds the outputs of hidden units; layers count from 1, units from 0.
+        """
+        return self.samples(prompt, count=1, length=length, seed=seed, label=label, clamp=clamp, **rules)[0]
 
     def samples(
         self,
@@ -70,11 +76,13 @@ class TrainedLanguageModel:
         seed: int = 0,
         label: str | None = None,
         stop: Iterable[str] = (),
+        clamp: Clamps | None = None,
         **rules: Any,
     ) -> list[str]:
         """Several texts; the first is the one that sample() gives for the same seed. Raises SettingError."""
         settings = SamplingSettings.from_plain(rules)
-        return self.generator.sample(prompt, count=count, length=length, settings=settings, seed=seed, label=label, stop=tuple(stop))
+        generator = self.generator.clamped(clamp or {})
+        return generator.sample(prompt, count=count, length=length, settings=settings, seed=seed, label=label, stop=tuple(stop))
 
     def predict(self, prompt: str, *, top: int = 5, label: str | None = None) -> list[tuple[str, float]]:
         """The likeliest next tokens and their probabilities, the likeliest first. Raises SettingError."""

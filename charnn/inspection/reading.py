@@ -1,0 +1,173 @@
+"""A language model at work on a text: its states, its predictions, and what really came, token by token."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charnn.errors import CharnnError, DataError
+from charnn.kernels.activations import log_softmax
+from charnn.kernels.engine import Engine
+from charnn.kernels.products import Floats
+from charnn.models.lm import TrainedLanguageModel
+from charnn.text.corpus import Corpus, Document
+from charnn.text.protocol import Tokenizer, cut_chunks
+from charnn.text.vocabulary import END, START, UNKNOWN
+
+Ids = NDArray[np.int64]
+
+TOP = 5
+"""Likeliest next tokens that are kept of every position."""
+
+ROOM = 4_000_000
+"""Logits held at once."""
+
+CHARACTERS = 1 << 14
+"""Characters of a file that are cut into tokens at a time."""
+
+MOST = 1 << 40
+"""Tokens of a text unless told otherwise: all."""
+
+NOTHING = -1
+"""What follows the last token of a running text."""
+
+
+@dataclass(frozen=True, eq=False)
+class Passage:
+    """Tokens as a model reads them. A document begins with the start symbol and is followed by the end symbol."""
+
+    ids: Ids  # (time,)
+    following: Ids  # (time,): the token that came next, or NOTHING
+    pieces: tuple[str, ...]  # (time,): the text that each token adds; "" for a start symbol or a byte within a character
+    starts: tuple[int, ...]  # where a text begins, and with it the state
+    labels: tuple[int | None, ...]  # of each text
+    unknown: tuple[str, ...]  # symbols that the model does not know
+    is_cut: bool
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def symbols(self, tokenizer: Tokenizer) -> list[str]:
+        """The pieces, and the names of tokens that have none: `<start>`, or `0xE2` for a byte within a character."""
+        return [piece or tokenizer.symbol(id) for piece, id in zip(self.pieces, self.ids.tolist(), strict=True)]
+
+    def texts(self) -> Iterator[slice]:
+        """The place of each text."""
+        return map(slice, self.starts, (*self.starts[1:], len(self.ids)))
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """What a model did at every token of a passage."""
+
+    states: Floats  # (states, layers, time, hidden): h, of an lstm also c, after the token
+    candidates: Ids  # (time, top): the likeliest next tokens, the likeliest first
+    probabilities: Floats  # (time, top)
+    nats: NDArray[np.float64]  # (time,): minus the log-probability of what came next; NaN where nothing did
+
+    def mean_nats(self) -> float | None:
+        """The mean over what came next; None where nothing did."""
+        known = self.nats[~np.isnan(self.nats)]
+        return float(known.mean()) if len(known) else None
+
+
+def read_passage(trained: TrainedLanguageModel, text: str, label: str | None = None, length: int = MOST) -> Passage:
+    """One text. Raises DataError for an empty one, SettingError for a label that the model does not have or needs."""
+    return _passage(trained, [([text], trained.generator.label_id(label))], "the text", length)
+
+
+def read_files(trained: TrainedLanguageModel, paths: Sequence[str | Path], length: int, label: str | None = None) -> Passage:
+    """The first `length` tokens of files, read as the model's training corpus was. Raises DataError, SettingError."""
+    corpus, where = Corpus(paths, trained.settings.corpus), ", ".join(map(str, paths))
+    if not trained.is_documents:
+        return _passage(trained, [(corpus.chunks(), trained.generator.label_id(label))], where, length)
+    if label is not None:
+        trained.generator.label_id(label)
+    return _passage(trained, (([one.text], _document_label(trained, one, label)) for one in corpus.documents()), where, length)
+
+
+def trace(trained: TrainedLanguageModel, passage: Passage, top: int = TOP) -> Trace:
+    """Reads the passage, every text of it from a fresh state. Raises CharnnError for a model that has diverged."""
+    engine, time = trained.generator.engine, len(passage)
+    assert isinstance(engine, Engine)
+    top = min(top, trained.tokenizer.size)
+    nats, candidates = np.full(time, np.nan), np.empty((time, top), np.int64)
+    probabilities, states = np.empty((time, top), np.float32), []
+    for text, label in zip(passage.texts(), passage.labels, strict=True):
+        state = engine.start(1, label)
+        for begin in range(text.start, text.stop, step := max(1, ROOM // trained.tokenizer.size)):
+            part = slice(begin, min(begin + step, text.stop))
+            memory, logits = engine.trace(passage.ids[part], state)
+            states.append(memory)
+            candidates[part], probabilities[part], nats[part] = _predictions(logits, passage.following[part], top)
+    together = np.concatenate(states, 2)
+    if not np.isfinite(together).all():
+        raise CharnnError("the model's states are no finite numbers; train it again with a lower learning rate")
+    return Trace(together, candidates, probabilities, nats)
+
+
+def _document_label(trained: TrainedLanguageModel, document: Document, label: str | None) -> int | None:
+    named = document.label if label is None else label
+    if trained.labels and named not in trained.labels:
+        raise DataError(
+            f"{document.where}: the label {named!r} does not exist in this model; say one of {', '.join(trained.labels)} by --label"
+        )
+    return trained.labels.index(named) if trained.labels and named is not None else None
+
+
+def _passage(trained: TrainedLanguageModel, texts: Iterable[tuple[Iterable[str], int | None]], where: str, length: int) -> Passage:
+    """At most `length` tokens of texts in pieces, each with its label."""
+    tokenizer = trained.tokenizer
+    ids: list[int] = []
+    following: list[int] = []
+    pieces: list[str] = []
+    unknown: dict[str, None] = {}
+    starts, labels, is_cut = [], [], False
+    for chunks, label in texts:
+        if len(ids) == length:
+            is_cut = True
+            break
+        own = list(islice(_ids(tokenizer, chunks, unknown), length - len(ids) + 1))
+        one = [START, *own, END] if trained.is_documents else [*own, NOTHING]
+        took = min(len(one) - 1, length - len(ids))
+        is_cut = took < len(one) - 1
+        if took:
+            starts.append(len(ids))
+            labels.append(label)
+            ids += one[:took]
+            following += one[1 : took + 1]
+            pieces += _pieces(tokenizer, one[:took])
+    if all(id == START for id in ids):
+        raise DataError(f"{where}: there is no symbol to read; give some text")
+    named = tuple(unknown) if UNKNOWN in ids else ()
+    return Passage(np.array(ids), np.array(following), tuple(pieces), tuple(starts), tuple(labels), named, is_cut)
+
+
+def _ids(tokenizer: Tokenizer, chunks: Iterable[str], unknown: dict[str, None]) -> Iterator[int]:
+    """The ids of a text, a little at a time since most of a long one is not wanted; notes symbols that the model does not know."""
+    short = (chunk[begin : begin + CHARACTERS] for chunk in chunks for begin in range(0, len(chunk), CHARACTERS))
+    for piece in cut_chunks(tokenizer.split, short):
+        unknown.update(dict.fromkeys(tokenizer.unknown_symbols(piece)))
+        yield from tokenizer.encode(piece).tolist()
+
+
+def _pieces(tokenizer: Tokenizer, ids: Sequence[int]) -> list[str]:
+    """What each token adds to the text."""
+    stream = tokenizer.stream()
+    pieces = [stream.push(id) for id in ids]
+    pieces[-1] += stream.finish()
+    return pieces
+
+
+def _predictions(logits: Floats, following: Ids, top: int) -> tuple[Ids, Floats, NDArray[np.float64]]:
+    """(time, vocabulary) logits, overwritten -> the likeliest tokens (time, top), their probabilities, and the nats of what came."""
+    for row in logits:
+        log_softmax(row)
+    nearest = np.argpartition(-logits, top - 1, axis=1)[:, :top]
+    order = np.lexsort((nearest, -np.take_along_axis(logits, nearest, 1)), axis=1)
+    candidates = np.take_along_axis(nearest, order, 1)
+    nats = -np.take_along_axis(logits, np.maximum(following, 0)[:, None], 1)[:, 0].astype(np.float64)
+    return candidates, np.exp(np.take_along_axis(logits, candidates, 1)), np.where(following == NOTHING, np.nan, nats)
