@@ -45,6 +45,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / f"{name}.de").write_text("Ein q geht.\nEine r steht.\n")
     (folder / "val.en").write_text("A q walks.\nA r stands.\n")
     (folder / "lines.txt").write_text("what a day\nrain again\n")
+    sales = [f"{2015 + number // 12}-{number % 12 + 1:02},{100 + number + 9 * (number % 12)}\n" for number in range(72)]
+    (folder / "sales.csv").write_text("month,sold\n" + "".join(sales[:60]))
+    (folder / "newer-sales.csv").write_text("month,sold\n" + "".join(sales))
     (folder / "names-by-language").mkdir()
     for language in ("English", "Italian"):
         (folder / "names-by-language" / f"{language}.txt").write_text(f"{language[:3]}son\n{language[:2]}ini\n" * 20)

@@ -153,7 +153,7 @@ def check_length(model: Forecaster, known: int, last: int) -> None:
     least = model.scaling.lost + 1
     if known < least:
         where = f"before the last {last:,}" if last else "in it"
-        raise DataError(f"the series is too short: {known:,} values {where}, and the model needs {least:,}; give a longer one")
+        raise DataError(f"the series is too short: {max(known, 0):,} values {where}, and the model needs {least:,}; give a longer one")
 
 
 def backtest(

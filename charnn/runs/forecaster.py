@@ -51,7 +51,7 @@ class ForecasterJob:
         scaling = Scaling.fit(train, settings.scaling, settings.network.horizon)
         errors = tuple(naive_error(train.values[:, number], season or 1) for number in range(train.targets))
         self.model = Forecaster(self.settings, Background(self.series, season, errors), scaling)
-        self.model.background = replace(self.model.background, past=self.series.last(context(self.model)))
+        self.model.background = replace(self.model.background, past=self.series.last(context(self.model) + self.sizes[2]))
         self.batches = self.model.batches(train)
         self.trained = train
 
