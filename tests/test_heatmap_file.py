@@ -11,12 +11,17 @@ import pytest
 
 from charnn.alignment import Alignment
 from charnn.errors import SettingError, StorageError
-from charnn.plots.heatmap import write_heatmap
+from charnn.plots.heatmap import of_alignment
+from charnn.plots.heatmap_file import write_heatmap as write_any
 
 SMALL = Alignment(("Ein", "rotes", "Rad"), ("A", "red"), np.array([[0.8, 0.15, 0.05], [0.04, 0.5, 0.46]]))
 HOSTILE = Alignment(("<b>&\"'", "$x$", "-->", "中\x1b\udcff"), ("</script>", "${title}"), np.full((2, 4), 0.25))
 EMPTY = Alignment((), ("a", "b"), np.zeros((2, 0)))
 LARGE = Alignment(tuple(f"Quellwort{number}" for number in range(60)), tuple(map(str, range(60))), np.eye(60))
+
+
+def write_heatmap(path: Path, alignment: Alignment, title: str) -> None:
+    write_any(path, of_alignment(alignment, title), "attention_plot")
 
 
 class Page(HTMLParser):
