@@ -4,7 +4,11 @@ import click
 
 from charnn.cli.lazy import LazyGroup, Where
 
-VIEWS: dict[str, Where] = {}
+VIEWS: dict[str, Where] = {
+    "attention": Where("charnn.cli.views.attention:attention", "Show which words a translator or classifier looked at."),
+    "errors": Where("charnn.cli.views.errors:errors", "List what a model gets most wrong, in context."),
+    "novelty": Where("charnn.cli.views.novelty:novelty", "Tell whether a language model copies its training text."),
+}
 
 
 @click.group(cls=LazyGroup, table=VIEWS)

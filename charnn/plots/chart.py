@@ -29,6 +29,8 @@ class Line:
     """With `high`: the band around the line, such as an interval."""
     high: Sequence[float] | None = None
     is_joined: bool = True
+    notes: Sequence[str] | None = None
+    """What a picture says above each point."""
 
     def points(self) -> Iterator[tuple[float, float]]:
         """The points that can be drawn."""

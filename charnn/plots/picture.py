@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from charnn.plots.chart import Axis, Chart, Line, tick_label
+from charnn.plots.chart import Axis, Chart, Line, has_place, tick_label
 from charnn.plots.files import write_picture
 from charnn.plots.letters import folded, one_line
 
@@ -59,6 +59,10 @@ def _draw(axes: Any, line: Line, number: int) -> Any:
     if not line.is_joined:
         style = {"linestyle": "none", "marker": ".", "markersize": 4}
     (artist,) = axes.plot([x for x, _ in points], [y for _, y in points], color=colour, **style)
+    for x, y, note in zip(line.x, line.y, line.notes or (), strict=False):
+        if has_place(x) and has_place(y):
+            place: dict[str, Any] = {"xytext": (0, 5), "textcoords": "offset points", "ha": "center", "fontsize": 8, "color": colour}
+            axes.annotate(one_line(note), (x, y), parse_math=False, **place)
     if line.low is not None and line.high is not None:
         axes.fill_between(line.x, line.low, line.high, color=colour, alpha=0.18, linewidth=0)
     return artist
