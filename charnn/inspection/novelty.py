@@ -88,9 +88,7 @@ def compare(sets: Mapping[str, Sequence[str]], chunks: Iterable[str]) -> tuple[d
             texts[name].read(letters[name].encode(piece))
             numbers = words[name].numbers
             words[name].read(np.fromiter((numbers.get(word, -1) for word in split), np.int32, len(split)))
-    found = {
-        name: Novelty(one, texts[name].matches(), [longest for longest, _ in words[name].matches()]) for name, one in sets.items()
-    }
+    found = {name: Novelty(one, texts[name].matches(), [longest for longest, _ in words[name].matches()]) for name, one in sets.items()}
     return found, total
 
 
@@ -111,7 +109,10 @@ def excerpts(copies: Sequence[Copy], pieces: Iterable[tuple[str, str]], context:
         position = end
         if not open_spans:
             break
-    return [(place, *_parts(text, copy.place - span[0], copy.length)) for place, text, copy, span in zip(places, texts, copies, spans, strict=True)]
+    return [
+        (place, *_parts(text, copy.place - span[0], copy.length))
+        for place, text, copy, span in zip(places, texts, copies, spans, strict=True)
+    ]
 
 
 def around(copy: Copy, text: str, context: int) -> tuple[str, str, str]:

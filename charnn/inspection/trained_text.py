@@ -55,7 +55,7 @@ def find_text(trained: Any, recorded: Mapping[str, Any], given: Sequence[str]) -
     command = recorded.get("command", {})
     names = given or command.get("corpus") or (DEFAULT if recorded else ())
     if not names:
-        raise SettingError("corpus", f"must be given: no state of training lies beside {trained.name} that would say what it was trained on")
+        raise SettingError("corpus", f"must be given: beside {trained.name} nothing says what it was trained on")
     try:
         corpus = Corpus(names, trained.settings.corpus)
     except DataError as error:

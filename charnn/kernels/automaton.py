@@ -72,7 +72,15 @@ def build(text: Numbers, lengths: Numbers, links: Numbers, heads: Numbers, edges
 
 @compiled
 def walk(
-    text: Numbers, lengths: Numbers, links: Numbers, heads: Numbers, edges: Numbers, root: Numbers, here: Numbers, best: Numbers, places: Numbers
+    text: Numbers,
+    lengths: Numbers,
+    links: Numbers,
+    heads: Numbers,
+    edges: Numbers,
+    root: Numbers,
+    here: Numbers,
+    best: Numbers,
+    places: Numbers,
 ) -> None:
     """Reads (m,) symbols of the second text, -1 for those that the first has not, and goes on where it stood.
 
@@ -104,7 +112,9 @@ def walk(
 
 
 @compiled
-def gather(order: Numbers, lengths: Numbers, links: Numbers, best: Numbers, places: Numbers, ends: Numbers, longest: Numbers, found: Numbers) -> None:
+def gather(
+    order: Numbers, lengths: Numbers, links: Numbers, best: Numbers, places: Numbers, ends: Numbers, longest: Numbers, found: Numbers
+) -> None:
     """What was walked through -> for each of the first text's symbols the longest match that ends with it, and the place behind that.
 
     order: the states from the longest to the shortest. longest, found: (n,), filled.

@@ -16,6 +16,11 @@ def one_line(text: str) -> str:
     return printable(" ".join(text.split()))
 
 
+def visible(text: str) -> str:
+    """A text on one line, every character of it: signs for line ends and tabs, U+FFFD for what else cannot be seen."""
+    return printable(text.replace("\n", "↵").replace("\t", "⇥"))
+
+
 def cut(word: str, width: int) -> str:
     """The word, with an ellipsis where it has more columns than that."""
     return word if cell_len(word) <= width else set_cell_size(word, max(width - 1, 0)).rstrip() + "…"

@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich.cells import cell_len
 
 from charnn.cli.options import SectionedCommand, collect, given, settings_options
 from charnn.cli.showing import json_option, show_json
 from charnn.cli.streams import write
 from charnn.decoding.settings import SamplingSettings
 from charnn.errors import DataError, SettingError
+from charnn.plots.letters import visible
 from charnn.settings import own_settings
 
 if TYPE_CHECKING:
@@ -33,9 +35,11 @@ DRAWING = ("length", "seed", *(one.name for one in own_settings(SamplingSettings
 @click.command(cls=SectionedCommand)
 @click.argument("model", required=False)
 @click.argument("samples", nargs=-1)
-@click.option("--corpus", multiple=True, help="Training text, where it is not where the run recorded it; several times.")
+@click.option("--corpus", multiple=True, help="Training text, if it is not where the run recorded it; several times.")
 @click.option("--compare", multiple=True, help="Real text to measure beside the samples; by default what the run held out; several times.")
-@click.option("--length", type=click.IntRange(1, MOST), default=10_000, show_default=True, help="Tokens to draw where no samples are given.")
+@click.option(
+    "--length", type=click.IntRange(1, MOST), default=10_000, show_default=True, help="Tokens to draw where no samples are given."
+)
 @click.option("--seed", type=click.IntRange(0, 2**32), default=0, show_default=True, help="Seed of the draw.")
 @click.option("--top", type=click.IntRange(0, 1000), default=3, show_default=True, help="Copies to show, the longest first.")
 @json_option
@@ -198,18 +202,9 @@ def copies_shown(copies: "Sequence[Copy]", samples: "Novelty", places: Sequence[
 
 def aligned(rows: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
     """The copies below each other, in what stands around them."""
-    from rich.cells import cell_len
-
     shown = [(name, *map(visible, parts)) for name, parts in rows]
     margin = max(cell_len(before) for _, before, _, _ in shown)
     return [f"  {name:<9} {' ' * (margin - cell_len(before))}{before}»{shortened(copy)}«{after}" for name, before, copy, after in shown]
-
-
-def visible(text: str) -> str:
-    """A text on one line, as it is but for line ends and what cannot be seen."""
-    from charnn.alignment import printable
-
-    return printable(text.replace("\n", "↵"))
 
 
 def shortened(text: str) -> str:
