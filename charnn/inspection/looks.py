@@ -52,7 +52,7 @@ def classifier_look(trained: Any, text: str) -> Look:
     directions = DIRECTIONS[: len(weights)]
     found = merged(tokens, [f" {name}" for name in directions], weights[:, : len(tokens)])
     label = trained.predict([text])[0]
-    title = one_line(f"{label['label']} ({label['probability']:.0%}): {text}")
+    title = one_line(f"Attention of {trained.name} for {label['label']} ({label['probability']:.0%}): {text}")
     shares = found.weights.T
     cells = [[f"{share:.1%}" for share in row] for row in shares.tolist()]
     heatmap = Heatmap(title, tuple(map(one_line, found.source)), directions, shares, texts=(cells,), axes="word, read")

@@ -1,4 +1,4 @@
-"""Does a model copy? How much of its samples stands in its training text word for word, beside what real text has in common with it."""
+"""Whether a model copies: how much of its samples its training text has word for word, beside what real text has in common with it."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -51,13 +51,18 @@ class Chart:
     @property
     def x(self) -> "Axis":
         """The axis that all lines' places fit on."""
-        return Axis.around([x for line in self.lines for x, _ in line.points()], self.is_log_x)
+        return Axis.around([x for x, _ in self._points()], self.is_log_x)
 
     @property
     def y(self) -> "Axis":
         """The axis that all lines' heights fit on, bands included."""
         bands = [value for line in self.lines for band in (line.low, line.high) if band is not None for value in band]
-        return Axis.around([y for line in self.lines for _, y in line.points()] + bands, self.is_log_y)
+        return Axis.around([y for _, y in self._points()] + bands, self.is_log_y)
+
+    def _points(self) -> Iterator[tuple[float, float]]:
+        """The points of all lines that have a place on both axes."""
+        left, bottom = (SMALLEST if is_log else -LARGEST for is_log in (self.is_log_x, self.is_log_y))
+        return ((x, y) for line in self.lines for x, y in line.points() if x >= left and y >= bottom)
 
 
 @dataclass(frozen=True)
@@ -115,13 +120,13 @@ MOST_DIGITS = 6
 """Of a large number before a power of ten; more are easier to read without one."""
 
 
-def tick_label(tick: float, axis: Axis) -> str:
-    """`1,000`, `0.25`, `1e-07`: a tick in as few letters as tell it from its neighbours."""
+def tick_label(tick: float, axis: Axis, most: int = MOST_TICKS) -> str:
+    """`1,000`, `0.25`, `1e-07`: a tick of at most so many in as few letters as tell it from its neighbours."""
     if axis.is_in_powers:
         return f"{tick:g}" if tick < 1e-4 or tick >= 1e7 else f"{tick:,.10g}"
     if abs(tick) < 1e-9 * (axis.most - axis.least):
         return "0"
-    power, size = math.floor(math.log10(axis.step()) + 1e-9), max(abs(axis.least), abs(axis.most))
+    power, size = math.floor(math.log10(axis.step(most)) + 1e-9), max(abs(axis.least), abs(axis.most))
     digits = max(1, math.floor(math.log10(abs(tick)) + 1e-9) - power + 1)
     if size < 1e-4 or (size >= 1e7 and digits < MOST_DIGITS):
         return f"{tick:.{digits}g}"

@@ -39,7 +39,7 @@ def drawn(chart: Chart, width: int | None = None, height: int = HEIGHT) -> str:
 
 def _lines(chart: Chart, columns: int, height: int, is_coloured: bool) -> Iterator[Text | str]:
     x, y = chart.x, chart.y
-    heights = {_row(y, tick, height) // 4: tick_label(tick, y) for tick in y.ticks(height // 3)}
+    heights = {_row(y, tick, height) // 4: tick_label(tick, y, height // 3) for tick in y.ticks(height // 3)}
     margin = max(map(len, heights.values()), default=0)
     canvas = Canvas(max(columns - margin - 2, LEAST_CANVAS), height, is_coloured)
     for number, line in enumerate(chart.lines):
@@ -141,9 +141,9 @@ def _row(axis: Axis, value: float, height: int) -> int:
 def _ticks(axis: Axis, width: int) -> dict[int, tuple[int, str]]:
     """By the columns of the ticks below a chart: where their numbers begin, and those, as far as they can stand apart."""
     found: dict[int, tuple[int, str]] = {}
-    end = -1
-    for tick in axis.ticks(max(2, width // 12)):
-        label, column = tick_label(tick, axis), round((axis.share(tick) or 0.0) * (2 * width - 1)) // 2
+    end, most = -1, max(2, width // 12)
+    for tick in axis.ticks(most):
+        label, column = tick_label(tick, axis, most), round((axis.share(tick) or 0.0) * (2 * width - 1)) // 2
         start = max(0, min(column - len(label) // 2, width - len(label)))
         if start > end:
             found[column] = start, label

@@ -1,4 +1,4 @@
-"""`charnn inspect novelty`: does a language model copy its training text?"""
+"""`charnn inspect novelty`: whether a language model copies its training text."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -157,7 +157,7 @@ def heading(facts: Mapping[str, Any], compared: Sequence[str]) -> list[str]:
     lines = [f"{'samples':<15}{facts['samples']['characters']:,} characters, {drawn}"]
     lines.append(f"{'training text':<15}{files}: {facts['corpus_characters']:,} characters; {KNOWN[facts['is_training_text']]}")
     if facts["held_out"] is not None:
-        what = ", ".join(compared) if compared else "what the run held out"
+        what = ", ".join(compared) if compared else "the part that is held out of it"
         lines.append(f"{'real text':<15}{what}: {facts['held_out']['characters']:,} characters from its beginning")
     return lines
 
