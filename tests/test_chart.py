@@ -5,7 +5,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charnn.plots.chart import LARGEST, NARROWEST, SMALLEST, Axis, Chart, Line, has_place, tick_label
@@ -15,6 +15,7 @@ ANY = st.one_of(st.floats(), st.floats(-100, 100), st.sampled_from([0.0, 1.0, -1
 VALUES = st.lists(ANY, max_size=6)
 
 
+@settings(deadline=None)
 @given(VALUES, st.booleans())
 def test_an_axis_has_a_length_and_a_place_for_every_number_that_can_be_drawn(values: list[float], is_log: bool) -> None:
     axis = Axis.around(values, is_log)
@@ -27,12 +28,14 @@ def test_an_axis_has_a_length_and_a_place_for_every_number_that_can_be_drawn(val
             assert 0 <= share <= 1
 
 
+@settings(deadline=None)
 @given(VALUES, st.booleans())
 def test_the_ends_of_an_axis_are_its_least_and_largest_number(values: list[float], is_log: bool) -> None:
     axis = Axis.around(values, is_log)
     assert (axis.share(axis.least), axis.share(axis.most)) == (0.0, 1.0)
 
 
+@settings(deadline=None)
 @given(FINITE, st.booleans())
 def test_a_constant_stands_within_its_axis(value: float, is_log: bool) -> None:
     if not has_place(value) or (is_log and value < SMALLEST):
@@ -41,6 +44,7 @@ def test_a_constant_stands_within_its_axis(value: float, is_log: bool) -> None:
     assert share == pytest.approx(0.5)
 
 
+@settings(deadline=None)
 @given(VALUES, st.booleans(), st.integers(2, 12))
 def test_ticks_lie_on_the_axis_in_order_and_are_not_too_many(values: list[float], is_log: bool, most: int) -> None:
     axis = Axis.around(values, is_log)
@@ -51,6 +55,7 @@ def test_ticks_lie_on_the_axis_in_order_and_are_not_too_many(values: list[float]
     assert 1 <= len(ticks) <= most + 1
 
 
+@settings(deadline=None)
 @given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6))
 def test_ticks_are_round_and_equally_far_apart(least: float, length: float) -> None:
     ticks = Axis.around([least, least + length], is_log=False).ticks()
@@ -80,6 +85,7 @@ def test_what_stands_at_the_ticks(values: list[float], is_log: bool, expected: l
     assert [tick_label(tick, axis) for tick in axis.ticks()] == expected
 
 
+@settings(deadline=None)
 @given(VALUES, st.booleans(), st.integers(2, 12))
 def test_ticks_can_be_told_apart_and_read_back(values: list[float], is_log: bool, most: int) -> None:
     axis = Axis.around(values, is_log)

@@ -1,12 +1,13 @@
 """Words in drawings: by the columns that a terminal gives them."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from charnn.plots.letters import cut, folded, letters_of, one_line, standing, visible, wrapped
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40), st.integers(1, 20))
 def test_a_word_is_cut_to_its_columns_and_stays_where_it_fits(word: str, width: int) -> None:
     word = one_line(word)
@@ -15,6 +16,7 @@ def test_a_word_is_cut_to_its_columns_and_stays_where_it_fits(word: str, width: 
     assert (found == word) == (cell_len(word) <= width)
 
 
+@settings(deadline=None)
 @given(st.lists(st.text("ab中 ", max_size=12), max_size=8), st.integers(2, 30))
 def test_parts_are_wrapped_into_lines_that_fit_and_none_is_lost(parts: list[str], width: int) -> None:
     lines = list(wrapped(parts, width, " "))

@@ -59,6 +59,7 @@ def test_a_line_falls_from_its_first_tick_to_its_last() -> None:
     assert drawn(chart(Line("", [0, 2], [4, 0])), 24) == PLAIN
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(-1e9, 1e9), st.floats(-1e9, 1e9)), min_size=1, max_size=8), st.booleans())
 def test_every_point_is_a_dot_at_its_place(points: list[tuple[float, float]], is_coloured: bool) -> None:
     """The place is reckoned here from the least and the largest number alone."""
@@ -78,7 +79,7 @@ def test_every_point_is_a_dot_at_its_place(points: list[tuple[float, float]], is
 @pytest.mark.parametrize("is_log", [False, True])
 @pytest.mark.parametrize("width", [10, 24, 40, 80, 500])
 @pytest.mark.parametrize("is_coloured", [False, True])
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.lists(st.floats(), max_size=4), max_size=3),
     st.sampled_from(["", "a", "名前 of a run " * 9, "\x1b[31m", "[bold]x", "e\u0301👍\n\t"]),
