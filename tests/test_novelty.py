@@ -162,3 +162,36 @@ def test_a_text_in_lower_case_is_compared_in_lower_case(tmp_path: Path) -> None:
     assert charnn("train", "lm", tmp_path / "verse.txt", "--lowercase", "--to", tmp_path / "run", *TINY).exit_code == 0
     found = json.loads(charnn("inspect", "novelty", tmp_path / "run", "-", "--json", text=LONG.lower()).stdout)
     assert (found["samples"]["longest"], found["copies"][0]["where"], found["is_training_text"]) == (len(LONG), None, True)
+
+
+def test_files_to_validate_on_are_the_real_text(tmp_path: Path) -> None:
+    (tmp_path / "verse.txt").write_text(TEXT)
+    (tmp_path / "valid.txt").write_text(LONG * 3)
+    options = ["--valid", tmp_path / "valid.txt", "--to", tmp_path / "run"]
+    assert charnn("train", "lm", tmp_path / "verse.txt", *options, *TINY).exit_code == 0
+    asked = ["inspect", "novelty", tmp_path / "run", "--length", 400, "--json"]
+    found = json.loads(charnn(*asked).stdout)
+    assert (found["is_training_text"], found["corpus_characters"]) == (True, len(TEXT))
+    assert (found["held_out"]["characters"], found["held_out"]["longest"]) == (len(LONG) * 3, len(".\n" + LONG))
+    (tmp_path / "valid.txt").unlink()
+    found = json.loads(charnn(*asked).stdout)
+    assert (found["is_training_text"], found["held_out"]) == (None, None)
+    (tmp_path / "verse.txt").unlink()
+    result = charnn(*asked)
+    said = f"--corpus must be given, as what {tmp_path / 'run'} was trained on is not there: {tmp_path / 'verse.txt'}: no such file; "
+    assert result.stderr.startswith(f"Error: {said}")
+
+
+def test_a_text_that_changed_since_is_not_what_was_trained_on(tmp_path: Path) -> None:
+    (tmp_path / "verse.txt").write_text(TEXT)
+    assert charnn("train", "lm", tmp_path / "verse.txt", "--to", tmp_path / "run", *TINY).exit_code == 0
+    (tmp_path / "verse.txt").write_text(TEXT + "more")
+    assert json.loads(charnn("inspect", "novelty", tmp_path / "run", "--length", 9, "--json").stdout)["is_training_text"] is False
+
+
+def test_the_same_figures_are_given_of_text_that_is_named(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "real.txt").write_text("xyz" * 100)
+    asked = ["inspect", "novelty", run, "--length", 50, "--compare", tmp_path / "real.txt"]
+    found = json.loads(charnn(*asked, "--json").stdout)
+    assert (found["held_out"]["characters"], found["held_out"]["new_characters"]["3"]) == (50, 1.0)
+    assert f"real text      {tmp_path / 'real.txt'}: 50 characters from its beginning\n" in charnn(*asked).stdout

@@ -110,16 +110,12 @@ def predict_translations(ctx: click.Context, trained: Any, arguments: tuple[str,
 
 def with_attention(lines: Callable[[str, dict[str, Any]], str]) -> Callable[[str, dict[str, Any]], str]:
     """The same lines, and below them what the best translation looked at."""
-    import numpy as np
-
     from charnn.alignment import Alignment
     from charnn.plots.heatmap import of_alignment
     from charnn.plots.heatmap_terminal import drawn_heatmap
 
     def shown(text: str, answer: dict[str, Any]) -> str:
-        found = answer["attention"]
-        alignment = Alignment(tuple(found["source"]), tuple(found["target"]), np.array(found["weights"]))
-        return f"{lines(text, answer)}\n{drawn_heatmap(of_alignment(alignment))}"
+        return f"{lines(text, answer)}\n{drawn_heatmap(of_alignment(Alignment.restore(answer['attention'])))}"
 
     return shown
 

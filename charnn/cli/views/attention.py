@@ -42,7 +42,8 @@ def attention(model: str, text: str, plot: Path | None, as_json: bool) -> None:
     else:
         from charnn.plots.heatmap_terminal import drawn_heatmap
 
-        write(drawn_heatmap(look.heatmap) + "\n")
+        # Of an empty translation there is nothing to draw.
+        write((drawn_heatmap(look.heatmap) or look.heatmap.title) + "\n")
     if plot is not None:
         from charnn.plots.heatmap_file import write_heatmap
 
