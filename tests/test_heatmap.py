@@ -91,3 +91,11 @@ def test_a_page_has_the_counts_in_its_cells(tmp_path: Path) -> None:
 def test_names_are_as_many_as_rows_and_columns() -> None:
     with pytest.raises(AssertionError):
         Heatmap("", ("a",), ("b", "c"), np.zeros((1, 1)))
+
+
+def test_names_that_are_alike_when_cut_get_numbers(terminal: pytest.MonkeyPatch) -> None:
+    terminal.setenv("COLUMNS", "70")
+    names = [f"a label with a long name {number}" for number in range(12)]
+    lines = drawn_heatmap(of_confusion(np.eye(12, dtype=int), names, "")).split("\n")
+    assert lines[1].split() == [str(number) for number in range(1, 13)]
+    assert lines[-2].split("  ")[-1] == "12 a label with a long name 11"

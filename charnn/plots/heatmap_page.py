@@ -35,7 +35,7 @@ h1 { font-size: 1.15rem; }
 table { border-collapse: separate; border-spacing: 0; }
 th, thead td { font-weight: normal; white-space: nowrap; background: var(--page); position: sticky; top: 0; left: 0; z-index: 3; }
 thead td { z-index: 4; }
-thead th { left: auto; writing-mode: vertical-rl; text-align: end; vertical-align: bottom; padding: .3rem 0; }
+thead th { left: auto; writing-mode: vertical-rl; text-align: end; vertical-align: middle; padding: .3rem 0; }
 tbody th { top: auto; z-index: 1; text-align: end; padding: 0 .4rem; }
 tbody td { width: 1.5rem; min-width: 1.5rem; height: 1.5rem; padding: 0; position: relative;
   text-align: center; background: rgb(var(--ink) / var(--share)); box-shadow: inset 0 0 0 .5px var(--line); }

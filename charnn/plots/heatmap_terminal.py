@@ -62,16 +62,26 @@ def _lines(heatmap: Heatmap, console: Console) -> Iterator[Text | str]:
 
 def _heads(names: Sequence[str], room: int, most: int) -> tuple[list[str], int, bool]:
     """What stands above columns of at least so much room, the columns' width, and whether it is their names."""
-    longest = 1 + max(map(cell_len, names))
-    width = max(room, longest)
+    width = max(room, 1 + max(map(cell_len, names)))
     if room and width * len(names) <= most:
-        return ["".join(" " * (width - 1 - cell_len(name)) + name + " " for name in names)], width, True
+        return [_lying(names, width)], width, True
     letters = [letters_of(name) for name in names]
     width = max(room, 1 + max((cell_len(letter) for word in letters for letter in word), default=1))  # two columns make a square
-    if width * len(names) <= most:
+    # Names that are alike in what is left of them are told apart by their numbers.
+    are_different = len({tuple(word[: LONGEST - 1]) for word in letters}) == len(set(names))
+    if width * len(names) <= most and are_different:
         return list(standing(letters, width)), width, True
+    numbers = [str(number) for number in range(1, len(names) + 1)]
+    width = max(room, 1 + len(numbers[-1]))
+    if width * len(names) <= most:
+        return [_lying(numbers, width)], width, False
     width = max(room, 1)
-    return list(standing([list(str(number)) for number in range(1, len(names) + 1)], width)), width, False
+    return list(standing([list(number) for number in numbers], width)), width, False
+
+
+def _lying(names: Sequence[str], width: int) -> str:
+    """The names side by side, each in columns of this width with a space behind it."""
+    return "".join(" " * (width - 1 - cell_len(name)) + name + " " for name in names)
 
 
 def _texts(heatmap: Heatmap, most: int, is_coloured: bool) -> tuple[Sequence[Sequence[str]], int]:
