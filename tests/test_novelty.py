@@ -160,7 +160,9 @@ def test_documents_are_drawn_to_their_ends_and_found_by_row(tmp_path: Path) -> N
 def test_a_text_in_lower_case_is_compared_in_lower_case(tmp_path: Path) -> None:
     (tmp_path / "verse.txt").write_text(TEXT)
     assert charnn("train", "lm", tmp_path / "verse.txt", "--lowercase", "--to", tmp_path / "run", *TINY).exit_code == 0
-    found = json.loads(charnn("inspect", "novelty", tmp_path / "run", "-", "--json", text=LONG.lower()).stdout)
+    asked = ["inspect", "novelty", tmp_path / "run", "-", "--compare", tmp_path / "verse.txt", "--json"]
+    found = json.loads(charnn(*asked, text=LONG.lower()).stdout)
+    assert found["held_out"]["longest"] == found["held_out"]["characters"] == len(LONG)
     assert (found["samples"]["longest"], found["copies"][0]["where"], found["is_training_text"]) == (len(LONG), None, True)
 
 

@@ -65,8 +65,8 @@ def find_text(trained: Any, recorded: Mapping[str, Any], given: Sequence[str]) -
     train, held = _parts(corpus, command, trained, bool(recorded))
     probe = "".join(islice(train.chunks(), 1))[:PROBE]
     is_plain = trained.tokenizer.decode(trained.tokenizer.encode(probe)) == probe
-    held_chunks = None if held is None else _as_read(trained, held, is_plain)
-    return TrainedText(corpus, train, held, _as_read(trained, train, is_plain), held_chunks, is_plain)
+    held_chunks = None if held is None else as_read(trained, held, is_plain)
+    return TrainedText(corpus, train, held, as_read(trained, train, is_plain), held_chunks, is_plain)
 
 
 def is_same(trained: Any, text: TrainedText, recorded: Mapping[str, Any]) -> bool | None:
@@ -80,6 +80,14 @@ def is_same(trained: Any, text: TrainedText, recorded: Mapping[str, Any]) -> boo
         return False
     learned = {"tokenizer": tokenizer.learned(), "labels": labels}
     return fingerprint(*learned_from(train, held, learned, tokenizer.tensors())) == str(recorded["data"])
+
+
+def as_read(trained: Any, part: Part, is_plain: bool) -> Chunks:
+    """A part of a corpus as the model reads it."""
+    if is_plain:
+        return part.chunks
+    tokenizer = trained.tokenizer
+    return lambda: (tokenizer.decode(tokenizer.encode(piece)) for piece in cut_chunks(tokenizer.split, part.chunks()))
 
 
 def beginning(chunks: Chunks, characters: int) -> str:
@@ -96,10 +104,3 @@ def _parts(corpus: Corpus, command: Mapping[str, Any], trained: Any, is_recorded
     if not is_recorded:
         return whole(corpus), None
     return split_corpus(corpus, command.get("valid_share"), trained.settings.loop.seed)
-
-
-def _as_read(trained: Any, part: Part, is_plain: bool) -> Chunks:
-    if is_plain:
-        return part.chunks
-    tokenizer = trained.tokenizer
-    return lambda: (tokenizer.decode(tokenizer.encode(piece)) for piece in cut_chunks(tokenizer.split, part.chunks()))

@@ -43,9 +43,9 @@ def errors(ctx: click.Context, /, model: str | None, data: tuple[str, ...], as_j
     """List what a model gets most wrong, in context.
 
     MODEL: a run folder or model file; by default the newest run. DATA: as in `charnn evaluate`, read as the training data were.
-    Of a language model the symbols that were least probable where they stand, and what was expected instead; of a classifier the
-    texts whose label was; of a tagger the tokens; of a translator the pairs, by nats per token. Below them, the symbols, labels or tags
-    that cost most altogether.
+    Of a language model the symbols that were least probable where they stand, and what was expected instead (an unknown one is
+    charged with the probability of any unknown alone); of a classifier the texts whose label was; of a tagger the tokens whose tag
+    was; of a translator the pairs, by nats per token. Below them, the symbols, labels or tags that cost most altogether.
 
     JSON keys: task, model, data, examples (symbols, texts, tokens or pairs), nats (their mean), worst: [{nats, ...}] with place,
     before, symbol, after, expected: [{symbol, probability}], where (lm; where is path:line, or null) | true, found, probability,

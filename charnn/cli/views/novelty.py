@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from charnn.inspection.novelty import Copy, Novelty
     from charnn.inspection.trained_text import TrainedText
 
-MOST = 10_000_000
+MOST = 5_000_000
 """Characters of samples: their index takes about 200 bytes for each."""
 
 CONTEXT, SHOWN = 30, 60
@@ -69,7 +69,7 @@ def novelty(ctx: click.Context, /, model: str | None, samples: tuple[str, ...], 
     texts = [*read(samples)] if samples else draw(trained, collect(SamplingSettings, values), values["length"], values["seed"])
     check_size(texts)
     sets = {"samples": texts}
-    held = held_out(text, values["compare"], sum(map(len, texts)))
+    held = held_out(trained, text, values["compare"], sum(map(len, texts)))
     if held:
         sets["held_out"] = held
     found, characters = compare(sets, text.chunks())
@@ -126,13 +126,15 @@ def check_size(texts: Sequence[str]) -> None:
         raise DataError("the samples hold no text; draw others with --seed, or give some")
 
 
-def held_out(text: "TrainedText", given: Sequence[str], length: int) -> list[str]:
+def held_out(trained: Any, text: "TrainedText", given: Sequence[str], length: int) -> list[str]:
     """Real text that was not trained on, of so many characters at most; none where there is none."""
-    from charnn.inspection.trained_text import beginning
+    from charnn.inspection.trained_text import as_read, beginning
     from charnn.text.corpus import Corpus
+    from charnn.text.tokenized import whole
 
     if given:
-        return [beginning(Corpus(given, text.corpus.settings).chunks, length)]
+        part = whole(Corpus(given, text.corpus.settings))
+        return [beginning(as_read(trained, part, text.is_plain), length)]
     return [] if text.held_chunks is None else [beginning(text.held_chunks, length)]
 
 
