@@ -109,10 +109,11 @@ def test_the_symbols_of_a_text_are_those_that_cost_most_read_one_by_one(verse: P
     assert [one["place"] for one in found.worst] == order
     for one in found.worst:
         nats, symbol, likeliest = expected[one["place"]]
-        assert (one["nats"], one["symbol"]) == (pytest.approx(nats, abs=1e-4), symbol)
+        assert (one["nats"], one["symbol"]) == (pytest.approx(nats, abs=1e-4), text[one["place"]])
+        assert symbol == ("<unk>" if one["symbol"] == "Z" else one["symbol"])
         assert [guess["symbol"] for guess in one["expected"]] == likeliest
         whole = one["before"] + text[one["place"]] + one["after"]
-        assert whole.replace("\ufffd", "Z") in text
+        assert whole in text
         assert one["where"] == f"{verse / 'other.txt'}:{text[: one['place']].count(chr(10)) + 1}"
     assert found.seen == len(text)
     assert found.total == pytest.approx(sum(nats for nats, _, _ in expected), abs=1e-3)
@@ -128,7 +129,7 @@ def test_the_loss_is_that_of_evaluate_and_a_tail_is_found_at_its_lines(verse: Pa
     begin = int(len(text) * 0.9)
     for one in found.worst:
         assert one["where"] == f"{file}:{text[: begin + one['place']].count(chr(10)) + 1}"
-        assert text[begin + one["place"]].replace("\n", "↵") == one["symbol"].replace("\\n", "↵").replace("\n", "↵")
+        assert text[begin + one["place"]] == one["symbol"]
 
 
 def test_a_text_read_as_many_streams_has_the_same_places_and_losses(verse: Path, monkeypatch: pytest.MonkeyPatch) -> None:

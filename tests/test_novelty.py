@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charnn.cli.main import main
-from charnn.inspection.novelty import WORD, around, compare, excerpts
+from charnn.inspection.excerpts import excerpts
+from charnn.inspection.novelty import WORD, around, compare
 
 TINY = ["--steps", "30", "--hidden-size", "16", "--window", "16", "--batch-size", "4", "--reports", "2", "--quiet"]
 VERSE = "The sea is wide, the sea is blue,\nthe sea has room for me and you.\n"
@@ -54,7 +55,9 @@ def test_copies_stand_in_both_texts_with_what_is_around_them(text: str, long: st
     copies = found["samples"].copies(5)
     pieces = [(line, f"f:{number}") for number, line in enumerate(re.split("(?<=b)", long), 1)]
     taken: set[int] = set()
-    for copy, (where, before, said, after) in zip(copies, excerpts(copies, pieces, context), strict=True):
+    for copy, (where, before, said, after) in zip(
+        copies, excerpts([(one.place, one.length) for one in copies], pieces, context, context), strict=True
+    ):
         part = text[copy.begin : copy.begin + copy.length]
         assert part == said == long[copy.place : copy.place + copy.length]
         assert (before, after) == (long[max(0, copy.place - context) : copy.place], long[copy.place + copy.length :][:context])

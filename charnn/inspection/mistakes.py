@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from charnn.inspection.excerpts import excerpts
 from charnn.layers.rowwise import reading
 from charnn.models.interpreter import Decoding
 from charnn.models.lm import tail_begin
@@ -21,6 +22,7 @@ from charnn.text.conll import TaggedData
 from charnn.text.corpus import Corpus
 from charnn.text.labelled import LabelledData
 from charnn.text.pairs import PairFiles
+from charnn.text.protocol import lowered
 from charnn.text.tokenized import TokenizedText
 from charnn.translation_metrics import sentence_chrf
 
@@ -180,17 +182,22 @@ def _locate(trained: Any, corpus: Corpus, text: TokenizedText, found: Sequence[d
         places = {number: document.where for number, document in enumerate(corpus.documents()) if number in numbers}
         for facts in found:
             facts["where"] = places[_document(text.starts, facts["place"] + 1)[0]]
-        return
-    waiting = sorted(found, key=lambda facts: int(facts["place"])) if trained.tokenizer.name == "char" else []
-    for facts in found:
-        facts["where"] = None
-    end = 0
-    stretches = corpus.stretches()
-    for facts in waiting:
-        while end <= facts["place"] + begin:
-            stretch = next(stretches)
-            end += len(stretch.text)
-        facts["where"] = stretch.where
+    elif trained.tokenizer.name != "char":
+        for facts in found:
+            facts["where"] = None
+    else:
+        pieces = _pieces(corpus, begin, trained.settings.tokens.lowercase)
+        shown = excerpts([(facts["place"], 1) for facts in found], pieces, BEFORE, AFTER)
+        for facts, one in zip(found, shown, strict=True):
+            # The text itself, in which a symbol is to be seen that the model does not know.
+            facts.update(before=one.before, symbol=one.text, after=one.after, where=one.where)
+
+
+def _pieces(corpus: Corpus, begin: int, is_lowered: bool) -> Iterator[tuple[str, str]]:
+    """A running text from a character on, as the model reads it, line by line with their places."""
+    for stretch in corpus.stretches():
+        text, begin = stretch.text[begin:], max(0, begin - len(stretch.text))
+        yield lowered(text) if is_lowered else text, stretch.where
 
 
 def classifier_mistakes(trained: Any, data: Sequence[str], top: int, **columns: str) -> Worst:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from charnn.inspection.excerpts import divided
 from charnn.inspection.overlaps import Letters, Overlaps, covered, new_shares
 
 LONG = (20, 50, 100)
@@ -92,37 +93,10 @@ def compare(sets: Mapping[str, Sequence[str]], chunks: Iterable[str]) -> tuple[d
     return found, total
 
 
-def excerpts(copies: Sequence[Copy], pieces: Iterable[tuple[str, str]], context: int) -> list[tuple[str, str, str, str]]:
-    """Each copy in the training text: where it begins, what stands before it, itself, what stands after it; in one reading."""
-    spans = [(max(0, copy.place - context), copy.place + copy.length + context) for copy in copies]
-    texts, places = ["" for _ in copies], ["" for _ in copies]
-    open_spans, position = set(range(len(copies))), 0
-    for text, where in pieces:
-        end = position + len(text)
-        for number in [one for one in open_spans if spans[one][0] < end]:
-            first, last = spans[number]
-            texts[number] += text[max(0, first - position) : max(0, last - position)]
-            if position <= copies[number].place < end:
-                places[number] = where
-            if last <= end:
-                open_spans.remove(number)
-        position = end
-        if not open_spans:
-            break
-    return [
-        (place, *_parts(text, copy.place - span[0], copy.length))
-        for place, text, copy, span in zip(places, texts, copies, spans, strict=True)
-    ]
-
-
 def around(copy: Copy, text: str, context: int) -> tuple[str, str, str]:
     """A copy in its own text: what stands before it, itself, what stands after it."""
     first = max(0, copy.begin - context)
-    return _parts(text[first : copy.begin + copy.length + context], copy.begin - first, copy.length)
-
-
-def _parts(text: str, begin: int, length: int) -> tuple[str, str, str]:
-    return text[:begin], text[begin : begin + length], text[begin + length :]
+    return divided(text[first : copy.begin + copy.length + context], copy.begin - first, copy.length)
 
 
 def _whole_matches(number: int, longest: NDArray[np.int32], behind: NDArray[np.int64]) -> Iterator[Copy]:

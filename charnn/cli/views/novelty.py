@@ -58,7 +58,8 @@ def novelty(ctx: click.Context, /, model: str | None, samples: tuple[str, ...], 
     copies: [{length, text, sample, begin, place (in the training text), where}].
     """
     from charnn.cli.models import open_model
-    from charnn.inspection.novelty import compare, excerpts
+    from charnn.inspection.excerpts import excerpts
+    from charnn.inspection.novelty import compare
     from charnn.inspection.trained_text import find_text, is_same
 
     for name in given(ctx, [*DRAWING] if samples else []):
@@ -74,7 +75,7 @@ def novelty(ctx: click.Context, /, model: str | None, samples: tuple[str, ...], 
         sets["held_out"] = held
     found, characters = compare(sets, text.chunks())
     copies = found["samples"].copies(values["top"])
-    places = excerpts(copies, text.pieces(), CONTEXT)
+    places = excerpts([(copy.place, copy.length) for copy in copies], text.pieces(), CONTEXT, CONTEXT)
     is_training = is_same(trained, text, recorded)
     facts: dict[str, Any] = {"model": trained.name, "seed": None if samples else values["seed"], "corpus": text.names}
     facts |= {"corpus_characters": characters, "is_training_text": is_training}
