@@ -1,6 +1,5 @@
 """Attention as a layer: the laws of all kinds."""
 
-
 from collections.abc import Callable
 
 import pytest
