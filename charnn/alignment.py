@@ -6,7 +6,7 @@ they are tokens of their own: " walk", "s", "." are the words "walks" and "."; "
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -25,6 +25,13 @@ class Alignment:
     target: tuple[str, ...]
     weights: NDArray[np.float64]
     """(target, source): each row sums to 1."""
+
+    @classmethod
+    def restore(cls, plain: Mapping[str, Any]) -> "Alignment":
+        """From plain()."""
+        source, target = tuple(plain["source"]), tuple(plain["target"])
+        # By its shape: of no words, a list says nothing of it.
+        return cls(source, target, np.array(plain["weights"], np.float64).reshape(len(target), len(source)))
 
     def plain(self) -> dict[str, Any]:
         """Ready for JSON: `source`, `target`, and `weights`, a list per target word."""

@@ -110,6 +110,35 @@ def paired_line(first_right: ArrayLike, second_right: ArrayLike, names: tuple[st
     return f"{first} right and {second} wrong on {found.only_a:,}, the other way round on {found.only_b:,}: {verdict} (McNemar {value})"
 
 
+class Bin(NamedTuple):
+    """Answers of about the same confidence."""
+
+    least: float
+    most: float
+    """Above the least, up to the most."""
+    examples: int
+    confidence: float
+    """Their mean ..."""
+    accuracy: float
+    """... and the share of them that is right."""
+
+
+def calibration_bins(top: ArrayLike, is_right: ArrayLike, bins: int = BINS) -> list[Bin]:
+    """(examples,) top probabilities, and whether they were right -> equally wide bins, those without an example left out."""
+    confidence, right = np.asarray(top, np.float64), np.asarray(is_right, bool)
+    places = _places(confidence, bins)
+    return [
+        Bin(place / bins, (place + 1) / bins, int(here.sum()), float(confidence[here].mean()), float(right[here].mean()))
+        for place in range(bins)
+        if (here := places == place).any()
+    ]
+
+
+def calibration_error(found: Sequence[Bin]) -> float:
+    """Distance of confidence from accuracy, averaged over the examples of all bins (Guo et al. 2017, eq. 3)."""
+    return sum(one.examples * abs(one.confidence - one.accuracy) for one in found) / max(1, sum(one.examples for one in found))
+
+
 def expected_calibration_error(probabilities: ArrayLike, labels: ArrayLike, bins: int = BINS) -> float:
     """Distance of confidence from accuracy, averaged over equally wide bins of the top probability (Guo et al. 2017, eq. 3)."""
     array = np.asarray(probabilities, np.float64)
@@ -119,8 +148,12 @@ def expected_calibration_error(probabilities: ArrayLike, labels: ArrayLike, bins
 def _confidence(probabilities: Array, labels: NDArray[np.int64], bins: int) -> tuple[NDArray[np.int64], Array]:
     """(examples,) bin of the top probability, and by how much that is more than being right."""
     top = probabilities.max(axis=1, initial=0)
-    places = np.clip(np.ceil(top * bins).astype(np.int64) - 1, 0, bins - 1)
-    return places, top - (probabilities.argmax(axis=1) == labels)
+    return _places(top, bins), top - (probabilities.argmax(axis=1) == labels)
+
+
+def _places(top: Array, bins: int) -> NDArray[np.int64]:
+    """(examples,) the bin of each top probability."""
+    return np.clip(np.ceil(top * bins).astype(np.int64) - 1, 0, bins - 1)
 
 
 def _calibration_error(places: NDArray[np.int64], excess: Array, bins: int) -> float:
@@ -168,19 +201,19 @@ def classification_metrics(
         **{name: plain(value) for name, value in found.items() if name not in RATES},
         "nll": negative_log_likelihood(logs, truth),
         "labels": each,
-        "confusion": _confusion(truth, given, len(names)).tolist(),
+        "confusion": confusion_counts(truth, given, len(names)).tolist(),
         "intervals": {name: edges for name, edges in intervals.items() if name not in RATES},
     }
 
 
-def _confusion(truth: NDArray[np.int64], given: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
+def confusion_counts(truth: NDArray[np.int64], given: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
     """(classes, classes) counts: a row for each true label, a column for each given one."""
     return np.bincount(truth * classes + given, minlength=classes * classes).reshape(classes, classes)
 
 
 def _scores(truth: NDArray[np.int64], given: NDArray[np.int64], classes: int) -> dict[str, Any]:
     """Accuracy, macro averages, and (classes,) precision, recall and F1; not a number where there is no example."""
-    confusion = _confusion(truth, given, classes)
+    confusion = confusion_counts(truth, given, classes)
     right, seen, support = confusion.diagonal(), confusion.sum(axis=0), confusion.sum(axis=1)
     each = rates(right, seen, support)
     present = np.count_nonzero(seen + support)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charnn.alignment import merged, printable
+from charnn.alignment import Alignment, merged, printable
 
 TOKENS = st.lists(
     st.sampled_from([" A", " ma", "n", "walk", "s", ".", ", ", " ", "\n", "", "'", "!", " (", "\ufffd", "中", "é", "  "]), max_size=9
@@ -76,3 +76,13 @@ def test_plain_is_ready_for_json() -> None:
 
 def test_what_commands_a_terminal_is_not_printed() -> None:
     assert printable("a\x1b[31m\x07é中\udcff\x9b") == "a\ufffd[31m\ufffdé中\ufffd\ufffd"
+
+
+@pytest.mark.parametrize(("target", "source"), [(2, 3), (0, 3), (2, 0), (0, 0)])
+def test_what_is_plain_becomes_the_alignment_again(target: int, source: int) -> None:
+    """An empty translation has no rows, and a list of none does not say of how many columns."""
+    weights = np.arange(target * source, dtype=float).reshape(target, source)
+    one = Alignment(tuple("xyz"[:source]), tuple("ab"[:target]), weights)
+    found = Alignment.restore(json.loads(json.dumps(one.plain())))
+    assert (found.source, found.target, found.weights.shape) == (one.source, one.target, (target, source))
+    np.testing.assert_array_equal(found.weights, weights)

@@ -1,138 +1,101 @@
-"""Attention as a file: pictures by matplotlib, pages by us; and what is said where neither can be written."""
+"""Tables of shares: what is said of a cell, whoever draws it; confusion in a terminal, a picture and a page."""
 
 import re
-import sys
-from html.parser import HTMLParser
 from pathlib import Path
-from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from rich.cells import cell_len
 
 from charnn.alignment import Alignment
-from charnn.errors import SettingError, StorageError
-from charnn.plots.heatmap import write_heatmap
+from charnn.plots.heatmap import Heatmap, of_alignment, of_confusion
+from charnn.plots.heatmap_file import WRITERS, write_heatmap
+from charnn.plots.heatmap_terminal import drawn_heatmap
 
-SMALL = Alignment(("Ein", "rotes", "Rad"), ("A", "red"), np.array([[0.8, 0.15, 0.05], [0.04, 0.5, 0.46]]))
-HOSTILE = Alignment(("<b>&\"'", "$x$", "-->", "中\x1b\udcff"), ("</script>", "${title}"), np.full((2, 4), 0.25))
-EMPTY = Alignment((), ("a", "b"), np.zeros((2, 0)))
-LARGE = Alignment(tuple(f"Quellwort{number}" for number in range(60)), tuple(map(str, range(60))), np.eye(60))
-
-
-class Page(HTMLParser):
-    """What a browser would make of a page."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.cells: list[dict[str, str | None]] = []
-        self.texts: dict[str, list[str]] = {}
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        if tag == "td" and attrs:
-            self.cells.append(dict(attrs))
-
-    def handle_data(self, data: str) -> None:
-        if data.strip():
-            self.texts.setdefault(self.tags[-1], []).append(data.strip())
+COUNTS = np.array([[1500, 7, 3], [0, 8, 2], [0, 0, 0]])
+CONFUSION = of_confusion(COUNTS, ["good", "bad", "so so"], "Confusion of a run")
 
 
-def page(path: Path, alignment: Alignment, title: str) -> Page:
-    write_heatmap(path, alignment, title)
-    return Page(path.read_text(encoding="utf-8"))
+@pytest.fixture(autouse=True)
+def terminal(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    return monkeypatch
 
 
-def test_a_page_names_the_words_and_the_percentage_of_each_cell(tmp_path: Path) -> None:
-    found = page(tmp_path / "attention.html", SMALL, "A red bike")
-    assert found.texts["h1"] == found.texts["title"] == ["A red bike"]
-    assert found.texts["th"] == ["Ein", "rotes", "Rad", "A", "red"]
-    assert [cell["data-said"] for cell in found.cells] == [
-        *("A ← Ein  80.0%", "A ← rotes  15.0%", "A ← Rad  5.0%"),
-        *("red ← Ein  4.0%", "red ← rotes  50.0%", "red ← Rad  46.0%"),
+def test_a_cell_is_told_with_its_names_and_percentage() -> None:
+    assert CONFUSION.tell(0, 1) == "good found as bad  7  0.5%"
+    assert of_alignment(Alignment(("x",), ("y",), np.array([[0.25]]))).tell(0, 0) == "y ← x  25.0%"
+
+
+def test_a_row_is_shaded_by_its_own_shares_and_an_empty_one_not_at_all() -> None:
+    np.testing.assert_allclose(CONFUSION.weights, [[1500 / 1510, 7 / 1510, 3 / 1510], [0, 0.8, 0.2], [0, 0, 0]])
+    assert (CONFUSION.strongest, of_confusion(np.zeros((2, 2), int), ["a", "b"], "").strongest) == (1500 / 1510, 1.0)
+
+
+def test_counts_and_percentages_stand_in_the_cells() -> None:
+    lines = drawn_heatmap(CONFUSION).split("\n")
+    assert lines[:2] == ["Confusion of a run", "true → found"]
+    assert [line.split() for line in lines[2:6]] == [
+        ["good", "bad", "so", "so"],
+        ["good", "█", "1,500", "99%", "7", "0%", "3", "0%"],
+        ["bad", "0", "0%", "█", "8", "80%", "▒", "2", "20%"],
+        ["so", "so", "0", "0%", "0", "0%", "0", "0%"],
     ]
-    assert [cell["style"] for cell in found.cells[::3]] == ["--share:1.000", "--share:0.050"]
-    assert found.texts["span"] == ["80%"]  # the end of the scale
 
 
-def test_words_and_titles_are_never_html(tmp_path: Path) -> None:
-    found = page(tmp_path / "attention.html", HOSTILE, "<script>alert('$title')\n</script>")
-    assert found.texts["th"] == ["<b>&\"'", "$x$", "-->", "中\ufffd\ufffd", "</script>", "${title}"]
-    assert found.texts["h1"] == ["<script>alert('$title') </script>"]
-    assert found.cells[0]["data-said"] == "</script> ← <b>&\"'  25.0%"
-    assert (found.tags.count("script"), found.tags.count("b"), len(found.cells)) == (1, 0, 8)
+@pytest.mark.parametrize(
+    ("width", "has", "lacks"),
+    [(80, "1,500 99%", "?"), (50, "1,500 99%", "?"), (40, "1,500", "99%"), (26, "██", "1,500"), (10, "99% good", "██")],
+)
+def test_less_is_said_in_less_room(terminal: pytest.MonkeyPatch, width: int, has: str, lacks: str) -> None:
+    terminal.setenv("COLUMNS", str(width))
+    found = drawn_heatmap(CONFUSION)
+    assert has in found or width == 10
+    assert lacks not in found
 
 
-def test_a_page_needs_nothing_from_elsewhere(tmp_path: Path) -> None:
-    write_heatmap(tmp_path / "attention.html", SMALL, "title")
-    assert re.findall(r"https?:|//|url\(|@import|src=|<link", (tmp_path / "attention.html").read_text()) == []
+@pytest.mark.parametrize("is_coloured", [False, True])
+@pytest.mark.parametrize("size", [1, 2, 20, 60])
+@pytest.mark.parametrize("width", [20, 60, 100, 400])
+def test_no_row_is_wider_than_the_terminal(terminal: pytest.MonkeyPatch, width: int, size: int, is_coloured: bool) -> None:
+    if is_coloured:
+        for name, value in {"FORCE_COLOR": "1", "COLORTERM": "truecolor", "TERM": "xterm-256color"}.items():
+            terminal.setenv(name, value)
+    terminal.setenv("COLUMNS", str(width))
+    counts = np.random.default_rng(0).integers(0, 2000, (size, size))
+    found = drawn_heatmap(of_confusion(counts, [f"名 of label {number} {'long ' * (number % 7)}" for number in range(size)], "title " * 30))
+    lines = [re.sub("\x1b\\[[0-9;]*m", "", line) for line in found.split("\n")]
+    key = lines[-1:] if "" in lines else []
+    assert max(cell_len(line) for line in lines[: len(lines) - len(key)]) <= width
 
 
-@pytest.mark.parametrize("alignment", [SMALL, HOSTILE, EMPTY, LARGE], ids=["small", "hostile", "empty", "large"])
-def test_a_picture_is_drawn(tmp_path: Path, alignment: Alignment) -> None:
-    pytest.importorskip("matplotlib")
-    had_pyplot = "matplotlib.pyplot" in sys.modules
-    path = tmp_path / "attention.PNG"
-    write_heatmap(path, alignment, "$title")
-    assert path.read_bytes().startswith(b"\x89PNG\r\n")
-    assert ("matplotlib.pyplot" in sys.modules) == had_pyplot
+@pytest.mark.parametrize("suffix", WRITERS)
+@pytest.mark.parametrize("size", [0, 1, 3, 50])
+def test_confusions_of_any_size_are_drawn(tmp_path: Path, suffix: str, size: int) -> None:
+    if suffix != ".html":
+        pytest.importorskip("matplotlib")
+    labels = [f"<label> {number}" for number in range(size)]
+    write_heatmap(tmp_path / f"a{suffix}", of_confusion(np.eye(size, dtype=int) * 1234, labels, "$title$"))
+    assert (tmp_path / f"a{suffix}").stat().st_size > 1000
 
 
-def test_a_picture_of_vectors_has_a_shape_per_cell_and_its_words(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
-    write_heatmap(tmp_path / "attention.svg", HOSTILE, "a <title> for $x$")
-    tree = ElementTree.parse(tmp_path / "attention.svg")
-    mesh = next(node for node in tree.iter() if node.get("id") == "QuadMesh_1")
-    assert len(list(mesh)) == HOSTILE.weights.size
-    assert "<!-- $x$ -->" in (tmp_path / "attention.svg").read_text(encoding="utf-8")  # as it is: no formula
+def test_a_page_has_the_counts_in_its_cells(tmp_path: Path) -> None:
+    write_heatmap(tmp_path / "a.html", CONFUSION)
+    page = (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert '<td class="cell dark" style="--share:1.000" data-said="good found as good  1,500  99.3%">1,500</td>' in page
+    assert "<td>true → found</td>" in page
 
 
-def test_a_page_of_no_words_has_no_cells(tmp_path: Path) -> None:
-    assert page(tmp_path / "attention.html", EMPTY, "nothing").cells == []
+def test_names_are_as_many_as_rows_and_columns() -> None:
+    with pytest.raises(AssertionError):
+        Heatmap("", ("a",), ("b", "c"), np.zeros((1, 1)))
 
 
-@pytest.mark.parametrize("name", ["attention.jpg", "attention", "attention.png.txt"])
-def test_another_suffix_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(SettingError) as raised:
-        write_heatmap(tmp_path / name, SMALL, "title")
-    assert str(raised.value) == f"attention_plot must end in .png, .svg or .html, got {tmp_path / name}"
-
-
-@pytest.mark.parametrize("suffix", [".png", ".svg"])
-def test_without_matplotlib_a_page_is_recommended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(SettingError) as raised:
-        write_heatmap(tmp_path / f"attention{suffix}", SMALL, "title")
-    assert str(raised.value) == "attention_plot needs matplotlib; install charnn[plot], or name a .html file"
-    write_heatmap(tmp_path / "attention.html", SMALL, "title")
-    assert [path.name for path in tmp_path.iterdir()] == ["attention.html"]
-
-
-def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "none" / "attention.html"
-    with pytest.raises(StorageError) as raised:
-        write_heatmap(path, SMALL, "title")
-    assert str(raised.value) == f"{path} cannot be written: there is no folder {path.parent}; make it, or name another file"
-
-
-def test_a_folder_is_not_replaced(tmp_path: Path) -> None:
-    (tmp_path / "attention.html").mkdir()
-    with pytest.raises(StorageError) as raised:
-        write_heatmap(tmp_path / "attention.html", SMALL, "title")
-    assert str(raised.value) == f"{tmp_path / 'attention.html'} cannot be written: it is a folder; name a file in it"
-
-
-def test_a_folder_of_others_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Patched, since root, as which many containers test, may write everywhere."""
-    monkeypatch.setattr("os.access", lambda folder, mode: False)
-    with pytest.raises(StorageError) as raised:
-        write_heatmap(tmp_path / "attention.html", SMALL, "title")
-    assert str(raised.value) == f"{tmp_path / 'attention.html'} cannot be written: {tmp_path} is not yours to write to; name another file"
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_an_older_file_is_replaced_whole(tmp_path: Path) -> None:
-    (tmp_path / "attention.html").write_text("old" * 10_000)
-    assert page(tmp_path / "attention.html", SMALL, "new").texts["h1"] == ["new"]
-    assert [path.name for path in tmp_path.iterdir()] == ["attention.html"]
+def test_names_that_are_alike_when_cut_get_numbers(terminal: pytest.MonkeyPatch) -> None:
+    terminal.setenv("COLUMNS", "70")
+    names = [f"a label with a long name {number}" for number in range(12)]
+    lines = drawn_heatmap(of_confusion(np.eye(12, dtype=int), names, "")).split("\n")
+    assert lines[1].split() == [str(number) for number in range(1, 13)]
+    assert lines[-2].split("  ")[-1] == "12 a label with a long name 11"

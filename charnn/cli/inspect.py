@@ -4,10 +4,13 @@ import click
 
 from charnn.cli.lazy import LazyGroup, Where
 
-VIEWS: dict[str, Where] = {
+VIEWS = {
     "neurons": Where("charnn.cli.views.neurons:neurons", "Hidden units over a text: which of them follow what."),
     "gates": Where("charnn.cli.views.gates:gates", "How open the gates of an lstm or gru stand over a text."),
     "unroll": Where("charnn.cli.views.unroll:unroll", "A network step by step: inputs, states, predictions, losses."),
+    "attention": Where("charnn.cli.views.attention:attention", "Show which words a translator or classifier looked at."),
+    "errors": Where("charnn.cli.views.errors:errors", "List what a model gets most wrong, in context."),
+    "novelty": Where("charnn.cli.views.novelty:novelty", "Tell whether a language model copies its training text."),
 }
 
 

@@ -19,6 +19,7 @@ VERBS = {
     "predict": Where("charnn.cli.predict:predict", "Label, tag or translate texts, or show what comes next."),
     "evaluate": Where("charnn.cli.evaluate:evaluate", "Measure a model on data."),
     "inspect": Where("charnn.cli.inspect:inspect", "See inside a model: its units, gates, gradients, memory, errors."),
+    "plot": Where("charnn.cli.plot:plot", "Draw the losses of runs, and what a model gets right."),
     "data": Where("charnn.cli.data:data", "Check data before training on them."),
     "bench": Where("charnn.cli.bench:bench", "Measure how fast this machine samples and trains."),
 }

@@ -1,7 +1,9 @@
 """Results of `charnn evaluate` as a person reads them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+
+from rich.cells import cell_len
 
 NESTED = (dict, list)
 
@@ -88,13 +90,16 @@ def with_intervals(metrics: Mapping[str, Any], names: Sequence[str]) -> list[str
     ]
 
 
-def grid(rows: list[list[str]]) -> list[str]:
-    """Rows as lines, columns under each other: the first to the left, numbers to the right."""
-    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
-    return [
-        "  ".join(text.rjust(width) if place else text.ljust(width) for place, (text, width) in enumerate(zip(row, widths, strict=True)))
-        for row in rows
-    ]
+def grid(rows: list[list[str]], texts: Collection[int] = (0,)) -> list[str]:
+    """Rows as lines, columns under each other: those that hold texts to the left, numbers to the right."""
+    widths = [max(cell_len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    filled = ([_filled(text, width, place in texts) for place, (text, width) in enumerate(zip(row, widths, strict=True))] for row in rows)
+    return ["  ".join(row) for row in filled]
+
+
+def _filled(text: str, width: int, is_text: bool) -> str:
+    space = " " * (width - cell_len(text))
+    return text + space if is_text else space + text
 
 
 def cell(value: Any) -> str:

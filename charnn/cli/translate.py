@@ -110,14 +110,12 @@ def predict_translations(ctx: click.Context, trained: Any, arguments: tuple[str,
 
 def with_attention(lines: Callable[[str, dict[str, Any]], str]) -> Callable[[str, dict[str, Any]], str]:
     """The same lines, and below them what the best translation looked at."""
-    import numpy as np
-
     from charnn.alignment import Alignment
-    from charnn.cli.attention import drawn
+    from charnn.plots.heatmap import of_alignment
+    from charnn.plots.heatmap_terminal import drawn_heatmap
 
     def shown(text: str, answer: dict[str, Any]) -> str:
-        found = answer["attention"]
-        return f"{lines(text, answer)}\n{drawn(Alignment(tuple(found['source']), tuple(found['target']), np.array(found['weights'])))}"
+        return f"{lines(text, answer)}\n{drawn_heatmap(of_alignment(Alignment.restore(answer['attention'])))}"
 
     return shown
 
@@ -136,7 +134,8 @@ def translations_of(count: int) -> Callable[[str, dict[str, Any]], str]:
 
 def plot(trained: Any, arguments: tuple[str, ...], how: "Decoding", settings: PredictSettings, path: Path) -> int:
     """Draws the attention over one text into a file, and writes its translation. Raises DataError for a bad row."""
-    from charnn.plots.heatmap import write_heatmap
+    from charnn.plots.heatmap import of_alignment
+    from charnn.plots.heatmap_file import write_heatmap
 
     rows = [row for row in read_rows(find_inputs(arguments, settings), settings) if isinstance(row, InputRow | BadRow)]
     for row in rows:
@@ -146,7 +145,7 @@ def plot(trained: Any, arguments: tuple[str, ...], how: "Decoding", settings: Pr
     if len(found) != 1:
         raise SettingError("attention_plot", f"draws one text, got {len(found)}; give one")
     best = trained.translate(found, how, aligns=True)[0][0]
-    write_heatmap(path, best.alignment, f"{found[0]} → {best.text}")
+    write_heatmap(path, of_alignment(best.alignment, f"{found[0]} → {best.text}"), "attention_plot")
     write(f"{best.text}\n")
     click.echo(f"Wrote {path}.", err=True)
     return 0

@@ -10,7 +10,7 @@ from torch.utils.checkpoint import checkpoint
 from charnn.architecture import ClassifierNetworkSettings
 from charnn.layers.embedding import Spelling, TokenEmbedding
 from charnn.layers.encoder import Encoder, reverse, within
-from charnn.layers.pooling import POOLS, Accumulated, Pool
+from charnn.layers.pooling import POOLS, Accumulated, AttentionPool, Pool
 from charnn.layers.rowwise import Linear
 from charnn.layers.stack import RecurrentStack
 from charnn.layers.state import State, detach
@@ -45,6 +45,16 @@ class ClassifierNetwork(nn.Module):
     def pooled(self, tokens: Tensor, lengths: Tensor, spelling: Spelling | None = None, *, window: int | None = None) -> Tensor:
         """(batch, time) ids and (batch,) -> (batch, units): what the output layer sees; of an empty text, zeros."""
         return self._pool(_Text.of(tokens, lengths, spelling), lengths, self.embedding.read_words(spelling), window)
+
+    def looks(self, tokens: Tensor, lengths: Tensor, spelling: Spelling | None = None) -> Tensor:
+        """(batch, time) ids and (batch,) -> (batch, directions, time): how much each token counts, of a network that pools by attention."""
+        text = _Text.of(tokens, lengths, spelling)
+        x, found = self._vectors(text, self.embedding.read_words(spelling)), []
+        for stack, pool, turn in self._directions():
+            assert isinstance(pool, AttentionPool)
+            outputs, _ = stack(turn(x, lengths), stack.start(len(lengths)))
+            found.append(turn(pool.weights(outputs, text.mask), lengths))
+        return torch.stack(found, 1)
 
     def _pool(self, text: "_Text", lengths: Tensor, words: Tensor | None, window: int | None) -> Tensor:
         if 0 < text.mask.shape[1] <= (window or text.mask.shape[1]):

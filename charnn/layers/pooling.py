@@ -115,6 +115,11 @@ class AttentionPool(nn.Module):
         self.output_to_hidden = Linear(units, units)
         self.hidden_to_score = Linear(units, 1, bias=False)
 
+    def weights(self, outputs: Tensor, mask: Tensor) -> Tensor:
+        """(batch, time, units) outputs of whole texts and their mask -> (batch, time): how much each counts; zeros for an empty text."""
+        scores = self.hidden_to_score(tanh(self.output_to_hidden(outputs))).squeeze(-1)  # (batch, time)
+        return torch.softmax(scores.masked_fill(~mask, LEAST), -1) * mask
+
     def start(self, like: Tensor) -> Accumulated:
         """The (batch, 1) greatest score, (batch, 1) sum of weights and (batch, units) weighted sum of outputs of nothing."""
         return like.new_full((len(like), 1), LEAST), like.new_zeros(len(like), 1), torch.zeros_like(like)

@@ -132,9 +132,9 @@ class Interpreter:
         if not source.text:
             empty = Alignment((), (), np.zeros((0, 0)))
             return Translation("", 0.0, 0.0, empty if aligns else None)
-        model, before = self.model, _texts(self.model.source, ids, source.text)
+        model, before = self.model, token_texts(self.model.source, ids, source.text)
         behind = len(target) - len(found.tokens)
-        after = [*_texts(model.target, target[:behind], prefix), *_texts(model.target, target)[behind:]]
+        after = [*token_texts(model.target, target[:behind], prefix), *token_texts(model.target, target)[behind:]]
         weights = None
         if aligns or (model.copies_unknown and UNKNOWN in found.tokens):
             weights = _without_ends(model.look(ids, target))
@@ -151,7 +151,7 @@ class Interpreter:
         return Translation(text, found.score, found.log_probability, alignment)
 
 
-def _texts(tokenizer: Tokenizer, ids: Sequence[int] | NDArray[Any], text: str = "") -> list[str]:
+def token_texts(tokenizer: Tokenizer, ids: Sequence[int] | NDArray[Any], text: str = "") -> list[str]:
     """Each token as it stands in the text; an unknown one as in the text where that is given."""
     stream = tokenizer.stream()
     found = [stream.push(int(one)) for one in ids]

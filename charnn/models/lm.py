@@ -115,5 +115,10 @@ def _tail(corpus: Corpus, share: float) -> Part:
     """The last share of a running text."""
     if corpus.is_documents:
         raise SettingError("tail", "is for running text, and this model was trained on documents; leave it out")
-    cut = int(sum(map(len, corpus.chunks())) * (1 - share))
+    cut = tail_begin(corpus, share)
     return Part(lambda: take(corpus.chunks(), cut, None), None)
+
+
+def tail_begin(corpus: Corpus, share: float) -> int:
+    """The characters before the last share of a running text."""
+    return int(sum(map(len, corpus.chunks())) * (1 - share))

@@ -6,10 +6,21 @@ from dataclasses import dataclass
 
 MOST_TICKS = 8
 
+NARROWEST = 1e-9
+"""Of a number: what differs by less stands in one place, as ticks between would have to be told apart by their tenth digit."""
+
+SMALLEST, LARGEST = 1e-100, 1e100
+"""The length of an axis at least, and the sizes of numbers between which they have a place: with others nobody can compute on."""
+
+
+def has_place(value: float) -> bool:
+    """Can a number be drawn?"""
+    return abs(value) <= LARGEST
+
 
 @dataclass(frozen=True)
 class Line:
-    """Points in the order of x, joined to a line or not; what is not finite is left out."""
+    """Points in the order of x, joined to a line or not; what is not finite, or larger than LARGEST, is left out."""
 
     name: str
     x: Sequence[float]
@@ -18,10 +29,12 @@ class Line:
     """With `high`: the band around the line, such as an interval."""
     high: Sequence[float] | None = None
     is_joined: bool = True
+    notes: Sequence[str] | None = None
+    """What a picture says above each point."""
 
     def points(self) -> Iterator[tuple[float, float]]:
         """The points that can be drawn."""
-        return ((x, y) for x, y in zip(self.x, self.y, strict=True) if math.isfinite(x) and math.isfinite(y))
+        return ((x, y) for x, y in zip(self.x, self.y, strict=True) if has_place(x) and has_place(y))
 
 
 @dataclass(frozen=True)
@@ -38,13 +51,18 @@ class Chart:
     @property
     def x(self) -> "Axis":
         """The axis that all lines' places fit on."""
-        return Axis.around([x for line in self.lines for x, _ in line.points()], self.is_log_x)
+        return Axis.around([x for x, _ in self._points()], self.is_log_x)
 
     @property
     def y(self) -> "Axis":
         """The axis that all lines' heights fit on, bands included."""
         bands = [value for line in self.lines for band in (line.low, line.high) if band is not None for value in band]
-        return Axis.around([y for line in self.lines for _, y in line.points()] + bands, self.is_log_y)
+        return Axis.around([y for _, y in self._points()] + bands, self.is_log_y)
+
+    def _points(self) -> Iterator[tuple[float, float]]:
+        """The points of all lines that have a place on both axes."""
+        left, bottom = (SMALLEST if is_log else -LARGEST for is_log in (self.is_log_x, self.is_log_y))
+        return ((x, y) for line in self.lines for x, y in line.points() if x >= left and y >= bottom)
 
 
 @dataclass(frozen=True)
@@ -58,43 +76,58 @@ class Axis:
     @classmethod
     def around(cls, values: Sequence[float], is_log: bool) -> "Axis":
         """The axis that shows these: of no length never, so that a constant line has a place."""
-        shown = [value for value in values if math.isfinite(value) and (value > 0 or not is_log)]
+        shown = [float(value) for value in values if has_place(value) and (value >= SMALLEST or not is_log)]
         if not shown:
             return cls(1.0, 10.0, is_log) if is_log else cls(0.0, 1.0, is_log)
         least, most = min(shown), max(shown)
-        if least == most:
-            least, most = (least / 2, most * 2) if is_log else (least - (abs(least) or 1) / 2, most + (abs(most) or 1) / 2)
+        size = max(abs(least), abs(most))
+        if most - least <= max(size * NARROWEST, SMALLEST):
+            room = max(size / 2, SMALLEST) if size else 0.5
+            return cls(least / 2, most * 2, is_log) if is_log else cls(least - room, most + room, is_log)
         return cls(least, most, is_log)
 
     def share(self, value: float) -> float | None:
         """Where a number stands, from 0 to 1; None for what a logarithm does not have."""
         if not self.is_log:
             return (value - self.least) / (self.most - self.least)
-        return math.log(value / self.least) / math.log(self.most / self.least) if value > 0 else None
+        if not value >= SMALLEST / 2:
+            return None
+        return (math.log(value) - math.log(self.least)) / (math.log(self.most) - math.log(self.least))
 
     def ticks(self, most: int = MOST_TICKS) -> list[float]:
-        """Round numbers on the axis, at most so many: 1, 2 or 5 times a power of ten apart; powers of ten on a logarithmic one."""
-        if self.is_log and self.most / self.least >= 100:
+        """Round numbers on the axis, at most so many and one: 1, 2 or 5 times a power of ten apart, or powers of ten."""
+        if self.is_in_powers:
             first, last = math.ceil(math.log10(self.least) - 1e-9), math.floor(math.log10(self.most) + 1e-9)
-            return [10.0**power for power in range(first, last + 1, max(1, -(-(last - first + 1) // most)))]
-        step = _round_step((self.most - self.least) / most)
+            return [float(f"1e{power}") for power in range(first, last + 1, max(1, -(-(last - first + 1) // most)))]
+        step = self.step(most)
         first, last = math.ceil(self.least / step - 1e-9), math.floor(self.most / step + 1e-9)
         return [number * step for number in range(first, last + 1)]
 
+    @property
+    def is_in_powers(self) -> bool:
+        """Are the ticks powers of ten?"""
+        return self.is_log and self.most >= 100 * self.least
 
-def _round_step(least: float) -> float:
-    """The smallest of 1, 2, 5 times a power of ten that is at least this."""
-    power = 10.0 ** math.floor(math.log10(least))
-    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least * (1 - 1e-9))
+    def step(self, most: int = MOST_TICKS) -> float:
+        """The smallest of 1, 2, 5 times a power of ten of which at most so many fit on the axis."""
+        least = (self.most - self.least) / max(most, 1)
+        power = math.floor(math.log10(least))
+        # By its digits, as a power of ten that is multiplied is not always the nearest number.
+        return next(step for digit in ("1", "2", "5", "10") if (step := float(f"{digit}e{power}")) >= least * (1 - 1e-9))
 
 
-def tick_label(value: float, axis: Axis) -> str:
-    """`1,000`, `0.25`, `1e-07`: a tick in as few letters as tell it from its neighbours."""
-    size = abs(value)
-    if size and (size < 1e-4 or size >= 1e7):
-        return f"{value:.3g}"
-    if axis.is_log:
-        return f"{value:,.10g}"
-    step = _round_step((axis.most - axis.least) / MOST_TICKS)
-    decimals = max(0, -math.floor(math.log10(step) + 1e-9))
-    return f"{value + 0.0:,.{decimals}f}" if decimals < 8 else f"{value:.4g}"
+MOST_DIGITS = 6
+"""Of a large number before a power of ten; more are easier to read without one."""
+
+
+def tick_label(tick: float, axis: Axis, most: int = MOST_TICKS) -> str:
+    """`1,000`, `0.25`, `1e-07`: a tick of at most so many in as few letters as tell it from its neighbours."""
+    if axis.is_in_powers:
+        return f"{tick:g}" if tick < 1e-4 or tick >= 1e7 else f"{tick:,.10g}"
+    if abs(tick) < 1e-9 * (axis.most - axis.least):
+        return "0"
+    power, size = math.floor(math.log10(axis.step(most)) + 1e-9), max(abs(axis.least), abs(axis.most))
+    digits = max(1, math.floor(math.log10(abs(tick)) + 1e-9) - power + 1)
+    if size < 1e-4 or (size >= 1e7 and digits < MOST_DIGITS):
+        return f"{tick:.{digits}g}"
+    return f"{tick:,.{max(0, -power)}f}"

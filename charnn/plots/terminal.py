@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from charnn.plots.chart import Axis, Chart, Line, tick_label
+from charnn.plots.letters import cut, one_line, wrapped
 
 COLOURS = ("dodger_blue1", "orange1", "green3", "deep_pink2", "medium_purple1", "yellow3", "cyan3", "red1")
 MARKS = "*+ox#@%&"
@@ -17,7 +18,12 @@ MARKS = "*+ox#@%&"
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """The bits of a Braille character, by row and column; the characters begin at U+2800."""
 
-HEIGHT, LEAST_WIDTH, MOST_WIDTH = 16, 40, 110
+HEIGHT, LEAST_WIDTH, MOST_WIDTH = 16, 24, 110
+LEAST_CANVAS = 8
+"""Characters that are left for lines beside however long numbers."""
+
+BETWEEN = "   "
+"""What parts the names of lines."""
 
 
 def drawn(chart: Chart, width: int | None = None, height: int = HEIGHT) -> str:
@@ -33,23 +39,38 @@ def drawn(chart: Chart, width: int | None = None, height: int = HEIGHT) -> str:
 
 def _lines(chart: Chart, columns: int, height: int, is_coloured: bool) -> Iterator[Text | str]:
     x, y = chart.x, chart.y
-    shares = {tick: y.share(tick) for tick in y.ticks(height // 3)}
-    heights = {round((1 - share) * (height - 1)): tick_label(tick, y) for tick, share in shares.items() if share is not None}
+    heights = {_row(y, tick, height) // 4: tick_label(tick, y, height // 3) for tick in y.ticks(height // 3)}
     margin = max(map(len, heights.values()), default=0)
-    canvas = Canvas(columns - margin - 2, height, is_coloured)
+    canvas = Canvas(max(columns - margin - 2, LEAST_CANVAS), height, is_coloured)
     for number, line in enumerate(chart.lines):
         canvas.draw_band(line, x, y, number)
     for number, line in enumerate(chart.lines):
         canvas.draw(line, x, y, number)
-    yield Text(chart.title, style="bold" if is_coloured else "")
-    yield f"{chart.y_label}"
+    yield from (Text(line, style="bold" if is_coloured else "") for line in wrapped(one_line(chart.title).split(" "), columns, " "))
+    yield cut(one_line(chart.y_label), columns)
     for row, cells in enumerate(canvas.rows()):
         yield Text.assemble(f"{heights.get(row, ''):>{margin}} {'┤' if row in heights else '│'}", *cells)
-    yield " " * (margin + 1) + "└" + _below(x, canvas.width)
-    yield " " * (margin + 2) + _numbers(x, canvas.width)
-    yield chart.x_label.rjust(columns)
-    if len(chart.lines) > 1 or chart.lines[0].name:
-        yield Text("   ").join(canvas.key(line, number) for number, line in enumerate(chart.lines))
+    ticks = _ticks(x, canvas.width)
+    yield " " * (margin + 1) + "└" + "".join("┬" if column in ticks else "─" for column in range(canvas.width))
+    yield " " * (margin + 2) + _numbers(ticks, canvas.width)
+    said = cut(one_line(chart.x_label), columns)
+    yield " " * (columns - cell_len(said)) + said
+    yield from _key(chart, canvas, columns)
+
+
+def _key(chart: Chart, canvas: "Canvas", columns: int) -> Iterator[Text]:
+    """The names of the lines, in as many lines as they need."""
+    if not any(line.name for line in chart.lines):
+        return
+    text, used = Text(), 0
+    for number, line in enumerate(chart.lines):
+        sign = canvas.key(line, number, columns)
+        if used and used + len(BETWEEN) + sign.cell_len > columns:
+            yield text
+            text, used = Text(), 0
+        text = Text.assemble(text, BETWEEN if used else "", sign)
+        used = text.cell_len
+    yield text
 
 
 class Canvas:
@@ -83,10 +104,10 @@ class Canvas:
             cells = [self._cell(one, style) for one, style in zip(bits, styles, strict=True)]
             yield [("".join(text for text, _ in run), style) for style, run in groupby(cells, key=lambda cell: cell[1])]
 
-    def key(self, line: Line, number: int) -> Text:
-        """What a line's name looks like below the chart."""
+    def key(self, line: Line, number: int, columns: int) -> Text:
+        """What a line's name looks like below the chart, at most so wide."""
         sign, style = ("━━", COLOURS[number % len(COLOURS)]) if self.is_coloured else (MARKS[number % len(MARKS)], "")
-        return Text.assemble((sign, style), " ", line.name)
+        return Text.assemble((sign, style), " ", cut(one_line(line.name), columns - len(sign) - 1))
 
     def _cell(self, bits: int, style: tuple[str, str] | None) -> tuple[str, str]:
         if style is None:
@@ -99,7 +120,7 @@ class Canvas:
         for across, up in points:
             column, row = x.share(across), y.share(up)
             if column is not None and row is not None and 0 <= column <= 1 and 0 <= row <= 1:
-                yield round(column * (2 * self.width - 1)), round((1 - row) * (4 * self.height - 1))
+                yield round(column * (2 * self.width - 1)), _row(y, up, self.height)
 
     def _join(self, first: tuple[int, int], second: tuple[int, int], style: tuple[str, str]) -> None:
         across, down = second[0] - first[0], second[1] - first[1]
@@ -112,28 +133,29 @@ class Canvas:
         self._styles[row // 4][column // 2] = style
 
 
-def _ticks(axis: Axis, width: int) -> list[tuple[int, str]]:
-    """The columns of the ticks below a chart and what stands there, far enough apart to be read."""
-    found: list[tuple[int, str]] = []
-    for tick in axis.ticks(max(2, width // 12)):
-        share, label = axis.share(tick), tick_label(tick, axis)
-        column = 0 if share is None else round(share * (width - 1))
-        if not found or column - len(label) // 2 > found[-1][0] + len(found[-1][1]) // 2 + 1:
-            found.append((column, label))
+def _row(axis: Axis, value: float, height: int) -> int:
+    """The row of dots of a number that the axis has."""
+    return round((1 - (axis.share(value) or 0.0)) * (4 * height - 1))
+
+
+def _ticks(axis: Axis, width: int) -> dict[int, tuple[int, str]]:
+    """By the columns of the ticks below a chart: where their numbers begin, and those, as far as they can stand apart."""
+    found: dict[int, tuple[int, str]] = {}
+    end, most = -1, max(2, width // 12)
+    for tick in axis.ticks(most):
+        label, column = tick_label(tick, axis, most), round((axis.share(tick) or 0.0) * (2 * width - 1)) // 2
+        start = max(0, min(column - len(label) // 2, width - len(label)))
+        if start > end:
+            found[column] = start, label
+            end = start + len(label)
     return found
 
 
-def _below(axis: Axis, width: int) -> str:
-    columns = {column for column, _ in _ticks(axis, width)}
-    return "".join("┬" if column in columns else "─" for column in range(width))
-
-
-def _numbers(axis: Axis, width: int) -> str:
+def _numbers(ticks: dict[int, tuple[int, str]], width: int) -> str:
     line = ""
-    for column, label in _ticks(axis, width):
-        start = min(max(column - len(label) // 2, 0), width - len(label))
+    for start, label in ticks.values():
         line = line.ljust(start) + label
-    return line
+    return line[:width]
 
 
 def bar(share: float, width: int) -> str:

@@ -15,7 +15,7 @@ from charnn.tasks.lm import LanguageModel
 from charnn.tasks.settings import LanguageModelSettings
 from charnn.text.corpus import Corpus
 from charnn.text.store import scratch_folder
-from charnn.text.tokenized import Part, split_corpus, tokenize, whole
+from charnn.text.tokenized import Part, learned_from, split_corpus, tokenize, whole
 
 SAMPLE_LENGTH = 160
 """Tokens of the samples shown while training."""
@@ -53,8 +53,7 @@ class LanguageModelJob:
 
     def data(self) -> list[Any]:
         """All that was read and learned before training."""
-        texts = [[text.store.digest, text.starts, text.labels] for text in (self.train_text, self.valid_text)]
-        return [texts, self.model.learned(), self.model.tokenizer.tensors()]
+        return learned_from(self.train_text, self.valid_text, self.model.learned(), self.model.tokenizer.tensors())
 
     def validate(self) -> Score:
         """Nats per token on the first part of the validation text."""

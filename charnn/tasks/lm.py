@@ -130,11 +130,12 @@ class LanguageModel:
         """
         sums = LossSums()
         self.network.eval()
-        for losses in self._read(self._protocol_batches(text, protocol, window)):
+        for losses in self._read(self.protocol_batches(text, protocol, window)):
             sums.add(losses)
         return {"protocol": protocol_name(protocol, window), **language_metrics(sums, text.counts)}
 
-    def _protocol_batches(self, text: TokenizedText, protocol: str, window: int) -> Iterator[Batch]:
+    def protocol_batches(self, text: TokenizedText, protocol: str, window: int = 64) -> Iterator[Batch]:
+        """A text as a protocol of PROTOCOLS reads it, each symbol predicted once, the state to be carried from batch to batch."""
         if protocol == "documents":
             return self._document_batches(text)
         if protocol == "windows":
@@ -157,6 +158,12 @@ class LanguageModel:
 
     def _losses(self, batch: Batch, carry: State | None) -> tuple[Tensor, State, int]:
         """(count,) nats of the targets that count, the state after the batch, and their count."""
+        hidden, targets, state = self.outputs(batch, carry)
+        losses = self.losses(hidden, targets)
+        return losses, state, losses.numel()
+
+    def outputs(self, batch: Batch, carry: State | None) -> tuple[Tensor, Tensor, State]:
+        """(count, hidden) outputs at the places that count, the (count,) targets there, and the state after the batch."""
         labels = None if batch.labels is None else torch.from_numpy(batch.labels).to(self.device)
         inputs = torch.from_numpy(batch.inputs).to(self.device)
         hidden, state = self.network(inputs, self._state(batch, carry, labels), labels)
@@ -164,10 +171,9 @@ class LanguageModel:
         if batch.mask is not None:
             mask = torch.from_numpy(batch.mask).to(self.device)
             hidden, targets = hidden[mask], targets[mask]
-        losses = self._piecewise_losses(hidden.flatten(0, -2), targets.flatten())
-        return losses, state, losses.numel()
+        return hidden.flatten(0, -2), targets.flatten(), state
 
-    def _piecewise_losses(self, hidden: Tensor, targets: Tensor) -> Tensor:
+    def losses(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """(count, hidden) outputs and (count,) ids -> (count,) nats."""
         if not len(targets):
             return hidden.new_zeros(0)

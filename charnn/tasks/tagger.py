@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from numpy.typing import NDArray
@@ -63,6 +63,15 @@ class Tags:
         """The numbers of a sentence's tags."""
         known = {name: number for number, name in enumerate(self.names)}
         return [known[tag] for tag in (to_bioes(tags, self.scheme) if self.are_spans else tags)]
+
+
+class Judged(NamedTuple):
+    """What a token is given."""
+
+    tag: str
+    probability: float
+    true_probability: float
+    """Of the tag that it should have been given."""
 
 
 class Tagger:
@@ -164,6 +173,20 @@ class Tagger:
             shares = self.network.marginals(scores, lengths).gather(2, tags[..., None])[..., 0]
             for number, row, likely, length in zip(numbers, tags.tolist(), shares.tolist(), batch.lengths, strict=True):
                 found[number] = [(self.tags.names[tag], share) for tag, share in zip(row[:length], likely, strict=False)]
+        return found
+
+    @reading()
+    def judge(self, sentences: Sequence[Sentence]) -> list[list[Judged]]:
+        """What each token is given, and how probable that and its true tag are."""
+        found: list[list[Judged]] = [[] for _ in sentences]
+        true = [self.tags.numbers(one.tags) for one in sentences]
+        for numbers, batch in self.read([one.tokens for one in sentences], true).by_length(READ_TEXTS, READ_TOKENS):
+            scores, lengths = self._scores(batch)
+            given, shares = self.network.decode(scores, lengths), self.network.marginals(scores, lengths)  # (batch, time[, tags])
+            right = torch.from_numpy(batch.tags).to(scores.device)
+            columns = (given, *(shares.gather(2, tags[..., None])[..., 0] for tags in (given, right)))
+            for number, length, *rows in zip(numbers, batch.lengths, *(one.tolist() for one in columns), strict=True):
+                found[number] = [Judged(self.tags.names[tag], *two) for tag, *two in zip(*(row[:length] for row in rows), strict=True)]
         return found
 
     def spans(self, tags: Sequence[str]) -> set[tuple[int, int, str]]:

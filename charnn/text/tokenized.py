@@ -125,6 +125,12 @@ def tokenize(tokenizer: Tokenizer, part: Part, labels: Sequence[str], folder: Pa
     return tokenize_text(tokenizer, part.chunks(), folder)
 
 
+def learned_from(train: TokenizedText, valid: TokenizedText, learned: Any, tensors: Any) -> list[Any]:
+    """All that a language model was made of before training, as fingerprint() takes it: the texts, and what was learned from them."""
+    texts = [[text.store.digest, text.starts, text.labels] for text in (train, valid)]
+    return [texts, learned, tensors]
+
+
 def take(chunks: Iterable[str], begin: int, end: int | None) -> Iterator[str]:
     """The characters from begin to end of a text in pieces."""
     position = 0
