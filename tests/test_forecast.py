@@ -138,9 +138,25 @@ def test_pictures_are_drawn(desk, tmp_path, verb, suffix):
     assert begin.startswith(b"\x89PNG" if suffix == ".png" else b"<?xml")
 
 
+def test_a_series_is_drawn_in_the_terminal_beside_what_is_predicted_of_it(desk):
+    drawn = good("plot", desk / "sold", "--forecast")
+    assert drawn.startswith("sold: real and predicted, each value predicted from all before it\n")
+    assert drawn.endswith("* real   + predicted\n")
+    assert good("plot", desk / "sold", "--forecast", "--horizon", 12).startswith("sold: real and predicted, 12 values fed back\n")
+    ahead = json.loads(good("plot", desk / "sold", "--forecast", "--steps", 9, "--json"))
+    assert [(line["name"], len(line["x"]), line["x"][-1]) for line in ahead["lines"]] == [("real", 100, 119), ("predicted", 9, 128)]
+    told = good("predict", desk / "sold", "--steps", 9, "--json").split("\n")[:-1]
+    assert ahead["lines"][1]["y"] == [json.loads(line)["value"] for line in told]
+    assert "loss (error in the network's scale)" in good("plot", desk / "sold")
+
+
 @pytest.mark.parametrize(
     ("command", "message"),
     [
+        (["plot", "RUN", "--forecast", "--interval", "0.8"], "--interval has no effect without --steps; leave it out, or say how many "
+                                                             "steps to predict."),
+        (["plot", "RUN", "--steps", "3"], "--steps has no effect on the losses; leave it out."),
+        (["plot", "RUN", "RUN", "--forecast"], "--forecast draws one run, got 2; name the data with --data FILE."),
         (["predict", "RUN", "--seed", "3"], "--seed has no effect without --interval, since nothing is drawn; leave it out."),
         (["predict", "RUN", "--format", "tsv"], "--format must be csv or jsonl for a forecaster, got tsv."),
         (["predict", "RUN", "--stream"], "--stream reads standard input: end the command with -."),

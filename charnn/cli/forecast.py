@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -169,6 +169,22 @@ def _place(series: "Series") -> str:
     if series.times is None:
         return "values since the beginning"
     return f"values since {series.times[0]}" + ("" if series.clock is None else f", one {series.clock.words}")
+
+
+def forecast_drawing(trained: Any, values: Mapping[str, Any]) -> tuple[dict[str, Any], Chart]:
+    """The next values of a series where --steps says how many, else the last ones as they were predicted; facts and chart."""
+    from charnn.models.forecaster import backtest
+
+    series = trained.read(values["data"]) if values["data"] else trained.past
+    if values["steps"] is not None:
+        forecast = trained.predict(series, steps=values["steps"], share=values["interval"])
+        chart = forecast_chart(trained, series, forecast, values["interval"])
+    elif values["interval"] is not None:
+        raise SettingError("interval", "has no effect without --steps; leave it out, or say how many steps to predict")
+    else:
+        chart = backtest_chart(trained, series, backtest(trained.model, series, horizon=values["horizon"]))
+    lines = [{"name": line.name, "x": list(line.x), "y": list(line.y)} for line in chart.lines]
+    return {"model": trained.name, "targets": list(trained.targets), "lines": lines}, chart
 
 
 def measure_forecaster(ctx: click.Context, trained: Any, data: tuple[str, ...], values: dict[str, Any]) -> dict[str, Any]:

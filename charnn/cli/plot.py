@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from charnn.cli.forecast import OPEN_SHARE
 from charnn.cli.options import SectionedCommand, given
+from charnn.cli.progress import small
 from charnn.cli.showing import json_option, show_chart, show_json
 from charnn.cli.streams import write
 from charnn.errors import SettingError
@@ -56,7 +58,8 @@ def draw_losses(runs: tuple[str, ...], values: Mapping[str, Any]) -> Drawing:
     from charnn.inspection.curves import LOSSES as BOTH
     from charnn.inspection.curves import check_metrics, read_curves
 
-    curves, metrics, over = read_curves(runs or (newest(),)), values["metric"] or BOTH, values["over"]
+    runs = runs or (newest(),)
+    curves, metrics, over = read_curves(runs), values["metric"] or BOTH, values["over"]
     check_metrics(curves, metrics)
     lines, series = [], []
     for run in curves:
@@ -69,10 +72,18 @@ def draw_losses(runs: tuple[str, ...], values: Mapping[str, Any]) -> Drawing:
             lines.append(Line(" ".join(told), x, y))
             plain = [value if math.isfinite(value) else None for value in y]
             series.append({"run": run.name, "metric": metric, "x": x, "y": plain})
-    unit = f"nats per prediction{', log scale' if values['log'] else ''}"
+    unit = f"{loss_unit(runs)}{', log scale' if values['log'] else ''}"
     label = f"loss ({unit})" if set(metrics) <= {*BOTH} else ", ".join(map(words, metrics))
     chart = Chart(losses_title(curves, metrics), over, label, lines, is_log_y=values["log"])
     return Drawing({"over": over, "series": series}, chart, [] if len(curves) == 1 else best_table(curves))
+
+
+def loss_unit(runs: tuple[str, ...]) -> str:
+    """What the losses of the runs are counted in."""
+    from charnn.checkpoint import MODEL_FILE, read_header
+
+    tasks = {read_header(Path(run) / MODEL_FILE).get("task") for run in runs}
+    return "error in the network's scale" if tasks == {"forecaster"} else "nats per prediction"
 
 
 def losses_title(curves: "list[Curves]", metrics: tuple[str, ...]) -> str:
@@ -81,7 +92,7 @@ def losses_title(curves: "list[Curves]", metrics: tuple[str, ...]) -> str:
     if len(curves) > 1:
         return f"{what} of {len(curves)} runs"
     best = curves[0].best
-    said = "" if best is None else f": lowest on validation {best['valid_loss']:.4f} at update {best.get('step', math.nan):,.0f}"
+    said = "" if best is None else f": lowest on validation {small(best['valid_loss'])} at update {best.get('step', math.nan):,.0f}"
     return f"{what} of {curves[0].name}{said if what == 'Losses' else ''}"
 
 
@@ -92,7 +103,7 @@ def best_table(curves: "list[Curves]") -> list[list[str]]:
         last, best = run.reports[-1], run.best or {}
         step, seconds = (last.get(name, math.nan) for name in ("step", "seconds"))
         loss, at = (best.get(name, math.nan) for name in ("valid_loss", "step"))
-        rows.append([run.name, f"{step:,.0f}", f"{seconds / 60:,.1f}", f"{loss:.4f}", f"{at:,.0f}"])
+        rows.append([run.name, f"{step:,.0f}", f"{seconds / 60:,.1f}", small(loss), f"{at:,.0f}"])
     return rows
 
 
@@ -129,6 +140,16 @@ def draw_calibration(runs: tuple[str, ...], values: Mapping[str, Any]) -> Drawin
     ]
     facts = {"model": name, "data": list(values["data"]), found.what: len(found.truth), "ece": error}
     return Drawing(facts | {"bins": [one._asdict() for one in bins]}, chart, rows)
+
+
+def draw_forecast(runs: tuple[str, ...], values: Mapping[str, Any]) -> Drawing:
+    """A series and what is predicted of it."""
+    from charnn.cli.forecast import forecast_drawing
+    from charnn.cli.models import open_model
+
+    if len(runs) > 1:
+        raise SettingError("forecast", f"draws one run, got {len(runs)}; name the data with --data FILE")
+    return Drawing(*forecast_drawing(open_model(runs[0] if runs else None, ["forecaster"]), values))
 
 
 def answers(runs: tuple[str, ...], values: Mapping[str, Any], kind: str) -> "tuple[str, Verdicts]":
@@ -180,12 +201,15 @@ COLUMNS = {"text_column": ("classifier",), "label_column": ("classifier",), "tag
 
 ASKED = ("data", *COLUMNS)
 
+FORESEEN = ("data", "steps", "horizon", "interval")
+
 LOSSES = "losses"
 
 KINDS: dict[str, Kind] = {
     LOSSES: Kind("", ("metric", "over", "log"), draw_losses),
     "confusion": Kind("Draw what is found as what, on --data (classifier, tagger).", ASKED, draw_confusion, (*PICTURES, ".html")),
     "calibration": Kind("Draw how often it is right when it is how sure, on --data (classifier, tagger).", ASKED, draw_calibration),
+    "forecast": Kind("Draw the last values as predicted, or the next --steps (forecaster).", FORESEEN, draw_forecast),
 }
 """What can be drawn; the first unless another is asked for."""
 
@@ -200,6 +224,9 @@ KINDS: dict[str, Kind] = {
 @click.option("--text-column", help="Column of the text, where it differs from the training data's (classifier).")
 @click.option("--label-column", help="Column of the label, where it differs from the training data's (classifier).")
 @click.option("--tag-column", help="Column of the tag, where it differs from the training data's (tagger).")
+@click.option("--steps", type=click.IntRange(1, 1_000_000), help="Draw so many values to come (forecaster).")
+@click.option("--horizon", type=click.IntRange(1, 1_000_000), help="Predict the last values so many steps ahead (forecaster).")
+@click.option("--interval", type=OPEN_SHARE, help="With an interval for this share of the values (forecaster).")
 @click.option(
     "--to", "--plot", "to", type=click.Path(path_type=Path), help="Draw it into this file as well: .png, .svg; --confusion .html too."
 )
@@ -211,7 +238,8 @@ def plot(ctx: click.Context, /, runs: tuple[str, ...], to: Path | None, as_json:
     RUN: run folders, by default the newest; several are drawn into one picture, also while they train. Losses come from
     metrics.jsonl, a point a validation, in nats per prediction. JSON keys: over, series: [{run, metric, x, y}]; of --confusion
     model, data, texts or tokens (their count), labels, confusion (rows are the true labels); of --calibration model, data, texts
-    or tokens, ece (expected calibration error, 15 bins), bins: [{least, most, examples, confidence, accuracy}].
+    or tokens, ece (expected calibration error, 15 bins), bins: [{least, most, examples, confidence, accuracy}]; of --forecast
+    model, targets, lines: [{name, x, y}].
     """
     chosen = [name for name in KINDS if values.get(name)]
     if len(chosen) > 1:
