@@ -18,6 +18,7 @@ VERBS = {
     "sample": Where("charnn.cli.sample:sample", "Write text with a trained language model."),
     "predict": Where("charnn.cli.predict:predict", "Label, tag or translate texts, or show what comes next."),
     "evaluate": Where("charnn.cli.evaluate:evaluate", "Measure a model on data."),
+    "inspect": Where("charnn.cli.inspect:inspect", "See inside a model: its units, gates, gradients, memory, errors."),
     "data": Where("charnn.cli.data:data", "Check data before training on them."),
     "bench": Where("charnn.cli.bench:bench", "Measure how fast this machine samples and trains."),
 }

@@ -149,10 +149,14 @@ def lines_of_talk() -> Iterator[str]:
 
 def warn_unknown(trained: "TrainedLanguageModel", prompt: str) -> None:
     """Names the symbols of a prompt that the model has never seen."""
-    unknown = trained.tokenizer.unknown_symbols(prompt)
-    if unknown:
-        named = ", ".join(repr(symbol) for symbol in list(unknown)[:10])
-        click.echo(f"Warning: the model does not know {named}{' and more' if len(unknown) > 10 else ''}; read as unknown.", err=True)
+    tell_unknown(list(trained.tokenizer.unknown_symbols(prompt)))
+
+
+def tell_unknown(symbols: list[str]) -> None:
+    """Names symbols that a model has never seen."""
+    if symbols:
+        named = ", ".join(repr(symbol) for symbol in symbols[:10])
+        click.echo(f"Warning: the model does not know {named}{' and more' if len(symbols) > 10 else ''}; read as unknown.", err=True)
 
 
 def fresh_seed() -> int:
