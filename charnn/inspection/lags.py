@@ -33,7 +33,9 @@ class Problem(Protocol):
     output_size: int
     error_name: str
     baseline: float
-    """The error of an answer that knows nothing of its sequence."""
+    """The error of an answer that knows nothing of its sequence,"""
+    baseline_name: str
+    """and what that is."""
 
     def draw(self, lag: int, rows: int, generator: np.random.Generator) -> LagBatch:
         """So many sequences."""
@@ -54,7 +56,7 @@ class Adding:
     name, title = "adding", "the sum of two marked numbers"
     input_size, output_size = 2, 1
     error_name = "mean squared error"
-    baseline = 1 / 6  # the variance of a sum of two numbers from 0 to 1: always answering 1
+    baseline, baseline_name = 1 / 6, "always answering 1"  # the variance of a sum of two numbers from 0 to 1
 
     def draw(self, lag: int, rows: int, generator: np.random.Generator) -> LagBatch:
         """(rows, lag, 2): numbers and marks."""
@@ -80,7 +82,7 @@ class Copying:
     name, title = "copy", "the symbol of the first step"
     input_size, output_size = 2 * SYMBOLS, SYMBOLS
     error_name = "share of wrong answers"
-    baseline = 1 - 1 / SYMBOLS
+    baseline, baseline_name = 1 - 1 / SYMBOLS, "chance"
 
     def draw(self, lag: int, rows: int, generator: np.random.Generator) -> LagBatch:
         """(rows, lag + 1, symbols): one-hot; those to recall before those that distract."""

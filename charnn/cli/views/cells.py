@@ -41,8 +41,10 @@ class Lags(click.ParamType[tuple[int, ...]]):
             if match is None:
                 self.fail(f"{part!r} is no lag; give a number of steps such as 200, or a range such as 10..1000.", param, ctx)
             first, last = int(match[1]), int(match[2] or match[1])
-            if not LEAST_LAG <= first <= last <= MOST_LAG:
-                self.fail(f"{part} must go up from at least {LEAST_LAG} to at most {MOST_LAG:,} steps.", param, ctx)
+            if first > last:
+                self.fail(f"{part} goes down; name the shortest lag first.", param, ctx)
+            if first < LEAST_LAG or last > MOST_LAG:
+                self.fail(f"must be at least {LEAST_LAG} and at most {MOST_LAG:,} steps, got {part}.", param, ctx)
             found += ladder(first, last)
         return tuple(found) if isinstance(value, str) else tuple(value)
 

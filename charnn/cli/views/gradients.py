@@ -55,7 +55,10 @@ def gradients(
     if len(files) > (1 if chosen else 2):
         raise click.UsageError("--cell takes one FILE at most, and no RUN." if chosen else "give one RUN and one FILE at most.")
     if files or not chosen:
-        refuse(given(ctx, OF_LAGS if chosen else OF_TRAINING), "a text" if chosen else "a trained model; it is for --cell")
+        refuse(
+            given(ctx, OF_LAGS if chosen else OF_TRAINING),
+            "a text; leave it out" if chosen else "a trained model; leave it out, or compare cells with --cell",
+        )
     elif looking.steps is not None and looking.steps >= lag:
         raise SettingError("steps", f"must be below the {lag:,} steps of --lag, got {looking.steps:,}")
     from charnn.device import use_threads
@@ -79,7 +82,7 @@ def gradients(
 def refuse(names: Sequence[str], where: str) -> None:
     """Raises SettingError for an option without effect."""
     for name in names:
-        raise SettingError(name, f"has no effect on {where}; leave it out")
+        raise SettingError(name, f"has no effect on {where}")
 
 
 def of_cells(

@@ -1,5 +1,6 @@
 """`charnn inspect memory`: what lag each cell still learns."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from charnn.cli.streams import write
 from charnn.cli.views.cells import Lags, cell_option, ladder, merged, threads_option
 from charnn.inspection.settings import MemorySettings
 
-WIDTHS = {"cell": 8, "lag": 7, "updates": 7, "seconds": 7, "CPU seconds": 11, "error": 6, "outcome": 10}
+WIDTHS = {"cell": 8, "lag": 7, "updates": 7, "seconds": 7, "CPU seconds": 11, "error": 7, "outcome": 10}
 """The columns of the table: rows are shown as they come, so their widths are not measured."""
 
 
@@ -65,7 +66,7 @@ def shown(rows: Iterator[Any]) -> Iterator[Any]:
     write(line(list(WIDTHS)))
     for row in rows:
         costs = [f"{row.updates:,}", f"{row.seconds:,.1f}", f"{row.cpu_seconds:,.1f}"]
-        write(line([row.cell, f"{row.lag:,}", *costs, f"{row.error:.4f}", row.outcome]))
+        write(line([row.cell, f"{row.lag:,}", *costs, error_words(row.error), row.outcome]))
         yield row
 
 
@@ -73,3 +74,10 @@ def line(cells: list[str]) -> str:
     """Cells under each other: the first to the left, the others to the right."""
     first, *others = zip(cells, WIDTHS.values(), strict=True)
     return first[0].ljust(first[1]) + "".join("  " + text.rjust(width) for text, width in others) + "\n"
+
+
+def error_words(error: float) -> str:
+    """An error in seven characters."""
+    if not math.isfinite(error):
+        return "-"
+    return f"{error:.4f}" if error < 100 else f"{error:.0e}"
