@@ -119,21 +119,25 @@ def reach_of(norms):
 def test_what_is_left_is_a_share_of_the_first_norm():
     reach = reach_of([2.0, 1.0, *[0.5] * 8, 1e-4, 0.0, 1e-5])
     assert (reach.at(1), reach.at(10), reach.at(100)) == (0.5, 5e-5, None)
-    assert reach.vanished == 10 and reach_of([1.0, 0.5]).vanished is None
+    assert reach.vanished == 10
+    assert reach_of([1.0, 0.5]).vanished is None
     facts = json.loads(json.dumps(reach.facts()))
-    assert facts["shares"] == {"1": 0.5, "10": 5e-5} and facts["vanished"] == 10
+    assert facts["shares"] == {"1": 0.5, "10": 5e-5}
+    assert facts["vanished"] == 10
     assert len(list(reach_chart([reach], "a text").lines[0].points())) == 13
 
 
 def test_gradients_that_are_not_finite_are_null():
     facts = reach_of([1.0, math.inf, math.nan]).facts()
-    assert facts["norms"] == [1.0, None, None] and facts["vanished"] is None
+    assert facts["norms"] == [1.0, None, None]
+    assert facts["vanished"] is None
 
 
 def test_clipping_shortens_what_is_longer_and_leaves_the_rest():
     facts = Clipping([0.5, 3.0, 2.0, 8.0], 2.0).facts()
     assert facts == {"median_before": 2.5, "median_after": 2.0, "largest_before": 8.0, "largest_after": 2.0, "clipped": 0.5}
-    assert Clipping([0.5, 3.0], None).facts()["largest_after"] == 3.0 and Clipping([0.5, 3.0], None).share == 0
+    assert Clipping([0.5, 3.0], None).facts()["largest_after"] == 3.0
+    assert Clipping([0.5, 3.0], None).share == 0
     assert Clipping([math.nan, 0.5], 2.0).share == 0.5
 
 
@@ -178,13 +182,15 @@ def test_unknown_symbols_are_named_and_json_holds_the_documented_keys(run, tmp_p
     result = inspect_gradients(run, tmp_path / "other.txt", "--steps", 7, "--batches", 2, "--clip-norm", 0.01, "--json")
     assert result.stderr == "Warning: the model does not know 'Ä', '\\u202e'; read as unknown.\n"
     facts = json.loads(result.stdout)
-    assert list(facts) == ["data", "steps", "clip_norm", "scale", "networks"] and (facts["steps"], facts["clip_norm"]) == (7, 0.01)
+    assert list(facts) == ["data", "steps", "clip_norm", "scale", "networks"]
+    assert (facts["steps"], facts["clip_norm"]) == (7, 0.01)
     assert [(one["name"], one["cell"], one["trained"]) for one in facts["networks"]] == [
         ("gru untrained", "gru", False),
         ("gru trained", "gru", True),
     ]
     assert [list(one["shares"]) for one in facts["networks"]] == [["1"], ["1"]]
-    assert facts["networks"][0]["norms"] != facts["networks"][1]["norms"] and len(facts["networks"][0]["norms"]) == 8
+    assert facts["networks"][0]["norms"] != facts["networks"][1]["norms"]
+    assert len(facts["networks"][0]["norms"]) == 8
     assert facts["networks"][0]["clipping"]["clipped"] == 1
 
 
@@ -192,7 +198,8 @@ def test_cells_are_compared_before_and_after_training():
     options = ["--lag", 12, "--hidden-size", 6, "--updates", 3, "--batches", 2, "--sequences", 4, "--json"]
     result = inspect_gradients("--cell", "rnn", "--cell", "lstm,gru", *options)
     facts = json.loads(result.stdout)
-    assert facts["data"] == "adding problem, lag 12" and facts["steps"] == 11
+    assert facts["data"] == "adding problem, lag 12"
+    assert facts["steps"] == 11
     assert [one["name"] for one in facts["networks"]] == [
         f"{cell} {state}" for cell in ("rnn", "lstm", "gru") for state in ("untrained", "trained")
     ]
@@ -205,7 +212,9 @@ def test_large_recurrent_weights_explode_and_clipping_shortens_their_gradient():
     options = ["--cell", "rnn-relu", "--lag", 50, "--scale", 1.5, "--updates", 1, "--batches", 2, "--json"]
     network = json.loads(inspect_gradients(*options).stdout)["networks"][0]
     assert network["shares"]["10"] > 1.3**10
-    assert network["clipping"]["largest_before"] > 1e5 and network["clipping"]["largest_after"] == 1 and network["clipping"]["clipped"] == 1
+    assert network["clipping"]["largest_before"] > 1e5
+    assert network["clipping"]["largest_after"] == 1
+    assert network["clipping"]["clipped"] == 1
 
 
 def test_cells_learn_a_text_and_are_looked_at_in_its_end(tmp_path):
@@ -213,7 +222,8 @@ def test_cells_learn_a_text_and_are_looked_at_in_its_end(tmp_path):
     options = ["--steps", 15, "--hidden-size", 6, "--updates", 4, "--batches", 2, "--batch-size", 4, "--json"]
     result = inspect_gradients("--cell", "rnn,gru", tmp_path / "text.txt", *options)
     facts = json.loads(result.stdout)
-    assert facts["data"] == str(tmp_path / "text.txt") and len(facts["networks"]) == 4
+    assert facts["data"] == str(tmp_path / "text.txt")
+    assert len(facts["networks"]) == 4
     assert [len(one["norms"]) for one in facts["networks"]] == [16] * 4
     assert [line.split(" and ")[0] for line in result.stderr.splitlines()] == [f"{cell}: trained for 4 updates" for cell in ("rnn", "gru")]
 
@@ -225,8 +235,9 @@ MISSING = (
 
 
 def bad_inputs():
-    text = "Error: {folder}/short.txt has 5 tokens, and looking 1,000 steps back needs 1,002; give more text or a smaller --steps.\n"
-    end = "Error: the last tenth of {folder}/text.txt has 177 tokens, and looking 1,000 steps back needs 1,002; give more text or a smaller --steps.\n"
+    needed = "and looking 1,000 steps back needs 1,002; give more text or a smaller --steps.\n"
+    text = "Error: {folder}/short.txt has 5 tokens, " + needed
+    end = "Error: the last tenth of {folder}/text.txt has 177 tokens, " + needed
     return [
         (["{folder}/run", "{folder}/short.txt"], text),
         (["--cell", "gru", "{folder}/text.txt"], end),
@@ -247,5 +258,6 @@ def bad_inputs():
 def test_bad_input_ends_in_one_sentence(run, arguments, said):
     (run.parent / "short.txt").write_text("the ")
     result = inspect_gradients(*(one.format(folder=run.parent) for one in arguments))
-    assert result.exit_code and result.stdout == ""
+    assert result.exit_code
+    assert result.stdout == ""
     assert result.stderr.endswith(said.format(folder=run.parent))

@@ -25,9 +25,11 @@ def test_each_half_has_one_mark_and_the_answer_is_the_sum_of_what_is_marked(lag)
     assert inputs.shape == (50, lag, 2)
     numbers, marks = inputs[..., 0], inputs[..., 1]
     assert set(marks.unique().tolist()) <= {0, 1}
-    assert (marks[:, : lag // 2].sum(1) == 1).all() and (marks[:, lag // 2 :].sum(1) == 1).all()
+    assert (marks[:, : lag // 2].sum(1) == 1).all()
+    assert (marks[:, lag // 2 :].sum(1) == 1).all()
     assert torch.allclose((numbers * marks).sum(1), targets)
-    assert 0 <= numbers.min() < 0.2 and 0.8 < numbers.max() < 1
+    assert 0 <= numbers.min() < 0.2
+    assert 0.8 < numbers.max() < 1
 
 
 def test_marks_stand_at_every_place():
@@ -37,9 +39,11 @@ def test_marks_stand_at_every_place():
 
 def test_the_symbol_to_recall_stands_first_and_is_no_distractor():
     inputs, targets = drawn("copy", 7, rows=200)
-    assert inputs.shape == (200, 8, 2 * SYMBOLS) and (inputs.sum(2) == 1).all()
+    assert inputs.shape == (200, 8, 2 * SYMBOLS)
+    assert (inputs.sum(2) == 1).all()
     ids = inputs.argmax(2)
-    assert (ids[:, 0] == targets).all() and set(targets.tolist()) == set(range(SYMBOLS))
+    assert (ids[:, 0] == targets).all()
+    assert set(targets.tolist()) == set(range(SYMBOLS))
     assert set(ids[:, 1:].flatten().tolist()) == set(range(SYMBOLS, 2 * SYMBOLS))
 
 
@@ -62,7 +66,8 @@ def test_a_batch_is_a_function_of_seed_and_step(problem):
     first = [next(ahead) for _ in range(5)]
     again = batches(problem).since(3)
     assert all(torch.equal(one, other) for number in (3, 4) for one, other in zip(first[number], next(again), strict=True))
-    assert not torch.equal(first[0].inputs, first[1].inputs) and not torch.equal(first[0].inputs, next(others).inputs)
+    assert not torch.equal(first[0].inputs, first[1].inputs)
+    assert not torch.equal(first[0].inputs, next(others).inputs)
 
 
 def test_unseen_sequences_are_in_no_batch_and_others_for_every_step():

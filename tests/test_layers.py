@@ -252,7 +252,9 @@ def test_gates_with_an_initial_memory_keep_a_state_for_up_to_so_many_steps(cell)
     layer = RecurrentLayer(4, StackSettings(cell=cell, hidden_size=500, initial_memory=101))
     keep = torch.sigmoid(layer.input_bias.detach().view(-1, 500)[1])  # an lstm's forget gate, a gru's update gate
     spans = 1 / (1 - keep)
-    assert 2 <= spans.min() < 5 and 97 < spans.max() <= 101 and abs(spans.mean() - 51) < 5
+    assert 2 <= spans.min() < 5
+    assert 97 < spans.max() <= 101
+    assert abs(spans.mean() - 51) < 5
     others = [number for number in range(GATES[cell]) if number != 1]
     if cell == "lstm":  # What comes in is as much as what is forgotten.
         assert torch.allclose(torch.sigmoid(layer.input_bias.detach().view(-1, 500)[0]), 1 - keep, atol=1e-6)

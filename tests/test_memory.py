@@ -31,21 +31,26 @@ def learned(problem, cell, lag, **changes):
 @pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS)
 def test_what_is_solved_is_solved_on_other_sequences_too(problem):
     task, row = learned(problem, "gru", 10, hidden_size=32)
-    assert row.outcome == "solved" and row.error < SOLVED and row.updates % 100 == 0
+    assert row.outcome == "solved"
+    assert row.error < SOLVED
+    assert row.updates % 100 == 0
     inputs, targets = problem.draw(10, 2000, np.random.default_rng(99))
     assert problem.errors(task.network(inputs), targets).mean().item() < 1.5 * SOLVED
 
 
 def test_updates_are_a_limit_and_the_same_seed_gives_the_same_error():
     rows = [learned(ADDING, "lstm", 20, updates=30, seed=seed)[1] for seed in (1, 1, 2)]
-    assert [row.updates for row in rows] == [30, 30, 30] and {row.outcome for row in rows} == {"not solved"}
+    assert [row.updates for row in rows] == [30, 30, 30]
+    assert {row.outcome for row in rows} == {"not solved"}
     assert rows[0].error == rows[1].error != rows[2].error
     assert 0.05 < rows[0].error < 1
 
 
 def test_minutes_are_a_limit_and_even_then_an_error_is_measured():
     _, row = learned(ADDING, "rnn", 50, minutes=0.005)
-    assert row.outcome == "not solved" and 0 < row.updates < 2000 and 0.05 < row.error < 2
+    assert row.outcome == "not solved"
+    assert 0 < row.updates < 2000
+    assert 0.05 < row.error < 2
 
 
 @pytest.mark.parametrize("cell", ["rnn", "rnn-relu"])
@@ -66,12 +71,13 @@ def test_a_chart_has_a_line_a_cell_and_what_errors_mean():
     rows = [Row("gru", 10, 100, 1.0, 1.0, 0.005, "solved"), Row("rnn", 10, 5, 1.0, 1.0, float("nan"), "diverged")]
     chart = memory_chart(ADDING, rows)
     assert [line.name for line in chart.lines] == ["gru", "rnn", "always answering 1", "solved below"]
-    assert list(chart.lines[0].points()) == [(10, 0.005)] and not list(chart.lines[1].points())
+    assert list(chart.lines[0].points()) == [(10, 0.005)]
+    assert not list(chart.lines[1].points())
     assert [row["error"] for row in memory_facts(ADDING, rows, MemorySettings())["rows"]] == [0.005, None]
 
 
 def test_the_cells_of_the_command_line_are_those_there_are():
-    assert CELLS == tuple(KINDS)
+    assert tuple(KINDS) == CELLS
 
 
 @pytest.mark.parametrize(
@@ -120,5 +126,6 @@ def test_json_is_one_object_with_the_documented_keys():
 )
 def test_bad_input_ends_in_one_sentence(arguments, said):
     result = inspect_memory(*arguments)
-    assert result.exit_code == 2 and result.stdout == ""
+    assert result.exit_code == 2
+    assert result.stdout == ""
     assert result.stderr.endswith(said)

@@ -129,7 +129,7 @@ class Kind:
 
 KINDS = {
     "rnn": Kind("rnn", "tanh", 1e-3),
-    "rnn-relu": Kind("rnn", "relu", 1e-4, is_identity=True),
+    "rnn-relu": Kind("rnn", "relu", 3e-4, is_identity=True),
     "lstm": Kind("lstm", "tanh", 1e-2),
     "gru": Kind("gru", "tanh", 1e-2),
 }
