@@ -11,7 +11,17 @@ from click.testing import CliRunner
 
 from charnn.architecture import StackSettings
 from charnn.cli.main import main
-from charnn.inspection.gradients import Clipping, Reach, Unrolled, measure_clipping, reach_chart, state_norms, unrolled_text, windows_of
+from charnn.inspection.gradients import (
+    Clipping,
+    Reach,
+    Unrolled,
+    measure_clipping,
+    reach_chart,
+    state_norms,
+    unrolled_lag,
+    unrolled_text,
+    windows_of,
+)
 from charnn.inspection.lags import KINDS, PROBLEMS, LagBatches, LagTask, enlarge
 from charnn.layers.stack import RecurrentStack
 from tests.models import TEXT, small_model
@@ -86,15 +96,15 @@ def test_identity_weights_times_a_number_shrink_or_grow_by_it_at_every_step(scal
     assert np.allclose(norms / norms[:, :1], scale ** np.arange(40.0), rtol=1e-9)
 
 
-def test_norms_are_found_below_what_squares_of_float32_can_hold():
-    unrolled = tiny(CELLS["relu"], layers=1, time=101)._replace(inputs=torch.ones(1, 101, 2))
-    unrolled.stack.float()
-    unrolled = unrolled._replace(start=unrolled.stack.start(1))
-    with torch.no_grad():
-        for name, weight in unrolled.stack.named_parameters():
-            weight.copy_(0.5 * torch.eye(3) if "hidden_to_gates" in name else torch.ones_like(weight))
-    norms = state_norms(unrolled)[0]
-    assert norms[100] / norms[0] == pytest.approx(0.5**100, rel=1e-4)
+def test_norms_are_found_beyond_what_float32_holds():
+    """An identity network with recurrent weights of 1.5 grows by 1e88 in 500 steps, with weights of a half it shrinks by 1e-150."""
+    for scale in (0.5, 1.5):
+        task = LagTask(PROBLEMS["adding"], KINDS["rnn-relu"].stack(3, None), 1)
+        with torch.no_grad():
+            for name, weight in task.network.named_parameters():
+                weight.copy_(scale * torch.eye(3) if "hidden_to_gates" in name else torch.ones_like(weight))
+        norms = state_norms(unrolled_lag(task, PROBLEMS["adding"].draw(501, 2, np.random.default_rng(0))))
+        assert np.allclose(norms / norms[:, :1], scale ** np.arange(501.0), rtol=1e-9, atol=0)
 
 
 def test_a_text_s_windows_are_read_from_an_empty_state_and_their_last_token_is_the_loss():

@@ -20,6 +20,7 @@ from charnn.tasks.lm import LanguageModel
 from charnn.tasks.settings import LanguageModelSettings
 from charnn.text.batches import StreamBatches
 from charnn.text.corpus import Corpus
+from charnn.text.findings import counted
 from charnn.text.store import scratch_folder
 from charnn.text.tokenized import TokenizedText, split_corpus, tokenize_text
 from charnn.text.tokenizers import fit_tokenizer
@@ -45,7 +46,7 @@ def compare_lag(cells: Sequence[str], lag: int, training: MemorySettings, lookin
         yield _lag_reach(task, batches, cell, training, looking, is_trained=False)
         row = learn_lag(task, batches, cell, training)
         error = f"{problem.error_name} {row.error:.4f}"
-        say(f"{cell}: {row.outcome} after {row.updates:,} updates and {row.seconds:.1f} s, {error}")
+        say(f"{cell}: {row.outcome} after {counted(row.updates, 'update', 'updates')} and {row.seconds:.1f} s, {error}")
         yield _lag_reach(task, batches, cell, training, looking, is_trained=True)
 
 
@@ -125,11 +126,16 @@ def _learn_text(model: LanguageModel, texts: tuple[TokenizedText, TokenizedText]
     loop = training.loop(EVERY)
     trainer = Trainer(model, model.settings.optimizer, loop, steps=training.most_updates, device=torch.device("cpu"))
     outcome = "trained"
+
+    def validate() -> Score:
+        return Score(model.quick_loss(texts[1]))
+
     try:
-        for report in trainer.run(model.batches(texts[0]), lambda: Score(model.quick_loss(texts[1]))):
+        for report in trainer.run(model.batches(texts[0]), validate):
             if report.seconds >= 60 * training.minutes:
                 break
     except DivergedError:
+        trainer.end()
         outcome = "diverged"
-    progress = trainer.progress
-    return f"{cell}: {outcome} for {progress.step:,} updates and {progress.seconds:.1f} s, {progress.best_loss:.3f} nats per token"
+    updates, loss = counted(trainer.progress.step, "update", "updates"), trainer.validation(validate).loss
+    return f"{cell}: {outcome} for {updates} and {trainer.progress.seconds:.1f} s, {loss:.3f} nats per token"

@@ -1,5 +1,6 @@
 """How far back a loss still reaches: the norm of its gradient with respect to the state so many steps before."""
 
+import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -48,24 +49,28 @@ def state_norms(unrolled: Unrolled) -> NDArray[np.float64]:
         states.append(state)
     parts = [part for one in reversed(states[:-1]) for part in one]
     gradients = torch.autograd.grad(unrolled.losses(outputs[:, -1]).sum(), [outputs, *parts])
-    # In double precision: squares of small numbers are 0 before the numbers are.
-    norms = [gradients[0][:, 0].double().norm(dim=1)]
+    norms = [_norms(gradients[0].transpose(0, 1))]
     for first in range(1, len(gradients), len(state)):
-        squares = [part.double().square().sum((0, 2)) for part in gradients[first : first + len(state)]]
-        norms.append(torch.stack(squares).sum(0).sqrt())
+        norms.append(_norms(torch.cat(gradients[first : first + len(state)])))
     return torch.stack(norms, 1).numpy()  # (batch, time)
 
 
+def _norms(parts: Tensor) -> Tensor:
+    """(parts, batch, hidden) -> (batch,); of numbers whose squares are beyond all numbers, too."""
+    largest = parts.abs().amax((0, 2)).clamp(min=torch.finfo(parts.dtype).tiny)
+    return (parts / largest[:, None]).square().sum((0, 2)).sqrt() * largest
+
+
 def unrolled_lag(task: LagTask, batch: LagBatch) -> Unrolled:
-    """Sequences of a problem that needs memory."""
-    network, problem = task.network.eval(), task.problem
+    """Sequences of a problem that needs memory; in double precision, which a thousand steps of growth or decay need."""
+    network, problem = copy.deepcopy(task.network).eval().double(), task.problem
     start = network.stack.start(len(batch.targets))
-    return Unrolled(network.stack, batch.inputs, start, lambda last: problem.losses(network.readout(last), batch.targets))
+    return Unrolled(network.stack, batch.inputs.double(), start, lambda last: problem.losses(network.readout(last), batch.targets))
 
 
 def unrolled_text(network: LanguageNetwork, windows: NDArray[np.int64]) -> Unrolled:
-    """(batch, time + 1) ids -> the loss of each window's last token, the state empty before its first."""
-    network.eval()
+    """(batch, time + 1) ids -> the loss of each window's last token, the state empty before its first; in double precision as well."""
+    network = copy.deepcopy(network).eval().double()
     ids = torch.from_numpy(windows)
     inputs = network.embedding(ids[:, :-1])
     return Unrolled(network.stack, inputs, network.start(len(ids)), lambda last: network.losses(last, ids[:, -1]))
