@@ -15,6 +15,7 @@ from charnn.inspection.gradients import (
     Clipping,
     Reach,
     Unrolled,
+    groups,
     measure_clipping,
     reach_chart,
     state_norms,
@@ -69,6 +70,13 @@ def test_norms_are_those_found_by_moving_each_number_of_the_state(kind):
     assert norms.shape == (2, 4)
     for steps_back in (1, 2, 3):
         assert np.allclose(norms[:, steps_back], by_differences(unrolled, steps_back), rtol=1e-5)
+
+
+def test_sequences_are_unrolled_in_groups_that_leave_none_out():
+    settings = StackSettings(hidden_size=1024, layers=2)
+    found = groups(5, 1000, settings)
+    assert [list(range(5))[part] for part in found] == [[0, 1], [2, 3], [4]]
+    assert groups(3, 10_000, settings) == [slice(0, 1), slice(1, 2), slice(2, 3)]
 
 
 @every_cell
@@ -244,6 +252,17 @@ MISSING = (
 )
 
 
+def test_a_model_of_documents_has_no_text_of_its_own(tmp_path):
+    (tmp_path / "names.txt").write_text("anna\notto\n" * 30)
+    sizes = ["--hidden-size", "8", "--reports", "1", "--steps", "5", "--quiet", "--documents", "lines"]
+    result = CliRunner().invoke(main, ["train", "lm", str(tmp_path / "names.txt"), "--to", str(tmp_path / "run"), *sizes])
+    assert result.exit_code == 0, result.output
+    result = inspect_gradients(tmp_path / "run")
+    assert result.exit_code == 2
+    assert result.stderr.endswith(f"Error: {tmp_path / 'run'} was trained on documents; name a FILE of such.\n")
+    assert inspect_gradients(tmp_path / "run", tmp_path / "names.txt", "--steps", 9, "--batches", 1).exit_code == 0
+
+
 def bad_inputs():
     needed = "and looking 1,000 steps back needs 1,002; give more text or a smaller --steps.\n"
     text = "Error: {folder}/short.txt has 5 tokens, " + needed
@@ -260,7 +279,7 @@ def bad_inputs():
         (["--cell", "gru", "{folder}/run", "a"], "Error: --cell takes one FILE at most, and no RUN.\n"),
         (["{folder}/run", "a", "b"], "Error: give one RUN and one FILE at most.\n"),
         (["--cell", "gru", "{folder}/missing.txt"], MISSING),
-        (["--lag", "1"], "Error: Invalid value for '--lag': 1 is not in the range 2<=x<=100000.\n"),
+        (["--lag", "1"], "Error: Invalid value for '--lag': 1 is not in the range 2<=x<=10000.\n"),
     ]
 
 

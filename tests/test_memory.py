@@ -113,7 +113,7 @@ def test_json_is_one_object_with_the_documented_keys():
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--lag", "1"], "Error: Invalid value for '--lag': must be at least 2 and at most 100,000 steps, got 1.\n"),
+        (["--lag", "1"], "Error: Invalid value for '--lag': must be at least 2 and at most 10,000 steps, got 1.\n"),
         (["--lag", "9..3"], "Error: Invalid value for '--lag': 9..3 goes down; name the shortest lag first.\n"),
         (
             ["--lag", "ten"],

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from charnn.architecture import LanguageNetworkSettings
 from charnn.errors import DataError, DivergedError
-from charnn.inspection.gradients import Reach, measure_clipping, unrolled_lag, unrolled_text, windows_of
-from charnn.inspection.lags import KINDS, PROBLEMS, LagBatches, LagTask, enlarge
+from charnn.inspection.gradients import Reach, groups, measure_clipping, unrolled_lag, unrolled_text, windows_of
+from charnn.inspection.lags import KINDS, PROBLEMS, LagBatch, LagBatches, LagTask, enlarge
 from charnn.inspection.memory import learn_lag, make_task
 from charnn.inspection.settings import MemorySettings, ReachSettings
 from charnn.task import Score
@@ -89,18 +89,19 @@ def text_reach(
     loop = model.settings.loop
     window = min(loop.window, len(ids) - 1)
     batches = StreamBatches(ids, batch_size=loop.batch_size, window=window, restarts=0, seed=loop.seed)
-    unrolled = unrolled_text(model.network, windows)
-    clipping = measure_clipping(model, batches.since(0), count, clip_norm)
-    return Reach.of(name, model.settings.network.stack.cell, False, unrolled, clipping)
+    stack = model.settings.network.stack
+    parts = (unrolled_text(model.network, windows[part]) for part in groups(len(windows), windows.shape[1], stack))
+    return Reach.of(name, stack.cell, False, parts, measure_clipping(model, batches.since(0), count, clip_norm))
 
 
 def _lag_reach(
     task: LagTask, batches: LagBatches, cell: str, training: MemorySettings, looking: ReachSettings, *, is_trained: bool
 ) -> Reach:
-    drawn = LagBatches(task.problem, batches.lag, looking.sequences, batches.seed)
-    unrolled = unrolled_lag(task, next(drawn.unseen(0, 1)))
+    inputs, targets = next(LagBatches(task.problem, batches.lag, looking.sequences, batches.seed).unseen(0, 1))
+    places = groups(len(targets), batches.lag, task.network.stack.settings)
+    parts = (unrolled_lag(task, LagBatch(inputs[part], targets[part])) for part in places)
     clipping = measure_clipping(task, batches.since(0), looking.batches, training.clip_norm)
-    reach = Reach.of(f"{cell} {'trained' if is_trained else 'untrained'}", cell, is_trained, unrolled, clipping)
+    reach = Reach.of(f"{cell} {'trained' if is_trained else 'untrained'}", cell, is_trained, parts, clipping)
     return reach if looking.steps is None else replace(reach, norms=reach.norms[: looking.steps + 1])
 
 

@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple
@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from charnn.architecture import StackSettings
 from charnn.inspection.lags import LagBatch, LagTask
 from charnn.layers.language import LanguageNetwork
 from charnn.layers.stack import RecurrentStack
@@ -26,6 +27,10 @@ VANISHED = 1e-4
 
 PLACES = (1, 10, 100, 1000)
 """Steps back that a table names."""
+
+
+NUMBERS = 1 << 22
+"""Units times steps that are unrolled together; each keeps some sixteen numbers of eight bytes, so it is half a gigabyte."""
 
 
 class Unrolled(NamedTuple):
@@ -83,6 +88,12 @@ def windows_of(ids: NDArray[Any], steps: int, count: int) -> NDArray[np.int64]:
     return np.stack([np.asarray(ids[begin : begin + steps + 2], np.int64) for begin in begins])
 
 
+def groups(sequences: int, steps: int, settings: StackSettings) -> list[slice]:
+    """Sequences that are unrolled together, so that what their way back needs fits into memory."""
+    rows = max(1, NUMBERS // (steps * settings.layers * settings.hidden_size))
+    return [slice(begin, begin + rows) for begin in range(0, sequences, rows)]
+
+
 @dataclass(frozen=True)
 class Clipping:
     """What clipping to a norm does to the gradients of some batches by all weights."""
@@ -134,9 +145,9 @@ class Reach:
     clipping: Clipping
 
     @classmethod
-    def of(cls, name: str, cell: str, is_trained: bool, unrolled: Unrolled, clipping: Clipping) -> "Reach":
-        """Measured."""
-        return cls(name, cell, is_trained, state_norms(unrolled).mean(0), clipping)
+    def of(cls, name: str, cell: str, is_trained: bool, groups: Iterable[Unrolled], clipping: Clipping) -> "Reach":
+        """Measured, one group of sequences after another."""
+        return cls(name, cell, is_trained, np.concatenate([state_norms(group) for group in groups]).mean(0), clipping)
 
     @property
     def relative(self) -> NDArray[np.float64]:

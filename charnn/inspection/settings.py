@@ -10,8 +10,8 @@ from charnn.training.settings import LoopSettings, OptimizerSettings
 class MemorySettings(Settings):
     """How networks are trained before they are compared."""
 
-    hidden_size: int = setting(64, "Units of the recurrent layer.", least=1, most=4096)
-    batch_size: int = setting(20, "Sequences in an update.", least=1, most=65536)
+    hidden_size: int = setting(64, "Units of the recurrent layer.", least=1, most=1024)
+    batch_size: int = setting(20, "Sequences in an update.", least=1, most=1000)
     learning_rate: float | None = setting(None, "Learning rate; by default one that suits the cell.", above=0, most=1000)
     clip_norm: float | None = setting(1.0, "Largest norm of the whole gradient.", above=0)
     chrono: bool = setting(True, "Let the gates of lstm and gru remember up to the lag before training.")
@@ -38,7 +38,7 @@ class MemorySettings(Settings):
 class ReachSettings(Settings):
     """What is measured."""
 
-    steps: int | None = setting(None, "Steps back; by default 1,000, or as many as the lag has.", least=1, most=100_000)
-    sequences: int = setting(20, "Sequences, or places of a text, over which norms are averaged.", least=1, most=10_000)
+    steps: int | None = setting(None, "Steps back; by default 1,000, or as many as the lag has.", least=1, most=10_000)
+    sequences: int = setting(20, "Sequences, or places of a text, over which norms are averaged.", least=1, most=1000)
     batches: int = setting(50, "Batches whose gradient by all weights is measured and clipped.", least=1, most=100_000)
     scale: float = setting(1.0, "What recurrent weights are multiplied by; above 1 gradients can explode.", above=0, most=1000)

@@ -5,10 +5,12 @@ from typing import Any
 
 import click
 
+from charnn.settings import shown
+
 CELLS = ("rnn", "rnn-relu", "lstm", "gru")
 """Those of charnn.inspection.lags, which loads torch."""
 
-LEAST_LAG, MOST_LAG = 2, 100_000
+LEAST_LAG, MOST_LAG = 2, 10_000
 
 LADDER = (1, 2, 5)
 """The lags of a range are these times a power of ten, and its ends."""
@@ -24,7 +26,7 @@ class Cells(click.ParamType[tuple[str, ...]]):
         cells = tuple(value.split(",")) if isinstance(value, str) else value
         for cell in cells:
             if cell not in CELLS:
-                self.fail(f"{cell!r} is no cell; the cells are {', '.join(CELLS)}.", param, ctx)
+                self.fail(f"{shown(cell)} is no cell; the cells are {', '.join(CELLS)}.", param, ctx)
         return tuple(cells)
 
 
@@ -39,7 +41,7 @@ class Lags(click.ParamType[tuple[int, ...]]):
         for part in value.split(",") if isinstance(value, str) else []:
             match = re.fullmatch(r"\s*(\d{1,9})\s*(?:\.\.\s*(\d{1,9})\s*)?", part, re.ASCII)
             if match is None:
-                self.fail(f"{part!r} is no lag; give a number of steps such as 200, or a range such as 10..1000.", param, ctx)
+                self.fail(f"{shown(part)} is no lag; give a number of steps such as 200, or a range such as 10..1000.", param, ctx)
             first, last = int(match[1]), int(match[2] or match[1])
             if first > last:
                 self.fail(f"{part} goes down; name the shortest lag first.", param, ctx)
