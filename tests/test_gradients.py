@@ -25,7 +25,7 @@ from charnn.inspection.gradients import (
 )
 from charnn.inspection.lags import KINDS, PROBLEMS, LagBatches, LagTask, enlarge
 from charnn.layers.stack import RecurrentStack
-from tests.models import TEXT, small_model
+from tests.models import TEXT, running_text, small_model
 from tests.networks import CELLS
 
 every_cell = pytest.mark.parametrize("kind", CELLS.values(), ids=CELLS)
@@ -170,6 +170,13 @@ def test_norms_before_clipping_are_those_of_the_batches_and_nothing_is_changed()
         expected.append(math.sqrt(sum(float(one.double().square().sum()) for one in gradients)))
     assert found.norms == pytest.approx(expected, rel=1e-5)
     assert all(torch.equal(one, other) and other.grad is None for one, other in zip(before, task.network.parameters(), strict=True))
+
+
+def test_nothing_is_dropped_while_gradients_are_measured(tmp_path):
+    model = small_model(dropout=0.5)
+    text = running_text(model, tmp_path)
+    twice = [measure_clipping(model, model.batches(text).since(0), 3, 1.0).norms for _ in range(2)]
+    assert twice[0] == twice[1]
 
 
 @pytest.fixture(scope="module")

@@ -121,7 +121,8 @@ class Clipping:
 
 
 def measure_clipping(task: Task, batches: Iterator[Any], count: int, clip_norm: float | None) -> Clipping:
-    """The gradients of so many batches at the weights as they are, none of which is followed."""
+    """The gradients of so many batches at the weights as they are, none of which is followed; nothing is dropped."""
+    task.network.eval()
     parameters: list[Tensor] = [one for group in task.groups() for one in group.parameters]
     settings, norms, carry = OptimizerSettings(clip_norm=clip_norm), [], None
     for batch in islice(batches, count):
