@@ -29,6 +29,12 @@ class StackSettings(Settings):
     layer_norm: bool = setting(False, "Normalise the input of every layer and of the output projection.")
     residual: bool = setting(False, "Add a layer's input to its output wherever their sizes agree.")
     initial_state: str = setting("zero", "Recurrent state before the first token.", choices=("zero", "learned"))
+    initial_memory: int | None = setting(
+        None,
+        "Steps that gates (lstm, gru) remember before training, at most; for lags of hundreds of steps.",
+        least=2,
+        most=1_000_000,
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -36,6 +42,8 @@ class StackSettings(Settings):
             raise SettingError("activation", f"is a choice of the rnn cell only, and the cell is {self.cell}")
         if self.locked_dropout and not self.dropout:
             raise SettingError("locked_dropout", "has no effect without dropout; give dropout too")
+        if self.initial_memory is not None and self.cell == "rnn":
+            raise SettingError("initial_memory", "is a choice of the gates of lstm and gru, and the cell is rnn")
 
     def words(self) -> str:
         """The stack in words: `gru, 1 x 384 units`."""

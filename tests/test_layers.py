@@ -245,6 +245,24 @@ def test_an_lstm_begins_by_remembering():
     assert [block.unique().tolist() for block in biases] == [[0], [1], [0], [0]]
 
 
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_gates_with_an_initial_memory_keep_a_state_for_up_to_so_many_steps(cell):
+    """A unit left alone loses all but 1/e of its state after as many steps as its span, all spans up to the memory being as likely."""
+    torch.manual_seed(0)
+    layer = RecurrentLayer(4, StackSettings(cell=cell, hidden_size=500, initial_memory=101))
+    keep = torch.sigmoid(layer.input_bias.detach().view(-1, 500)[1])  # an lstm's forget gate, a gru's update gate
+    spans = 1 / (1 - keep)
+    assert 2 <= spans.min() < 5
+    assert 97 < spans.max() <= 101
+    assert abs(spans.mean() - 51) < 5
+    others = [number for number in range(GATES[cell]) if number != 1]
+    if cell == "lstm":  # What comes in is as much as what is forgotten.
+        assert torch.allclose(torch.sigmoid(layer.input_bias.detach().view(-1, 500)[0]), 1 - keep, atol=1e-6)
+        others.remove(0)
+    assert not layer.input_bias.detach().view(-1, 500)[others].any()
+    assert not layer.hidden_bias.any()
+
+
 @every_cell
 def test_an_initial_state_is_zero_unless_learned(cell):
     stack = RecurrentStack(4, StackSettings(cell=CELLS[cell].cell, activation=CELLS[cell].activation, layers=2, hidden_size=5))

@@ -124,6 +124,10 @@ def test_a_number_too_large_for_a_float_is_refused_like_any_other():
     ("make", "said"),
     [
         (lambda: StackSettings(activation="relu"), "activation is a choice of the rnn cell only, and the cell is gru"),
+        (
+            lambda: StackSettings(cell="rnn", initial_memory=100),
+            "initial_memory is a choice of the gates of lstm and gru, and the cell is rnn",
+        ),
         (lambda: StackSettings(locked_dropout=True), "locked_dropout has no effect without dropout; give dropout too"),
         (
             lambda: LanguageNetworkSettings(embedding_size=8, tie_weights=True),

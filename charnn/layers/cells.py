@@ -46,8 +46,18 @@ class RecurrentLayer(nn.Module):
         # Orthogonal recurrent weights keep the state's length over many steps (Saxe et al. 2014); each gate gets its own.
         for block in self.hidden_to_gates.data.view(-1, settings.hidden_size, settings.hidden_size):
             nn.init.orthogonal_(block)
-        if settings.cell == "lstm":  # Forget bias 1: remember by default (Jozefowicz et al. 2015).
-            nn.init.ones_(self.input_bias.data[settings.hidden_size : 2 * settings.hidden_size])
+        biases = self.input_bias.data.view(-1, settings.hidden_size)  # (gates, hidden)
+        if settings.initial_memory is not None:
+            # Each unit keeps its state for another number of steps, up to the given one (Tallec and Ollivier 2018, section 2).
+            spans = torch.empty(settings.hidden_size).uniform_(1, settings.initial_memory - 1).log()
+            for gate, sign in KEEPERS[settings.cell].items():
+                biases[gate] = sign * spans
+        elif settings.cell == "lstm":  # Forget bias 1: remember by default (Jozefowicz et al. 2015).
+            nn.init.ones_(biases[1])
+
+
+KEEPERS = {"lstm": {0: -1, 1: 1}, "gru": {1: 1}}
+"""The gates, by number, that decide what is kept, and whether open is to keep or to replace."""
 
 
 def _gru(x: Tensor, state: State, weights: list[Tensor]) -> tuple[Tensor, State]:

@@ -1,0 +1,44 @@
+"""Settings of what `charnn inspect` trains."""
+
+from dataclasses import dataclass
+
+from charnn.settings import Settings, setting
+from charnn.training.settings import LoopSettings, OptimizerSettings
+
+
+@dataclass(frozen=True)
+class MemorySettings(Settings):
+    """How networks are trained before they are compared."""
+
+    hidden_size: int = setting(64, "Units of the recurrent layer.", least=1, most=1024)
+    batch_size: int = setting(20, "Sequences in an update.", least=1, most=1000)
+    learning_rate: float | None = setting(None, "Learning rate; by default one that suits the cell.", above=0, most=1000)
+    clip_norm: float | None = setting(1.0, "Largest norm of the whole gradient.", above=0)
+    chrono: bool = setting(True, "Let the gates of lstm and gru remember up to the lag before training.")
+    minutes: float = setting(1.0, "Minutes to train a network, at most.", above=0, most=100_000)
+    updates: int | None = setting(None, "Updates of a network, at most; by default as many as the minutes allow.", least=1, most=1_000_000)
+    seed: int = setting(1, "Seed of weights and sequences.", least=0, most=2**31 - 1)
+
+    def optimizer(self, learning_rate: float) -> OptimizerSettings:
+        """How weights follow gradients; learning_rate: where none is chosen."""
+        rate = learning_rate if self.learning_rate is None else self.learning_rate
+        return OptimizerSettings(learning_rate=rate, schedule="constant", clip_norm=self.clip_norm)
+
+    def loop(self, every: int) -> LoopSettings:
+        """A validation after so many updates each."""
+        return LoopSettings(reports=max(1, self.most_updates // every), seed=self.seed)
+
+    @property
+    def most_updates(self) -> int:
+        """Updates that are never exceeded."""
+        return 1_000_000 if self.updates is None else self.updates
+
+
+@dataclass(frozen=True)
+class ReachSettings(Settings):
+    """What is measured."""
+
+    steps: int | None = setting(None, "Steps back; by default 1,000, or as many as the lag has.", least=1, most=10_000)
+    sequences: int = setting(20, "Sequences, or places of a text, over which norms are averaged.", least=1, most=1000)
+    batches: int = setting(50, "Batches whose gradient by all weights is measured and clipped.", least=1, most=100_000)
+    scale: float = setting(1.0, "What recurrent weights are multiplied by; above 1 gradients can explode.", above=0, most=1000)
