@@ -24,6 +24,7 @@ STEPS = [
     ["alignment", "referee", "device", "task"],
     ["training"],
     ["tasks"],
+    ["series_check"],
     ["data_check"],
     ["documents"],
     ["checkpoint"],

@@ -115,6 +115,12 @@ def find_clock(times: Sequence[str]) -> tuple[Clock | None, int]:
     return None, 0
 
 
+def late_places(clock: Clock, times: Sequence[str]) -> list[int]:
+    """Which of the times do not come when they should."""
+    moments = [datetime.strptime(time, clock.format) for time in times]
+    return [place for place, (first, second) in enumerate(pairwise(moments), 1) if _step(first, second) != (clock.months, clock.seconds)]
+
+
 def _clock(style: str, moments: Sequence[datetime]) -> tuple[Clock | None, int]:
     steps = Counter(_step(first, second) for first, second in pairwise(moments))
     if not steps:
