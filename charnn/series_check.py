@@ -8,9 +8,8 @@ from charnn.tasks.settings import ForecasterSettings
 from charnn.text.contents import Contents, Opened, Problems
 from charnn.text.pairs import PairFiles
 from charnn.text.readers import Decoding, Source, find_sources
-from charnn.text.series import Cells, Columns, Series, SeriesSettings, choose_columns, filled, no_rows, read_cells, read_row
+from charnn.text.series import Cells, Columns, Series, SeriesSettings, choose_columns, filled, no_rows, read_cells, read_row, read_times
 from charnn.text.series_examination import examine_series, numbers_of
-from charnn.text.times import find_clock
 
 
 def open_series(files: PairFiles, valid: PairFiles | None, settings: ForecasterSettings, problems: Problems) -> Opened:
@@ -63,8 +62,7 @@ def _chosen(rows: list[Cells], settings: SeriesSettings, problems: Problems) -> 
 def _series(rows: list[Cells], columns: Columns) -> Series:
     """The rows as training reads them. Raises DataError for a column without a number."""
     values = np.stack([filled(numbers_of(rows, name), name, rows[0].where.rpartition(":")[0]) for name in columns.names], 1)
-    times = None if columns.time is None else tuple(row.values.get(columns.time, "").strip() for row in rows)
-    clock, irregular = (None, 0) if times is None else find_clock(times)
+    times, clock, irregular = read_times(rows, columns.time)
     places = tuple(row.where for row in rows)
     return Series(columns.names, columns.targets, values, places, columns.time, times, clock=clock, irregular=irregular)
 

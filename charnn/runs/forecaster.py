@@ -81,7 +81,7 @@ class ForecasterJob:
         if series.clock is not None:
             odd = f"; {series.irregular:,} do not come when they should, and are read as if they did" if series.irregular else ""
             rows.append(("times", f"{series.clock.words}{odd}"))
-        elif series.times is not None:
+        elif series.time_column is not None:
             rows.append(("times", "cannot be read or do not rise, and are left out"))
         if series.interpolated:
             rows.append(("missing", f"{series.interpolated:,} values, filled in between their neighbours"))

@@ -16,8 +16,12 @@ from charnn.settings import Settings, setting
 from charnn.text.readers import Complain, Decoding, Source, check_encoding, find_sources, read_lines, read_text, refuse
 from charnn.text.tables import read_jsonl
 from charnn.text.times import Clock, find_clock
+from charnn.text.vocabulary import is_unicode
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+
+LARGEST = 1e100
+"""The most that a number may be: its square is one, too, and that of many."""
 
 MISSING = {"", "na", "n/a", "nan", "null", "none", "-", "?"}
 """What stands, in small letters, where a value is missing."""
@@ -57,6 +61,7 @@ class Series:
     """path:line of every row, or nothing."""
     time_column: str | None = None
     times: tuple[str, ...] | None = None
+    """None where there are none, or none that can be read and rise."""
     interpolated: int = 0
     """Values that were missing."""
     clock: Clock | None = None
@@ -106,9 +111,15 @@ def read_series(paths: Sequence[str | Path], settings: SeriesSettings, columns: 
     absent = int(np.isnan(values).sum())
     for number, name in enumerate(chosen.names):
         values[:, number] = filled(values[:, number], name, str(paths[0]))
-    times = None if chosen.time is None else tuple(row.values.get(chosen.time, "").strip() for row in rows)
-    clock, irregular = (None, 0) if times is None else find_clock(times)
+    times, clock, irregular = read_times(rows, chosen.time)
     return Series(chosen.names, chosen.targets, values, tuple(row.where for row in rows), chosen.time, times, absent, clock, irregular)
+
+
+def read_times(rows: Sequence[Cells], column: str | None) -> tuple[tuple[str, ...] | None, Clock | None, int]:
+    """The times of rows, how they go on, and how many do not; nothing where they cannot be read or do not rise."""
+    times = () if column is None else tuple(row.values.get(column, "").strip() for row in rows)
+    clock, irregular = find_clock(times)
+    return (None if clock is None else times), clock, irregular
 
 
 def no_rows(paths: Sequence[str | Path]) -> DataError:
@@ -180,6 +191,9 @@ def choose_columns(first: Cells, settings: SeriesSettings) -> Columns:
         targets = numbers
     rest = [name for name in others if name not in targets]
     inputs = rest if settings.inputs == "all" else _named(settings.inputs, rest, "inputs", first.where)
+    for name in (*targets, *inputs, *([] if time is None else [time])):
+        if not is_unicode(name):
+            raise DataError(f"{first.where}: the column {name!r:.40} holds half of a surrogate pair, which is no character; correct it")
     return Columns((*targets, *inputs), len(targets), time)
 
 
@@ -221,6 +235,8 @@ def _number(row: Cells, name: str, missing: str) -> float:
             raise DataError(f"{row.where}: the value of {name} is missing; fill it in, or say --missing interpolate")
         return np.nan
     value = float(cell) if NUMBER.fullmatch(cell) else np.nan
+    if LARGEST < abs(value) < np.inf:
+        raise DataError(f"{row.where}: {name} is {cell:.40}, and {LARGEST:g} is the most that can be computed with; correct it")
     if not np.isfinite(value):
         raise DataError(f"{row.where}: the column {name} should hold a number, got {cell!r:.40}; correct it, or name another --target")
     return value

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charnn.text.findings import Finding, counted
-from charnn.text.series import NUMBER, Cells, Columns, is_missing
+from charnn.text.series import LARGEST, NUMBER, Cells, Columns, is_missing
 from charnn.text.times import Clock, find_clock, late_places
 
 MOST_COLUMNS = 20
@@ -128,7 +128,7 @@ def numbers_of(rows: Sequence[Cells], name: str) -> NDArray[np.float64]:
     """(rows,) the numbers of a column; NaN where there is none."""
     cells = (row.values.get(name, "") for row in rows)
     values = np.array([float(cell) if NUMBER.fullmatch(cell) else math.nan for cell in cells], np.float64)
-    values[np.isinf(values)] = np.nan
+    values[np.abs(values) > LARGEST] = np.nan
     return values
 
 
