@@ -116,9 +116,17 @@ def read_series(paths: Sequence[str | Path], settings: SeriesSettings, columns: 
 
 
 def read_times(rows: Sequence[Cells], column: str | None) -> tuple[tuple[str, ...] | None, Clock | None, int]:
-    """The times of rows, how they go on, and how many do not; nothing where they cannot be read or do not rise."""
+    """The times of rows, how they go on, and how many do not; nothing where they cannot be read or do not rise.
+
+    Raises DataError where none comes after the last.
+    """
     times = () if column is None else tuple(row.values.get(column, "").strip() for row in rows)
     clock, irregular = find_clock(times)
+    if clock is not None:
+        try:
+            clock.after(times[-1], 1)
+        except DataError as error:
+            raise DataError(f"{rows[-1].where}: {error}") from None
     return (None if clock is None else times), clock, irregular
 
 

@@ -49,7 +49,8 @@ class Clock:
         try:
             end = _months_later(begin, self.months * steps) if self.months else begin + timedelta(seconds=self.seconds * steps)
         except (ValueError, OverflowError):
-            raise DataError(f"{steps:,} steps after {time} there is no time: years end at 9999; give fewer steps, or other times") from None
+            later = f"{steps:,} step{'' if steps == 1 else 's'} after {time}"
+            raise DataError(f"there is no time {later}: years end with 9999; give fewer steps, or other times") from None
         return end.strftime(self.format.replace("%Y", f"{end.year:04}"))  # %Y alone writes the year 33 as 33
 
     @property

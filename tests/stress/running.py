@@ -29,6 +29,9 @@ SAID = (1, 2, 4, 5)
 SENTENCE = re.compile(r".*[.?!]\)?|Got unexpected extra arguments? \(.*\)", re.DOTALL)
 """How an error ends; click's complaint about extra arguments is the one that has no full stop."""
 
+VERDICT = re.compile(rb"^verdict     cannot be trained on: .*\.$|\"trainable\": false", re.MULTILINE)
+"""How a check of data ends that finds them bad; that is no error."""
+
 COMPUTING, PATIENCE = 60, 900
 """Seconds that a command may compute, and may take on a machine that has other things to do."""
 
@@ -77,6 +80,8 @@ def complaint(outcome: Outcome) -> str | None:
         return "traceback: " + outcome.errors.strip().rsplit("\n", 1)[-1]
     if outcome.code not in DOCUMENTED:
         return f"exit code {outcome.code}"
+    if outcome.code == 1 and VERDICT.search(outcome.output):
+        return None
     last = re.split(r"(?:^|\n)Error: ", outcome.errors.rstrip("\n"))[-1]
     if outcome.code in SAID and not SENTENCE.fullmatch(last):
         return f"exit code {outcome.code} without a sentence: {last!r:.200}"
