@@ -128,6 +128,15 @@ def test_a_logarithm_that_the_past_of_a_model_lacks_is_refused(model: TrainedFor
         bad(type(past)(past.columns, past.targets, np.zeros((2, 2))))
 
 
+def test_what_has_no_logarithm_is_refused_in_every_part() -> None:
+    """What was held out was not looked at: training succeeded, and the model could not go on from it."""
+    result = train(table("2005-01,0"), "--log")
+    assert (result.exit_code, result.stderr) == (1, "Error: a.csv:62: sold is 0, and --log needs values above 0; leave it out.\n")
+    Path("valid.csv").write_text(table("2005-01,-1"))
+    result = train(table(), "--log", "--valid", "valid.csv")
+    assert (result.exit_code, result.stderr) == (1, "Error: valid.csv:62: sold is -1, and --log needs values above 0; leave it out.\n")
+
+
 def test_an_interval_of_more_steps_than_memory_holds_is_refused(model: TrainedForecaster) -> None:
     with pytest.raises(SettingError) as raised:
         model.predict(steps=1_000_000, share=0.9)

@@ -47,6 +47,9 @@ class ForecasterJob:
             raise SettingError("window", f"must be at most the {len(train):,} values of the training part, got {window:,}")
         self.settings = replace(settings, loop=replace(settings.loop, window=window, held_out=self.sizes[2]))
         scaling = Scaling.fit(train, settings.scaling, settings.network.horizon)
+        for one in (self.series, self.valid):
+            if one is not None:
+                scaling.levels(one)  # what has no logarithm is told now, wherever it stands
         errors = tuple(naive_error(train.values[:, number], season or 1) for number in range(train.targets))
         self.model = Forecaster(self.settings, Background(self.series, season, errors), scaling)
         self.model.background = replace(self.model.background, past=self.series.last(context(self.model) + self.sizes[2]))
