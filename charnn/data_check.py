@@ -5,20 +5,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from charnn.errors import DataError
-from charnn.tasks.settings import ClassifierSettings, LanguageModelSettings, TaggerSettings, TranslatorSettings
-from charnn.text.contents import OPEN, Contents, Problems
+from charnn.series_check import open_series
+from charnn.tasks.settings import ClassifierSettings, ForecasterSettings, LanguageModelSettings, TaggerSettings, TranslatorSettings
+from charnn.text.contents import OPEN, Contents, Opened, Problems
 from charnn.text.health import Health, examine_bytes
 from charnn.text.histogram import length_classes
 from charnn.text.pairs import PairFiles
 from charnn.text.readers import Decoding, Source, read_text
 
-Settings = LanguageModelSettings | ClassifierSettings | TaggerSettings | TranslatorSettings
+Settings = LanguageModelSettings | ClassifierSettings | TaggerSettings | TranslatorSettings | ForecasterSettings
 
 SETTINGS: dict[str, type[Settings]] = {
     "lm": LanguageModelSettings,
     "classifier": ClassifierSettings,
     "tagger": TaggerSettings,
     "translator": TranslatorSettings,
+    "forecaster": ForecasterSettings,
 }
 """All settings of each task."""
 
@@ -99,7 +101,7 @@ def check_data(trial: Trial, because: str | None = None) -> Check:
     """
     data = trial.settings.corpus if isinstance(trial.settings, LanguageModelSettings) else trial.settings.data
     problems = Problems()
-    opened = OPEN[trial.task](trial.files, trial.valid, data, trial.settings.loop.seed, problems)
+    opened = _opened(trial, problems)
     health = examine_bytes(opened.sources, data.encoding)
     contents = opened.read()
     reason = None
@@ -108,6 +110,13 @@ def check_data(trial: Trial, because: str | None = None) -> Check:
     if reason is None and problems.told:
         reason = problems.told[0]
     return Check(trial.task, because, health, contents, problems, reason)
+
+
+def _opened(trial: Trial, problems: Problems) -> Opened:
+    if isinstance(trial.settings, ForecasterSettings):
+        return open_series(trial.files, trial.valid, trial.settings, problems)
+    data = trial.settings.corpus if isinstance(trial.settings, LanguageModelSettings) else trial.settings.data
+    return OPEN[trial.task](trial.files, trial.valid, data, trial.settings.loop.seed, problems)
 
 
 def _refusal(sources: list[Source], decoding: Decoding) -> str | None:

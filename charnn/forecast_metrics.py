@@ -38,9 +38,8 @@ def naive_error(values: Floats, season: int) -> float:
     return float(np.abs(values[season:] - values[:-season]).mean()) if len(values) > season else 0.0
 
 
-def coverage(true: Floats, courses: Floats, share: float) -> tuple[float, float]:
-    """(origins, steps) values and (origins, courses, steps) -> the share of values within the interval of this share, its mean width."""
-    low, high = interval(courses, share)
+def coverage(true: Floats, low: Floats, high: Floats) -> tuple[float, float]:
+    """(origins, steps) values and the ends of their intervals -> the share of values within, and the mean width."""
     return float(((true >= low) & (true <= high)).mean()), float((high - low).mean())
 
 
@@ -68,6 +67,8 @@ def find_season(values: Floats, most: int | None = None) -> int | None:
 def verdict(metrics: dict[str, Any]) -> str:
     """Whether the network is worth its trouble, in one sentence."""
     own = metrics["mae"]
+    if own is None:
+        return "The network's forecasts are no numbers."
     rivals = {"naive": "naive", "seasonal_naive": "seasonal naive"}
     others = {name: metrics[key]["mae"] for key, name in rivals.items() if metrics.get(key)}
     better = {name: error for name, error in others.items() if error <= own}

@@ -24,6 +24,7 @@ STEPS = [
     ["alignment", "referee", "device", "task"],
     ["training"],
     ["tasks"],
+    ["series_check"],
     ["data_check"],
     ["documents"],
     ["checkpoint"],
@@ -43,7 +44,7 @@ SETTINGS_ONLY = ["charnn.settings", "charnn.architecture", "charnn.decoding.sett
 
 WITHOUT_TORCH = ["text", "kernels", "decoding", "data_check", "documents", "checkpoint", "generator", "cli"]
 
-CROSS_CUTTING = {"laws", "readme", "formats", "phrasebook", "hostile", "stress", "determinism"}
+CROSS_CUTTING = {"laws", "readme", "formats", "phrasebook", "hostile", "stress", "determinism", "odd_series"}
 """Tests of what no single module or package does."""
 
 MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in sorted(PACKAGE.rglob("*.py"))}

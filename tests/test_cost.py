@@ -20,6 +20,7 @@ SMALL = {
         "network": {"stack": {"hidden_size": 16, "dropout": 0.3}, "embedding_size": 16},
         "loop": {"batch_size": 8},
     },
+    "forecaster": {"network": {"stack": {"hidden_size": 16}}, "loop": {"batch_size": 2}},
 }
 
 FILES = {
@@ -27,10 +28,12 @@ FILES = {
     "classifier": PairFiles(["a.csv"]),
     "tagger": PairFiles(["a.conll"]),
     "translator": PairFiles(source=["a.en"], target=["a.fr"]),
+    "forecaster": PairFiles(["series.csv"]),
 }
 
-UPDATES = {"lm": 4, "classifier": 2, "tagger": 1, "translator": 5}
-"""Of an epoch: 3,600 characters in 16 rows of windows of 64; 60 texts less 6 and 30 sentences less 3 in batches of 32; 40 pairs less 4."""
+UPDATES = {"lm": 4, "classifier": 2, "tagger": 1, "translator": 5, "forecaster": 3}
+"""Of an epoch: 3,600 characters in 16 rows of windows of 64; 60 texts less 6 and 30 sentences less 3 in batches of 32; 40 pairs less 4;
+200 values less 20 held out and 18 to validate on in batches of 2 windows of 24."""
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +43,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("a.txt").write_text("the sea is wide and blue, and so is the sky over it.\n" * 75 + "x" * 25)
     Path("a.csv").write_text("text,label\n" + "".join(f"text {number},{'xy'[number % 2]}\n" for number in range(60)))
     Path("a.conll").write_text("Ann\tB-person\nleft\tO\n\n" * 30)
+    Path("series.csv").write_text("x\n" + "".join(f"{number % 10 + number / 100}\n" for number in range(200)))
     Path("a.en").write_text("".join(f"go {number}\n" for number in range(40)))
     Path("a.fr").write_text("".join(f"va {number}\n" for number in range(40)))
 

@@ -19,6 +19,7 @@ from charnn.data_check import SETTINGS, Cost, Trial, check_data
 from charnn.settings import own_settings
 from charnn.tasks.settings import LanguageModelSettings
 from charnn.text.pairs import PairFiles
+from tests.tasks import SERIES
 
 COST = Cost(
     parameters=1000,
@@ -72,7 +73,7 @@ UNTRIED = "training was not tried; nothing found speaks against it"
 def test_a_text() -> None:
     write("sea.txt", "The sea is wide, the sea is blue,\nthe sea has room for me and you.\n\n" * 10)
     assert checked_output("sea.txt") == (
-        "task        lm (nothing tells of labels, tags or pairs; --task says otherwise)\n"
+        "task        lm (nothing tells of labels, tags, pairs or numbers; --task says otherwise)\n"
         "files       1 file, 680 bytes, 30 lines\n"
         "encoding    utf-8, valid: 680 characters, 0 beyond ASCII\n"
         "line ends   LF 30\n"
@@ -184,6 +185,47 @@ def test_parallel_files_that_are_not() -> None:
         "warning     1 line separator (U+0085, U+2028, U+2029), where other programs end a line and charnn does not, first at a.de:2\n"
         "verdict     cannot be trained on: a.de has 3 lines and a.en 4; give files with a line for a line.\n"
     )
+
+
+def test_a_series() -> None:
+    write("sold.csv", SERIES)
+    assert checked_output("sold.csv", "--target", "sold", "--inputs", "rain", "--missing", "interpolate") == (
+        "task        forecaster (only it has a --target within a file; --task says otherwise)\n"
+        "files       1 file, 2,078 bytes, 121 lines\n"
+        "encoding    utf-8, valid: 2,078 characters, 0 beyond ASCII\n"
+        "line ends   LF 121\n"
+        "values      97 to train on, 11 to validate on, 12 held out\n"
+        "times       every month, from 2001-01 to 2010-12\n"
+        "column      sold, to predict: 106 to 288\n"
+        "column      rain, to predict from: 1 to 11\n"
+        "season      12 values\n"
+        f"verdict     {UNTRIED}: charnn train forecaster sold.csv --target sold --inputs rain --missing interpolate\n"
+    )
+
+
+def test_a_series_whose_target_is_not_said() -> None:
+    write("sold.csv", SERIES)
+    assert said(checked_output("sold.csv", code=1), "task", "values", "times", "column", "warning", "verdict") == [
+        "task        forecaster (it holds times in month and numbers; --task says otherwise)",
+        "times       every month, from 2001-01 to 2010-12",
+        "column      sold: 106 to 288",
+        "column      rain: 1 to 11",
+        "verdict     cannot be trained on: sold.csv:2: which column is to be predicted? say --target; there are sold, rain.",
+    ]
+
+
+def test_json_of_a_series_has_every_number() -> None:
+    write("sold.csv", SERIES)
+    found = facts("sold.csv", "--task", "forecaster", "--target", "sold")
+    assert list(found) == [
+        *("files", "task", "because", "health", "unit", "values", "duplicates", "columns", "times", "late", "train", "valid", "held_out"),
+        *("season", "lengths", "problems", "warnings", "training", "trainable", "reason", "command"),
+    ]
+    assert (found["files"], found["because"], found["unit"]) == (["sold.csv"], None, "value")
+    assert (found["train"], found["valid"], found["held_out"], found["season"]) == (97, 11, 12, 12)
+    assert (found["columns"]["month"]["kind"], found["columns"]["rain"]["use"], found["columns"]["sold"]["use"]) == ("time", None, "target")
+    assert found["times"] == {"first": "2001-01", "last": "2010-12", "every": "every month"}
+    assert found["command"] == "charnn train forecaster sold.csv --target sold"
 
 
 HOSTILE = {
@@ -338,6 +380,8 @@ REFUSED = [
     (["-"], 1, "standard input can be read only once, and a check reads several times; write it to a file and give that."),
     (["a.txt", "--tag-column", "2", "--task", "lm"], 2, "--tag-column has no effect where the task is lm; leave it out, or say "),
     (["a.txt", "--valid-source", "a.txt"], 2, "--valid-source has no effect where the task is lm; leave it out, or say another --task."),
+    (["a.txt", "--task", "lm", "--target", "x"], 2, "--target has no effect where the task is lm; leave it out, or say another --task."),
+    (["a.txt", "--inputs", "x", "--valid-source", "a.txt"], 2, "--valid-source has no effect where the task is forecaster; leave it out"),
     (["a.txt", "--source", "a.txt"], 2, "--source cannot be combined with a table of pairs; give one of the two."),
     (["a.txt", "--encoding", "none"], 2, "--encoding must name a text encoding such as utf-8, utf-16 or cp1252; got 'none'."),
     (["a.txt", "--valid", "none.txt"], 1, "none.txt: no such file; "),
@@ -356,11 +400,11 @@ def test_rows_are_wrapped_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     monkeypatch.setenv("COLUMNS", "60")
     write("a.txt", "a line\n" * 30)
-    found = check_data(Trial("lm", LanguageModelSettings(), PairFiles(["a.txt"])), "nothing tells of labels, tags or pairs")
+    found = check_data(Trial("lm", LanguageModelSettings(), PairFiles(["a.txt"])), "nothing tells of labels, tags, pairs or numbers")
     lines = list(checked.report(found, None, None, "charnn train lm a.txt"))
     assert lines[:2] == [
-        "task        lm (nothing tells of labels, tags or pairs;",
-        "            --task says otherwise)",
+        "task        lm (nothing tells of labels, tags, pairs or",
+        "            numbers; --task says otherwise)",
     ]
     assert max(map(len, lines)) <= 60
 
@@ -413,6 +457,11 @@ class TestRealCorpora:
         found = facts(*(word for option, name in named.items() for word in (f"--{option}", str(folder / name))))
         assert (found["task"], found["train"], found["valid"]) == ("translator", 29_000, 1_014)
         assert (found["duplicates"]["count"], found["shared"]["count"], found["outliers"]["count"]) == (3, 0, 2)
+
+    def test_temperatures_of_oil(self, real_data: Path) -> None:
+        found = facts(str(real_data / "timeseries" / "ETTh1.csv"), "--target", "OT")
+        assert (found["train"], found["valid"], found["held_out"], found["season"]) == (14_110, 1_568, 1_742, 24)
+        assert (found["duplicates"]["count"], found["late"]["count"], found["columns"]["OT"]["outliers"]["count"]) == (0, 0, 1)
 
     def test_reviews_in_another_encoding(self, real_data: Path) -> None:
         names = [str(real_data / "mr" / "raw" / f"rt-polarity.{label}") for label in ("neg", "pos")]

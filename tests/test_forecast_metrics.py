@@ -42,7 +42,7 @@ def test_coverage_counts_what_is_within():
     courses = np.arange(101.0)[None, :, None].repeat(2, 2)  # (1 origin, courses, 2 steps)
     low, high = interval(courses, 0.8)
     assert (low[0, 0], high[0, 0]) == (pytest.approx(10), pytest.approx(90))
-    assert coverage(np.array([[50.0, 95.0]]), courses, 0.8) == (0.5, pytest.approx(80.0))
+    assert coverage(np.array([[50.0, 95.0]]), low, high) == (0.5, pytest.approx(80.0))
 
 
 @pytest.mark.parametrize("season", [4, 7, 12, 190])

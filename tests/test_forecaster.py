@@ -224,7 +224,7 @@ def test_a_backtest_knows_nothing_of_what_comes_after_its_origin():
     assert first.stops.tolist() == list(range(60, 78))
     before = first.stops <= 70
     assert np.array_equal(first.found[before], second.found[before])
-    assert np.array_equal(first.courses[before], second.courses[before])
+    assert np.array_equal(first.bounds[:, :, before], second.bounds[:, :, before])
     assert not np.array_equal(first.found[~before], second.found[~before])
     assert np.array_equal(first.true[..., 0], [series.values[stop : stop + 3, 0] for stop in first.stops])
 

@@ -30,6 +30,20 @@ def guessed(name: str, content: str | bytes, *given: str) -> Guess:
         ("a.txt", "été".encode("utf-16"), "lm"),
         ("a.txt", "one\ttwo\tthree\n", "lm"),
         ("a.csv", "date,passengers\n1949,112\n", "lm"),
+        ("a.csv", "date,passengers\n1949,112\n1950,120\n", "forecaster"),
+        ("a.csv", "date,passengers\n1949-01,112\n1949-02,\n", "forecaster"),
+        ("a.csv", "date,passengers,place\n1949-01,112,Oslo\n1949-02,118,Rome\n", "forecaster"),
+        ("a.csv", "date;sold\n01.02.1949;1.5\n02.02.1949;2\n03.02.1949;7\n", "forecaster"),
+        ("a.csv", "place,passengers\nOslo,112\nRome,118\n", "lm"),
+        ("a.csv", "date,what\n1949-01,rain\n1949-02,snow\n", "lm"),
+        ("a.csv", "date,label\n1949-02,good\n1949-01,7\n", "classifier"),
+        ("a.txt", "1\n2.5\n-3e2\n", "forecaster"),
+        ("a.txt", "1\n2.5\nthree\n", "lm"),
+        ("a.tsv", "1949-01\t112\n1949-02\t118\n", "forecaster"),
+        ("a.tsv", "a\t112\nb\t118\n", "translator"),
+        ("a.jsonl", '{"day": "2020-01-01", "sold": 3}\n{"day": "2020-01-02", "sold": null}\n', "forecaster"),
+        ("a.jsonl", "{}\n{}\n", "lm"),
+        ("a.jsonl", '{"sold": 3}\nno json\n{"sold": 4}\n', "forecaster"),
         ("a.csv", "text,text\nx,y\n", "lm"),
         ("a.csv", "id,text,airline_sentiment\n1,x,good\n", "classifier"),
         ("a.csv", "review,stars\nx,5\n", "classifier"),
@@ -64,7 +78,9 @@ def test_a_line_that_is_not_all_read_tells_nothing() -> None:
         ("tag_column", Guess("tagger", "only it has --tag-column")),
         ("source_column", Guess("translator", "only it has --source-column")),
         ("documents", Guess("lm", "only it has --documents")),
-        ("label_column", Guess("lm", "nothing tells of labels, tags or pairs")),
+        ("time_column", Guess("forecaster", "only it has --time-column")),
+        ("inputs", Guess("forecaster", "only it has --inputs")),
+        ("label_column", Guess("lm", "nothing tells of labels, tags, pairs or numbers")),
     ],
 )
 def test_options_tell_the_task(given: str, guess: Guess) -> None:
@@ -80,8 +96,18 @@ def test_files_that_are_parallel_are_for_a_translator() -> None:
     assert guess_task(PairFiles(source=["a"], target=["b"]), [], "utf-8") == Guess("translator", "its files are parallel")
 
 
+def test_a_target_within_a_file_is_for_a_forecaster() -> None:
+    assert guess_task(PairFiles(["a.csv"], target=["sold"]), [], "utf-8") == Guess("forecaster", "only it has a --target within a file")
+
+
+def test_what_tells_a_series_is_said() -> None:
+    assert guessed("a.csv", "day,x\n2020-01-01,1\n2020-01-02,2\n") == Guess("forecaster", "it holds times in day and numbers")
+    assert guessed("a.txt", "1\n2\n") == Guess("forecaster", "it holds nothing but numbers")
+
+
 def test_every_built_in_corpus_is_recognised() -> None:
     tasks = {"python-docs": "lm", "python-code": "lm", "sentiment": "classifier", "entities": "tagger", "phrasebook": "translator"}
+    tasks["cosine"] = "forecaster"
     assert {name: guess_task(PairFiles([name]), [], "utf-8").task for name in tasks} == tasks
 
 
@@ -99,5 +125,8 @@ def test_real_corpora(real_data: Path) -> None:
         "wnut17/train.conll": "tagger",
         "ud-english-ewt/en_ewt-ud-dev.conllu.gz": "tagger",
         "eng-fra/valid.tsv": "translator",
+        "timeseries/AirPassengers.csv": "forecaster",
+        "timeseries/monthly-sunspots.csv": "forecaster",
+        "timeseries/ETTh1.csv": "forecaster",
     }
     assert {name: guess_task(PairFiles([real_data / name]), [], "utf-8").task for name in tasks} == tasks

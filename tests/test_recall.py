@@ -11,7 +11,7 @@ from charnn.cli.main import main
 from charnn.errors import CharnnError
 from charnn.runs.run import Run
 from tests.models import TEXT
-from tests.tasks import PAIRS, TABLE
+from tests.tasks import PAIRS, SERIES, TABLE
 
 SMALL = ("--hidden-size", "16", "--batch-size", "4", "--window", "16", "--reports", "4")
 LM = ("train", "lm", "foxes.txt", *SMALL, "--dropout", "0.1", "--valid-share", "0.2", "--steps", "12", "--quiet")
@@ -30,6 +30,7 @@ def desk(tmp_path, monkeypatch):
     monkeypatch.setattr("charnn.runs.saving.LARGEST_SHARE", 1e9)
     Path("foxes.txt").write_text(TEXT, encoding="utf-8")
     Path("table.tsv").write_text(TABLE, encoding="utf-8")
+    Path("series.csv").write_text(SERIES, encoding="utf-8")
     for name, column in (("source.txt", 0), ("target.txt", 1)):
         Path(name).write_text("".join(f"{line.split(chr(9))[column]}\n" for line in PAIRS.strip().split("\n")), encoding="utf-8")
     return tmp_path
@@ -72,6 +73,7 @@ COMMANDS = {
         *("train", "translator", "--source", "source.txt", "--target", "target.txt", "--reverse"),
         *("--layers", "1", "--hidden-size", "16", "--reports", "4", "--steps", "12", "--quiet"),
     ),
+    "forecaster": ("train", "forecaster", "series.csv", *SMALL, "--target", "sold", "--inputs", "rain", "--steps", "12", "--quiet"),
 }
 
 

@@ -20,15 +20,22 @@ from charnn.text.corpus import CorpusSettings
 from charnn.text.labelled import LabelledSettings
 from charnn.text.pairs import PairFiles, PairSettings
 from charnn.text.readers import check_encoding
+from charnn.text.series import SeriesSettings
 
 if TYPE_CHECKING:
     from charnn.data_check import Cost, Trial
 
-READ_BY = {"lm": CorpusSettings, "classifier": LabelledSettings, "tagger": TaggedSettings, "translator": PairSettings}
+READ_BY = {
+    "lm": CorpusSettings,
+    "classifier": LabelledSettings,
+    "tagger": TaggedSettings,
+    "translator": PairSettings,
+    "forecaster": SeriesSettings,
+}
 """How the files of each task are read."""
 
 PARALLEL = ["source", "target", "valid_source", "valid_target"]
-"""Options that only a translator has."""
+"""Options of a translator's files; a series has a --target, too: the column to predict."""
 
 
 @click.group()
@@ -43,7 +50,7 @@ def data() -> None:
 @parallel_options("--source", "--target", "--valid-source", "--valid-target")
 @click.option("--measure/--no-measure", default=True, show_default=True, help="Try the training out for some seconds.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object in place of rows.")
-@settings_options(*READ_BY.values())
+@settings_options(*READ_BY.values(), without=PARALLEL)
 @click.pass_context
 def check(ctx: click.Context, /, files: tuple[str, ...], **values: Any) -> None:
     """Say what files hold, what is wrong with them, and whether they can be trained on; exit code 1 if not.
@@ -52,8 +59,8 @@ def check(ctx: click.Context, /, files: tuple[str, ...], **values: Any) -> None:
     measured: the network is made with the settings that `charnn train` has by default, trained for some seconds, and dropped.
     Symbols and lengths are those of FILES, the part that would be held out included.
 
-    JSON keys: files, task, because (what told the task), health, unit (line, document, text, sentence, pair), train, valid (how
-    many), duplicates, shared (of the validation part, in training too), symbols, lengths, problems (what training would refuse:
+    JSON keys: files, task, because (what told the task), health, unit (line, document, text, sentence, pair, value), train, valid
+    (how many), duplicates, shared (of the validation part, in training too), symbols, lengths, problems (what training would refuse:
     count, and the first ones told), warnings, training, trainable, reason, command (to train). Where a count has a place, it is
     {count, where}; one_in, if above 1, says that a count is estimated from one different thing in so many.
 
@@ -65,14 +72,17 @@ def check(ctx: click.Context, /, files: tuple[str, ...], **values: Any) -> None:
     preparation_seconds, updates (of an epoch), epoch_seconds, validation_seconds, per_second, unit, peak_bytes, device, threads.
 
     Language model: characters (of either part), labels. Classifier: labels, contradictions, empty. Tagger: tokens, valid_tokens,
-    unknown, scheme, tags, spans, contradictions. Translator: ambiguous, shared_sources, empty, outliers.
+    unknown, scheme, tags, spans, contradictions. Translator: ambiguous, shared_sources, empty, outliers. Forecaster, which has no
+    shared and no symbols: values, held_out, season (values, or null), times {first, last, every}, late (times that do not come when
+    they should), columns: of each kind (time, number, text), use (target, input, or null), least, most, missing, other (no number),
+    outliers, jumps (sudden changes of the level); its duplicates are times.
     """
     pairs = PairFiles(files, values["source"], values["target"])
-    named = [*files, *values["source"], *values["target"]]
-    if not named:
+    if not (files or values["source"] or values["target"]):
         raise click.UsageError("give a file, or --source FILE --target FILE.")
-    refuse_streams([*named, *values["valid"], *values["valid_source"], *values["valid_target"]])
+    refuse_streams([path for name in ("files", "valid", *PARALLEL) for path in ctx.params[name]])
     trial, because = trial_of(ctx, pairs, values)
+    named = [*trial.files.tables, *trial.files.source, *trial.files.target]
     from charnn.data_check import check_data
 
     found = check_data(trial, because)
@@ -108,6 +118,8 @@ def trial_of(ctx: click.Context, files: PairFiles, values: dict[str, Any]) -> "t
     for name in [*said, *given(ctx, PARALLEL)]:
         if name not in (*names[task], *(PARALLEL if task == "translator" else ())):
             raise SettingError(name, f"has no effect where the task is {task}; leave it out, or say another --task")
+    if task == "forecaster":
+        files, values = PairFiles(files.tables), {**values, "target": ",".join(map(str, files.target)) or None}
     valid = PairFiles(values["valid"], values["valid_source"], values["valid_target"])
     is_held_out = not (valid.tables or valid.source or valid.target)
     return Trial(task, settings_of(task, files, values), files, None if is_held_out else valid), because
@@ -139,7 +151,9 @@ def train_command(ctx: click.Context, task: str, files: Sequence[str]) -> str:
     words = ["charnn", "train", task, *files]
     for name in given(ctx, list(ctx.params)):
         value = ctx.params[name]
-        if name in ("valid", *PARALLEL):
+        if task == "forecaster" and name == "target":
+            words += [flag(name), ",".join(value)]
+        elif name in ("valid", *PARALLEL):
             words += [word for path in value for word in (flag(name), path)]
         elif isinstance(value, bool):
             words += [flag(name)] if name not in ("measure", "as_json") else []

@@ -1,7 +1,7 @@
 """Settings as command-line options: names, types, defaults, limits and help come from the settings classes."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import Field, fields
 from types import UnionType
 from typing import Any, TypeVar
@@ -68,15 +68,16 @@ class SectionedCommand(click.Command):
                 formatter.write_dl(records, col_max=28)
 
 
-def settings_options(*classes: type[Settings]) -> Callable[[Command], Command]:
+def settings_options(*classes: type[Settings], without: Collection[str] = ()) -> Callable[[Command], Command]:
     """Adds an option for every setting of a class and of the settings within it, with the defaults that stand there.
 
-    Of settings of one name in several classes the first makes the option.
+    Of settings of one name in several classes the first makes the option; those in `without` get none.
     """
     found: dict[str, tuple[Settings, Field[Any]]] = {}
     for part in (part for cls in classes for part in all_settings(cls())):
         for one in own_settings(type(part)):
-            found.setdefault(one.name, (part, one))
+            if one.name not in without:
+                found.setdefault(one.name, (part, one))
 
     def decorate(command: Command) -> Command:
         for part, one in reversed(found.values()):

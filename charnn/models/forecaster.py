@@ -23,7 +23,13 @@ COURSES = {"predict": 1000, "evaluate": 200}
 """Possible courses that an interval is taken from."""
 
 ROWS = 16_384
-"""Courses computed side by side."""
+"""Courses computed side by side, at most ..."""
+
+MOST_DRAWN = 1 << 24
+"""... and numbers of them: many steps of many columns would take all memory."""
+
+MOST_KEPT = 100_000_000
+"""Numbers of the courses of one forecast, at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +54,8 @@ class Backtest:
     """(origins, steps, targets)"""
     found: Floats
     """(origins, steps, targets)"""
-    courses: Floats
-    """(origins, courses, steps, targets)"""
+    bounds: Floats
+    """(shares, 2, origins, steps, targets) ends of the intervals of SHARES."""
 
 
 class TrainedForecaster:
@@ -115,6 +121,8 @@ class Stream:
 
     def push(self, values: Sequence[float], time: str | None = None) -> None:
         """Reads the next value of every column, in the order of the model's. Raises DataError."""
+        if not np.isfinite(values).all():
+            raise DataError(f"the new value is {', '.join(map(str, values)):.80}, which is no number; fill it in")
         row = Series(self.series.columns, self.series.targets, np.array([values], np.float64), ("the new value",))
         levels = self.model.scaling.levels(row)
         self._time = time or self._later(1)
@@ -122,7 +130,10 @@ class Stream:
         self._moment = self.model.step(self._moment, levels, turns)
 
     def forecast(self, steps: int, *, share: float | None = None, seed: int = 0) -> Forecast:
-        """The next values, and the interval that is to hold this share of them."""
+        """The next values, and the interval that is to hold this share of them. Raises SettingError, DataError."""
+        most = MOST_KEPT // (COURSES["predict"] * (len(self.series.columns) + self.model.angles))
+        if share is not None and steps > most:
+            raise SettingError("steps", f"can be at most {most:,} with an interval, got {steps:,}; give fewer")
         times = [self._later(step) for step in range(1, steps + 2)]
         clock, targets = self.model.clock, self.series.targets
         turns = np.zeros((steps, 0)) if clock is None else self._turns([time or "" for time in times[1:]])
@@ -169,14 +180,16 @@ def backtest(
     levels, turns = model.scaling.levels(series), model.turns(series, steps + 1)
     moment = together(model.walk(levels, turns, stops.tolist()))
     ahead = stops[:, None] + 1 + np.arange(steps)
-    per, targets = max(1, ROWS // COURSES["evaluate"]), series.targets
-    courses = []
+    numbers = steps * (len(series.columns) + model.angles)
+    per, targets = max(1, min(ROWS, MOST_DRAWN // numbers) // COURSES["evaluate"]), series.targets
+    bounds = []
     for begin in range(0, len(stops), per):
         rows = np.arange(begin, min(begin + per, len(stops)))
-        courses.append(drawn(model, moment.pick(rows), turns[ahead[rows]], steps, COURSES["evaluate"], seed + begin))
+        courses = drawn(model, moment.pick(rows), turns[ahead[rows]], steps, COURSES["evaluate"], seed + begin)[..., :targets]
+        bounds.append(np.stack([interval(courses, share) for share in SHARES]))
     true = series.values[stops[:, None] + np.arange(steps), :targets]
     values = model.scaling.values(model.ahead(moment, turns[ahead], steps))[..., :targets]
-    return Backtest(stops, true, values, np.concatenate(courses)[..., :targets])
+    return Backtest(stops, true, values, np.concatenate(bounds, 2))
 
 
 def measured(model: Forecaster, series: Series, test: Backtest) -> dict[str, Any]:
@@ -206,7 +219,7 @@ def _measured(model: Forecaster, series: Series, test: Backtest, number: int) ->
     is_seasonal = season is not None and season <= test.stops[0]
     seasonal = forecast_metrics(true, naive_forecast(values, test.stops, steps, season or 1), scale) if is_seasonal else None
     metrics["seasonal_naive"] = seasonal
-    held = {str(share): coverage(true, test.courses[..., number], share) for share in SHARES}
+    held = {str(share): coverage(true, *bounds[..., number]) for share, bounds in zip(SHARES, test.bounds, strict=True)}
     metrics["coverage"] = {share: inside for share, (inside, _) in held.items()}
     metrics["interval_width"] = {share: width for share, (_, width) in held.items()}
     metrics["mae_by_step"] = np.abs(found - true).mean(0).tolist()

@@ -10,6 +10,7 @@ from typing import Any
 from charnn.data_check import Cost, Trial
 from charnn.device import choose_device, use_threads
 from charnn.runs.classifier import ClassifierJob
+from charnn.runs.forecaster import ForecasterJob
 from charnn.runs.job import Place
 from charnn.runs.lm import LanguageModelJob
 from charnn.runs.tagger import TaggerJob
@@ -17,7 +18,7 @@ from charnn.runs.translator import TranslatorJob
 from charnn.tasks.settings import TranslatorSettings
 from charnn.training.probe import measure
 
-JOBS = {"lm": LanguageModelJob, "classifier": ClassifierJob, "tagger": TaggerJob}
+JOBS = {"lm": LanguageModelJob, "classifier": ClassifierJob, "tagger": TaggerJob, "forecaster": ForecasterJob}
 """The jobs that find their files in their place."""
 
 

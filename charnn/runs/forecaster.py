@@ -10,20 +10,18 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from charnn.card import metrics_table
 from charnn.checkpoint import SavedModel
-from charnn.errors import DataError, SettingError
-from charnn.forecast_metrics import find_season, naive_error
+from charnn.errors import SettingError
+from charnn.forecast_metrics import naive_error
 from charnn.models.forecaster import backtest, context, measured
 from charnn.runs.job import Place
 from charnn.task import Score
 from charnn.tasks.background import Background
+from charnn.tasks.division import VALID_SHARE, divided, known_season
 from charnn.tasks.forecaster import MOST_RESIDUALS, Forecaster
 from charnn.tasks.scaling import Floats, Scaling
 from charnn.tasks.settings import ForecasterSettings
 from charnn.text.corpus import corpus_name
 from charnn.text.series import Series, read_series
-
-VALID_SHARE = 0.1
-"""Of what is not held out, unless told otherwise: its end is validated on."""
 
 LEAST_WINDOW, MOST_WINDOW = 24, 500
 """Values of a window unless told otherwise: two seasons, but not less and not more than this."""
@@ -42,13 +40,16 @@ class ForecasterJob:
         self.title = f"A forecaster of {self.targets} in {corpus_name([str(one) for one in place.corpus])}"
         self.valid = read_series(place.valid, settings.data) if place.valid else None
         self.sizes = divided(len(self.series), settings, None if place.valid else place.valid_share or VALID_SHARE)
-        train = self._part(0, self.sizes[0])
+        train = self.series.first(self.sizes[0])
         season = known_season(self.series, train, settings)
         window = settings.loop.window or min(max(LEAST_WINDOW, 2 * (season or 1)), MOST_WINDOW, len(train))
         if window > len(train):
             raise SettingError("window", f"must be at most the {len(train):,} values of the training part, got {window:,}")
         self.settings = replace(settings, loop=replace(settings.loop, window=window, held_out=self.sizes[2]))
         scaling = Scaling.fit(train, settings.scaling, settings.network.horizon)
+        for one in (self.series, self.valid):
+            if one is not None:
+                scaling.levels(one)  # what has no logarithm is told now, wherever it stands
         errors = tuple(naive_error(train.values[:, number], season or 1) for number in range(train.targets))
         self.model = Forecaster(self.settings, Background(self.series, season, errors), scaling)
         self.model.background = replace(self.model.background, past=self.series.last(context(self.model) + self.sizes[2]))
@@ -83,7 +84,7 @@ class ForecasterJob:
         if series.clock is not None:
             odd = f"; {series.irregular:,} do not come when they should, and are read as if they did" if series.irregular else ""
             rows.append(("times", f"{series.clock.words}{odd}"))
-        elif series.times is not None:
+        elif series.time_column is not None:
             rows.append(("times", "cannot be read or do not rise, and are left out"))
         if series.interpolated:
             rows.append(("missing", f"{series.interpolated:,} values, filled in between their neighbours"))
@@ -117,16 +118,12 @@ class ForecasterJob:
         """Nothing."""
         return None
 
-    def _part(self, begin: int, end: int) -> Series:
-        times = None if self.series.times is None else self.series.times[begin:end]
-        return replace(self.series, values=self.series.values[begin:end], places=self.series.places[begin:end], times=times)
-
     def _validation(self) -> tuple[Series, int]:
         """What is validated on, and how many of its values come before the first to predict."""
         if self.valid is not None:
             return self.valid, self.model.scaling.lost + 1
         end = self.sizes[0] + self.sizes[1]
-        return self._part(0, end), self.sizes[0]
+        return self.series.first(end), self.sizes[0]
 
     def _said(self) -> tuple[Floats, Floats, Floats, Floats]:
         """Of each value of the validation part what was said before it, with what would have been right, it itself, the levels before."""
@@ -137,23 +134,3 @@ class ForecasterJob:
         targets = model.scaling.targets(levels)[before].astype(np.float64)
         recent = sliding_window_view(levels, lag, 0).swapaxes(1, 2)[first - lag : len(series) - lag]
         return said, targets, series.values[first:, : series.targets], recent
-
-
-def divided(count: int, settings: ForecasterSettings, share: float | None) -> tuple[int, int, int]:
-    """How many values are trained on, validated on, held out, in this order. Raises DataError where too few are left."""
-    held = count // 10 if settings.loop.held_out is None else settings.loop.held_out
-    valid = 0 if share is None else max(settings.network.horizon, round((count - held) * share))
-    train = count - held - valid
-    least = settings.scaling.difference + settings.network.horizon + 3
-    if train < least:
-        said = f"{count:,} values, of which {held:,} are held out and {valid:,} validated on"
-        raise DataError(f"the series is too short: {said}, and training needs {least:,}; give a longer one, or a smaller --held-out")
-    return train, valid, held
-
-
-def known_season(series: Series, train: Series, settings: ForecasterSettings) -> int | None:
-    """The season as said, else by the times, else as the training part shows it."""
-    if settings.scaling.season is not None:
-        return settings.scaling.season
-    by_clock = None if series.clock is None else series.clock.season
-    return by_clock or find_season(train.values[:, 0])

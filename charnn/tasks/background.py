@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charnn.errors import CheckpointError
+from charnn.errors import CheckpointError, DataError
 from charnn.settings import shown
 from charnn.text.series import Columns, Series
 from charnn.text.times import Clock
@@ -74,7 +74,8 @@ def array_of(name: str, array: NDArray[Any] | None, row: tuple[int, ...]) -> NDA
 
 def _check_times(times: tuple[str, ...] | None, clock: Clock | None, column: Any, rows: int) -> None:
     """Raises CheckpointError unless the times are those of so many rows, and go on."""
-    if not (column is None or isinstance(column, str)) or (times is None) != (column is None) or (clock is not None and times is None):
+    is_name = column is None or (isinstance(column, str) and is_unicode(column))
+    if not is_name or (column is None and times is not None) or (clock is not None and times is None):
         raise _damaged("time column", column)
     if times is None:
         return
@@ -84,7 +85,7 @@ def _check_times(times: tuple[str, ...] | None, clock: Clock | None, column: Any
         try:
             clock.angles(times)
             clock.after(times[-1], 1)
-        except (ValueError, OverflowError):
+        except (ValueError, DataError):
             raise _damaged("times", list(times)) from None
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from charnn.architecture import QUANTILES
+from charnn.errors import CheckpointError
 from charnn.layers.forecasting import ForecasterNetwork
 from charnn.layers.rowwise import reading
 from charnn.layers.state import State
@@ -78,6 +79,8 @@ class Forecaster:
         background = Background.restore(learned.get("background"), tensors.get("series.past"))
         horizon, columns = settings.network.horizon, len(background.past.columns)
         scaling = Scaling.restore(settings.scaling, learned.get("scaling"), horizon=horizon, columns=columns)
+        if settings.scaling.log and (background.past.values <= 0).any():
+            raise CheckpointError("the model is damaged: its past holds values that have no logarithm")
         residuals = array_of("residuals", tensors.get("series.residuals"), (horizon, columns))
         with without_memory():
             model = cls(settings, background, scaling, residuals)

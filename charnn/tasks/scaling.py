@@ -13,6 +13,9 @@ from charnn.text.series import Series
 
 Floats = NDArray[np.float64]
 
+FARTHEST = 1e6
+"""Deviations from the mean at which values are cut off: of less than a million million values none is as far from their own mean."""
+
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
@@ -71,16 +74,16 @@ class Scaling:
 
     def inputs(self, levels: Floats) -> NDArray[np.float32]:
         """(time, columns) levels -> (time - lost, columns) of what the network reads."""
-        return ((self._read(levels) - self.mean) / self.deviation).astype(np.float32)
+        return _narrowed((self._read(levels) - self.mean) / self.deviation)
 
     def next_input(self, recent: Floats) -> NDArray[np.float32]:
         """(..., lag + lost and one more, columns) last levels -> (..., columns): what the network reads of the last."""
         read = recent[..., -1, :] - (recent[..., -1 - self.lost, :] if self.lost else 0.0)
-        return ((read - self.mean) / self.deviation).astype(np.float32)
+        return _narrowed((read - self.mean) / self.deviation)
 
     def targets(self, levels: Floats) -> NDArray[np.float32]:
         """(time, columns) levels -> (time - lost, horizon, columns) of what is to be said after each input; NaN where nobody knows."""
-        return ((self._changes(levels, len(self.change_mean)) - self.change_mean) / self.change_deviation).astype(np.float32)
+        return _narrowed((self._changes(levels, len(self.change_mean)) - self.change_mean) / self.change_deviation)
 
     def ahead(self, said: Floats, recent: Floats) -> Floats:
         """(..., horizon, columns) outputs and (..., at least lag, columns) last levels -> (..., horizon, columns) next levels."""
@@ -127,9 +130,14 @@ def log_levels(series: Series, settings: ScalingSettings) -> Floats:
         return series.values
     row, column = np.nonzero(series.values <= 0)
     if len(row):
-        value, where = series.values[row[0], column[0]], series.places[row[0]]
+        value, where = series.values[row[0], column[0]], series.places[row[0]] if series.places else f"value {row[0] + 1:,}"
         raise DataError(f"{where}: {series.columns[column[0]]} is {value:g}, and --log needs values above 0; leave it out")
     return np.log(series.values)
+
+
+def _narrowed(scaled: Floats) -> NDArray[np.float32]:
+    """The same in the network's precision; what is beyond all that training could hold is cut off, so that it stays a number."""
+    return np.clip(scaled, -FARTHEST, FARTHEST).astype(np.float32)
 
 
 def _numbers(name: str, plain: Any, shape: tuple[int, ...]) -> Floats:

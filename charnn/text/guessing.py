@@ -5,12 +5,14 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from charnn.errors import DataError
+from charnn.errors import CharnnError, DataError
 from charnn.text.conll import CONLLU_COLUMNS
 from charnn.text.labelled import PREFIX
 from charnn.text.pairs import PairFiles, names_pairs
 from charnn.text.readers import Decoding, Source, find_sources, read_text
+from charnn.text.series import NUMBER, SeriesSettings, choose_columns, is_missing, read_cells
 from charnn.text.tables import TABLES, guess_columns
+from charnn.text.times import find_clock
 
 SAMPLE_LINES = 200
 """Lines that are looked at."""
@@ -31,6 +33,8 @@ class Guess(NamedTuple):
 def guess_task(files: PairFiles, given: Collection[str], encoding: str) -> Guess:
     """What the files are for, told by the settings that were given too. Raises DataError for what is missing or unreadable."""
     if files.source or files.target:
+        if not files.source and files.tables:
+            return Guess("forecaster", "only it has a --target within a file")
         return Guess("translator", "its files are parallel")
     for task, names in TELLING.items():
         for name in names:
@@ -42,15 +46,36 @@ def guess_task(files: PairFiles, given: Collection[str], encoding: str) -> Guess
     if source.kind in TABLES and "label_column" in given:
         return Guess("classifier", "it is a table with a label column")
     lines = _sample(source, encoding)
-    return _by_table(source, lines) or _by_lines(source, lines) or Guess("lm", "nothing tells of labels, tags or pairs")
+    guess = _by_numbers(source, lines) or _by_table(source, lines) or _by_lines(source, lines)
+    return guess or Guess("lm", "nothing tells of labels, tags, pairs or numbers")
 
 
 TELLING = {
     "tagger": ("tag_column", "token_column"),
     "translator": ("source_column", "target_column", "reverse"),
+    "forecaster": ("inputs", "time_column", "missing"),
     "lm": ("documents", "labels_from_files", "newlines"),
 }
 """Settings that only data of this task have."""
+
+
+def _by_numbers(source: Source, lines: Sequence[str]) -> Guess | None:
+    """By cells that are times and numbers, or nothing but numbers, in two rows at least."""
+    text = Source(source.name, source.stem, source.kind, lambda: iter(["".join(f"{line}\n" for line in lines).encode()]))
+    bad: list[DataError] = []
+    try:
+        rows = list(read_cells(text, Decoding("utf-8", "replace", "keep"), bad.append))
+        if len(rows) < max(2, len(bad)) or not rows[0].values:
+            return None
+        columns = choose_columns(rows[0], SeriesSettings(target=next(reversed(rows[0].values))))
+    except CharnnError:
+        return None
+    names = [name for name in rows[0].values if name != columns.time]
+    kinds = [all(NUMBER.fullmatch(row.values.get(name, "")) or is_missing(row.values.get(name, "")) for row in rows) for name in names]
+    if columns.time is None:
+        return Guess("forecaster", "it holds nothing but numbers") if all(kinds) else None
+    is_timed = find_clock([row.values.get(columns.time, "") for row in rows])[0] is not None
+    return Guess("forecaster", f"it holds times in {columns.time} and numbers") if is_timed and any(kinds) else None
 
 
 def _by_table(source: Source, lines: Sequence[str]) -> Guess | None:

@@ -13,11 +13,15 @@ from numpy.typing import NDArray
 
 from charnn.errors import DataError, SettingError
 from charnn.settings import Settings, setting
-from charnn.text.readers import Decoding, Source, check_encoding, find_sources, read_lines, read_text
+from charnn.text.readers import Complain, Decoding, Source, check_encoding, find_sources, read_lines, read_text, refuse
 from charnn.text.tables import read_jsonl
 from charnn.text.times import Clock, find_clock
+from charnn.text.vocabulary import is_unicode
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+
+LARGEST = 1e100
+"""The most that a number may be: its square is one, too, and that of many."""
 
 MISSING = {"", "na", "n/a", "nan", "null", "none", "-", "?"}
 """What stands, in small letters, where a value is missing."""
@@ -57,6 +61,7 @@ class Series:
     """path:line of every row, or nothing."""
     time_column: str | None = None
     times: tuple[str, ...] | None = None
+    """None where there are none, or none that can be read and rise."""
     interpolated: int = 0
     """Values that were missing."""
     clock: Clock | None = None
@@ -65,6 +70,11 @@ class Series:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def first(self, count: int) -> "Series":
+        """The first so many rows."""
+        times = None if self.times is None else self.times[:count]
+        return replace(self, values=self.values[:count], places=self.places[:count], times=times)
 
     def last(self, count: int) -> "Series":
         """The last so many rows."""
@@ -95,15 +105,34 @@ def read_series(paths: Sequence[str | Path], settings: SeriesSettings, columns: 
     """
     rows = [row for source in find_sources(paths) for row in read_cells(source, Decoding(settings.encoding, settings.errors, "keep"))]
     if not rows:
-        raise DataError(f"{paths[0]}: holds no numbers; give a table with a column of them, or a number a line")
+        raise no_rows(paths)
     chosen = columns or choose_columns(rows[0], settings)
     values = np.array([read_row(row, chosen.names, settings.missing) for row in rows], np.float64)  # (time, columns)
     absent = int(np.isnan(values).sum())
     for number, name in enumerate(chosen.names):
-        values[:, number] = _filled(values[:, number], name, str(paths[0]))
-    times = None if chosen.time is None else tuple(row.values.get(chosen.time, "").strip() for row in rows)
-    clock, irregular = (None, 0) if times is None else find_clock(times)
+        values[:, number] = filled(values[:, number], name, str(paths[0]))
+    times, clock, irregular = read_times(rows, chosen.time)
     return Series(chosen.names, chosen.targets, values, tuple(row.where for row in rows), chosen.time, times, absent, clock, irregular)
+
+
+def read_times(rows: Sequence[Cells], column: str | None) -> tuple[tuple[str, ...] | None, Clock | None, int]:
+    """The times of rows, how they go on, and how many do not; nothing where they cannot be read or do not rise.
+
+    Raises DataError where none comes after the last.
+    """
+    times = () if column is None else tuple(row.values.get(column, "").strip() for row in rows)
+    clock, irregular = find_clock(times)
+    if clock is not None:
+        try:
+            clock.after(times[-1], 1)
+        except DataError as error:
+            raise DataError(f"{rows[-1].where}: {error}") from None
+    return (None if clock is None else times), clock, irregular
+
+
+def no_rows(paths: Sequence[str | Path]) -> DataError:
+    """What is said of files without a single row."""
+    return DataError(f"{paths[0]}: holds no numbers; give a table with a column of them, or a number a line")
 
 
 def read_row(row: Cells, names: Sequence[str], missing: str) -> list[float]:
@@ -111,24 +140,31 @@ def read_row(row: Cells, names: Sequence[str], missing: str) -> list[float]:
     return [_number(row, name, missing) for name in names]
 
 
-def read_cells(source: Source, decoding: Decoding) -> Iterator[Cells]:
-    """The rows of a file as cells by column. A first line that has numbers is a row: there is no header then."""
+def read_cells(source: Source, decoding: Decoding, complain: Complain = refuse) -> Iterator[Cells]:
+    """The rows of a file as cells by column. A first line that has numbers is a row: there is no header then.
+
+    Complains with path:line of a malformed row.
+    """
     lines = read_lines(read_text(source, decoding))
     if source.kind in (".jsonl", ".ndjson"):
-        for row in read_jsonl(source.name, lines):
+        for row in read_jsonl(source.name, lines, complain):
             yield Cells(row.where, {name: "" if value is None else str(value) for name, value in row.values.items()})
         return
-    yield from cells_of(source.name, lines, "\t" if source.kind == ".tsv" else None)
+    yield from cells_of(source.name, lines, "\t" if source.kind == ".tsv" else None, complain)
 
 
-def cells_of(name: str, lines: Iterable[str], delimiter: str | None = None) -> Iterator[Cells]:
+def cells_of(name: str, lines: Iterable[str], delimiter: str | None = None, complain: Complain = refuse) -> Iterator[Cells]:
     """The rows of a table, as they come; cells are divided by tabs, semicolons or commas, by what the first line holds."""
     header: list[str] | None = None
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         delimiter = delimiter or next((sign for sign in "\t;" if sign in line), ",")
-        cells = _cells(f"{name}:{number}", line, delimiter)
+        try:
+            cells = _cells(f"{name}:{number}", line, delimiter)
+        except DataError as error:
+            complain(error)
+            continue
         if header is None:
             is_header = not any(NUMBER.fullmatch(cell) for cell in cells)
             header = cells if is_header else _numbered(cells)
@@ -137,15 +173,20 @@ def cells_of(name: str, lines: Iterable[str], delimiter: str | None = None) -> I
             if is_header:
                 continue
         if len(cells) != len(header):
-            raise DataError(f"{name}:{number}: expected {len(header)} columns ({_listed(header)}), found {len(cells)}")
+            complain(DataError(f"{name}:{number}: expected {len(header)} columns ({_listed(header)}), found {len(cells)}"))
+            continue
         yield Cells(f"{name}:{number}", dict(zip(header, cells, strict=True)))
 
 
 def choose_columns(first: Cells, settings: SeriesSettings) -> Columns:
     """The columns that the settings mean. Raises SettingError, DataError."""
     there = list(first.values)
-    time = settings.time_column
-    if time is None and len(there) > 1 and not NUMBER.fullmatch(first.values[there[0]]) and not _is_missing(first.values[there[0]]):
+    if not there:
+        raise DataError(f"{first.where}: has no columns; leave it out")
+    time, begin = settings.time_column, first.values[there[0]]
+    # A bad first cell makes no time of a column that was said to hold numbers.
+    named = {name.strip() for option in (settings.target, settings.inputs) if option for name in (option, *option.split(","))}
+    if time is None and len(there) > 1 and there[0] not in named and not NUMBER.fullmatch(begin) and not is_missing(begin):
         time = there[0]
     elif time is not None and time not in there:
         raise SettingError("time_column", f"names {time!r}, and {first.where} has {_listed(there)}")
@@ -158,6 +199,9 @@ def choose_columns(first: Cells, settings: SeriesSettings) -> Columns:
         targets = numbers
     rest = [name for name in others if name not in targets]
     inputs = rest if settings.inputs == "all" else _named(settings.inputs, rest, "inputs", first.where)
+    for name in (*targets, *inputs, *([] if time is None else [time])):
+        if not is_unicode(name):
+            raise DataError(f"{first.where}: the column {name!r:.40} holds half of a surrogate pair, which is no character; correct it")
     return Columns((*targets, *inputs), len(targets), time)
 
 
@@ -194,21 +238,24 @@ def _number(row: Cells, name: str, missing: str) -> float:
         cell = row.values[UNNAMED]
     if cell is None:
         raise DataError(f"{row.where}: has no column {name!r}; there are {_listed(list(row.values))}")
-    if _is_missing(cell):
+    if is_missing(cell):
         if missing == "refuse":
             raise DataError(f"{row.where}: the value of {name} is missing; fill it in, or say --missing interpolate")
         return np.nan
     value = float(cell) if NUMBER.fullmatch(cell) else np.nan
+    if LARGEST < abs(value) < np.inf:
+        raise DataError(f"{row.where}: {name} is {cell:.40}, and {LARGEST:g} is the most that can be computed with; correct it")
     if not np.isfinite(value):
         raise DataError(f"{row.where}: the column {name} should hold a number, got {cell!r:.40}; correct it, or name another --target")
     return value
 
 
-def _is_missing(cell: str) -> bool:
+def is_missing(cell: str) -> bool:
+    """Does a cell say that its value is not known?"""
     return cell.strip().lower() in MISSING
 
 
-def _filled(column: NDArray[np.float64], name: str, where: str) -> NDArray[np.float64]:
+def filled(column: NDArray[np.float64], name: str, where: str) -> NDArray[np.float64]:
     """Straight lines over what is missing; before the first value that value, after the last one that."""
     known = np.flatnonzero(~np.isnan(column))
     if not len(known):

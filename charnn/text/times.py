@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from charnn.errors import CheckpointError
+from charnn.errors import CheckpointError, DataError
 from charnn.settings import shown
 
 FORMATS = (
@@ -38,11 +38,20 @@ class Clock:
     seconds: float
 
     def after(self, time: str, steps: int) -> str:
-        """The time so many steps later, as it would be written; a day that its month lacks is the month's last."""
-        begin = datetime.strptime(time, self.format)
-        if self.months:
-            return _months_later(begin, self.months * steps).strftime(self.format)
-        return (begin + timedelta(seconds=self.seconds * steps)).strftime(self.format)
+        """The time so many steps later, as it would be written; a day that its month lacks is the month's last.
+
+        Raises DataError for what cannot be read, and after the year 9999.
+        """
+        try:
+            begin = datetime.strptime(time, self.format)
+        except ValueError:
+            raise DataError(f"the time {time!r:.40} is not written as those before it, {self.format}; correct it") from None
+        try:
+            end = _months_later(begin, self.months * steps) if self.months else begin + timedelta(seconds=self.seconds * steps)
+        except (ValueError, OverflowError):
+            later = f"{steps:,} step{'' if steps == 1 else 's'} after {time}"
+            raise DataError(f"there is no time {later}: years end with 9999; give fewer steps, or other times") from None
+        return end.strftime(self.format.replace("%Y", f"{end.year:04}"))  # %Y alone writes the year 33 as 33
 
     @property
     def season(self) -> int | None:
@@ -89,7 +98,7 @@ class Clock:
             raise CheckpointError(f"the model's times are damaged: {shown(plain)}")
         months, seconds = plain["months"], plain["seconds"]
         is_step = type(months) is int and type(seconds) in (int, float) and 0 <= months < 10_000 and 0 <= seconds < 1e10
-        if not is_step or not (months or seconds):
+        if not is_step or bool(months) == bool(seconds):
             raise CheckpointError(f"the model's times are damaged: {shown(plain)}")
         return cls(**plain)
 
@@ -113,6 +122,12 @@ def find_clock(times: Sequence[str]) -> tuple[Clock | None, int]:
             continue
         return _clock(style, moments)
     return None, 0
+
+
+def late_places(clock: Clock, times: Sequence[str]) -> list[int]:
+    """Which of the times do not come when they should."""
+    moments = [datetime.strptime(time, clock.format) for time in times]
+    return [place for place, (first, second) in enumerate(pairwise(moments), 1) if _step(first, second) != (clock.months, clock.seconds)]
 
 
 def _clock(style: str, moments: Sequence[datetime]) -> tuple[Clock | None, int]:

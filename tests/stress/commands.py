@@ -36,6 +36,8 @@ COMMANDS = {
     ("train", "classifier"): 3,
     ("train", "tagger"): 2,
     ("train", "translator"): 3,
+    ("train", "forecaster"): 3,
+    ("data", "check"): 1,
     ("bench", "sample"): 1,
     ("bench", "train"): 1,
     ("bench", "translate"): 1,
@@ -70,14 +72,15 @@ ODD = [
 CORPORA = ["corpus.txt", "signs.txt", "corpus.txt.gz", "a b\nc.txt", "names", "python-docs"]
 LABELLED = ["labelled.tsv", "labelled.csv", "labelled.jsonl", "names", "sentiment"]
 TAGGED, PAIRS = ["tagged.conll", "entities"], ["pairs.tsv", "phrasebook"]
+SERIES = ["sold.csv", "series.csv", "numbers.txt", "series.jsonl", "cosine"]
 BROKEN = ["empty.txt", "one.txt", "nul.txt", "utf16.txt", "bytes.bin", "torn.gz", "bad.jsonl", "ragged.csv", "nothing", "missing.txt", "lm"]
-FILES = [*CORPORA, *LABELLED, *TAGGED, *PAIRS, *BROKEN, "vectors.txt", "source.txt", "target.txt", "-"]
+FILES = [*CORPORA, *LABELLED, *TAGGED, *PAIRS, *SERIES, *BROKEN, "vectors.txt", "source.txt", "target.txt", "-"]
 TEXTS = ["Once upon a time", "a fine film", "Ann went to Paris.", "Bob eats the bread.", SIGNS, "", "corpus.txt", "labelled.csv", "-"]
 PARALLEL = ["source.txt", "target.txt", "source.txt", "target.txt", "corpus.txt", "empty.txt"]
 COLUMNS = ["text", "label", "source", "target", "x", "1"]
 WRONG_MODELS = ["torn", "prose.safetensors", "nothing", "missing", "lm/model.safetensors", "classifier/model.safetensors"]
 
-DATA = {"lm": CORPORA, "named": ["names"], "classifier": LABELLED, "tagger": TAGGED, "translator": PAIRS}
+DATA = {"lm": CORPORA, "named": ["names"], "classifier": LABELLED, "tagger": TAGGED, "translator": PAIRS, "forecaster": SERIES}
 """What fits each task, and each model on the desk."""
 
 POOLS = {
@@ -92,7 +95,9 @@ POOLS = {
     "torchtext_vocabulary": ["vectors.txt", "bytes.bin", "missing"],
     "valid": [*FILES],
     "source": PARALLEL,
-    "target": PARALLEL,
+    "target": [*PARALLEL, "sold", "rain, sold", "value"],
+    "inputs": ["rain", "all", "x"],
+    "time_column": ["month", "x"],
     "valid_source": PARALLEL,
     "valid_target": PARALLEL,
     "init_from": [*MODELS, *WRONG_MODELS],
@@ -185,6 +190,8 @@ def _command(words: tuple[str, ...]) -> click.Command:
 
 def _operands(words: tuple[str, ...], chance: random.Random) -> list[str]:
     """What stands before the options: mostly a model and data that fit."""
+    if words == ("data", "check"):
+        return _some([one for fitting in DATA.values() for one in fitting], FILES, chance)
     if words[:1] not in (("train",), ("sample",), ("predict",), ("evaluate",)) or words == ("train",):
         return []
     if words[0] == "train":

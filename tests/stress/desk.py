@@ -11,7 +11,7 @@ from pydoc_data.topics import topics
 
 from charnn.text.store import scratch_folder
 from tests.stress.running import Forks, complaint
-from tests.tasks import PAIRS, SENTENCES, TABLE
+from tests.tasks import PAIRS, SENTENCES, SERIES, TABLE
 
 PROSE = "\n".join(topics[name] for name in ("strings", "numbers", "naming", "objects"))[:20_000]
 
@@ -26,6 +26,7 @@ MODELS = {
     "classifier": ["classifier", "labelled.tsv", "--embedding-size", "8"],
     "tagger": ["tagger", "tagged.conll", "--embedding-size", "8"],
     "translator": ["translator", "pairs.tsv", "--embedding-size", "8"],
+    "forecaster": ["forecaster", "series.csv", "--target", "sold", "--window", "24"],
 }
 """Models on the desk, and how they are trained."""
 
@@ -68,6 +69,11 @@ def _write_data(folder: Path) -> None:
     pairs = [line.split("\t") for line in PAIRS.splitlines()]
     (folder / "source.txt").write_text("".join(f"{source}\n" for source, _ in pairs))
     (folder / "target.txt").write_text("".join(f"{target}\n" for _, target in pairs))
+    (folder / "series.csv").write_text(SERIES)
+    rows = [line.split(",") for line in SERIES.splitlines()]
+    (folder / "sold.csv").write_text("".join(f"{month},{sold}\n" for month, sold, _ in rows))
+    (folder / "numbers.txt").write_text("".join(f"{sold}\n" for _, sold, _ in rows[1:]))
+    (folder / "series.jsonl").write_text("".join(f'{{"month": "{month}", "sold": {sold}}}\n' for month, sold, _ in rows[1:]))
     (folder / "names").mkdir()
     (folder / "names" / "English.txt").write_text("Smith\nBrown\nTaylor\nMiller\n" * 20)
     (folder / "names" / "Italian.txt").write_text("Rossi\nBianchi\nRusso\nFerrari\n" * 20)

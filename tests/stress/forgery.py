@@ -19,6 +19,7 @@ from charnn.models.load import load
 from tests.stress.children import apart
 from tests.stress.row import Row
 from tests.stress.tiny import MAKERS, load_all, tiny
+from tests.tasks import SERIES
 
 FORGERIES = 4000
 
@@ -26,6 +27,7 @@ VALUES: list[Any] = [
     *(None, True, False, 0, 1, -1, 2, 3, 64, 65, 16384, 16385, 10**9, 2**63, 10**30, 0.0, 0.5, 1.0, -0.5, 1e308),
     *(float("inf"), float("nan"), "", "a", "\ud800", "\0", "\x1b[2J", "\u2028", "x" * 1000, "9" * 5000, "/dev/zero"),
     *("gru", "lstm", "rnn", "relu", "char", "word", "byte", "subword", "torchtext:basic_english", "none", "crf", "softmax", "BIO", "BIOES"),
+    *("squared", "quantile", "every", "last", "refuse", "%Y", "%d.%m.%Y", "month", "9999-12", "2001-01"),
     *("binary", "one-vs-rest", "nb", "mean", "concat", "learned", "zero", "lines", "utf-16", "zlib", "punctuation", "spaces", "bpe"),
     *([], [1], ["a"], ["a", "a"], ["a", "b", "c"], [None], [[]], {}, {"a": 1}, {"symbols": ["a"]}, [str(number) for number in range(300)]),
 ]
@@ -166,4 +168,21 @@ def _use_translator(model: Any, draw: random.Random, folder: Path) -> None:
     model.predict(["Ann eats"], Decoding(sampling=SamplingSettings(), count=2))
 
 
-USES = {"lm": _use_language_model, "classifier": _use_classifier, "tagger": _use_tagger, "translator": _use_translator}
+def _use_forecaster(model: Any, draw: random.Random, folder: Path) -> None:
+    steps = draw.choice([1, 5])
+    model.predict(steps=steps, share=draw.choice([None, 0.8]))
+    stream = model.stream()
+    for value in (1.0, 250.0, 1e300):
+        stream.push([value] * len(model.past.columns))
+        stream.forecast(steps)
+    (folder / "series.csv").write_text(SERIES)
+    model.evaluate([folder / "series.csv"], horizon=steps, stride=3)
+
+
+USES = {
+    "lm": _use_language_model,
+    "classifier": _use_classifier,
+    "tagger": _use_tagger,
+    "translator": _use_translator,
+    "forecaster": _use_forecaster,
+}

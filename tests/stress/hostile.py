@@ -7,6 +7,7 @@ import struct
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import reduce
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -91,6 +92,20 @@ def _stack(**values: Any) -> Maker:
 
 def _arrays(kind: str, name: str, change: Callable[[Any], Any]) -> Maker:
     return _changed(kind, lambda settings, learned, arrays: arrays.update({name: change(arrays[name])}))
+
+
+def _series(change: Callable[[dict[str, Any], dict[str, Any]], Any]) -> Maker:
+    return _changed("forecaster", lambda settings, learned, arrays: change(settings, learned))
+
+
+def _many_columns(settings: dict[str, Any], learned: dict[str, Any]) -> None:
+    learned["background"]["columns"] = [f"{number:x}" for number in range(100_000)]
+
+
+def _many_scales(settings: dict[str, Any], learned: dict[str, Any]) -> None:
+    learned["background"]["columns"] = [f"{number:x}" for number in range(100_000)]
+    learned["scaling"] = {name: [1] * 100_000 for name in ("mean", "deviation")}
+    learned["scaling"] |= {f"change_{name}": [parts] * 2 for name, parts in learned["scaling"].items()}
 
 
 def _sparse(path: Path) -> None:
@@ -260,6 +275,28 @@ FORGED: dict[str, Maker] = {
     "a damaged subword model": _subwords(_flipped),
     "half a subword model": _subwords(lambda model: model[: len(model) // 2].copy()),
     "no subword model": _subwords(lambda model: model[:0].copy()),
+    "a past that is no number": _arrays("forecaster", "series.past", lambda array: array * np.nan),
+    "a past without a logarithm": _arrays("forecaster", "series.past", lambda array: array - 1e6),
+    "a past without end": _arrays("forecaster", "series.past", lambda array: array + np.inf),
+    "a past of half the numbers": _arrays("forecaster", "series.past", lambda array: array.astype(np.float32)),
+    "a past of one column": _arrays("forecaster", "series.past", lambda array: array[:, :1].copy()),
+    "no past": _arrays("forecaster", "series.past", lambda array: array[:0].copy()),
+    "a past shorter than its times": _arrays("forecaster", "series.past", lambda array: array[1:].copy()),
+    "residuals that are no numbers": _arrays("forecaster", "series.residuals", lambda array: array * np.nan),
+    "residuals of another horizon": _arrays("forecaster", "series.residuals", lambda array: array[:, :1].copy()),
+    "no residuals": _arrays("forecaster", "series.residuals", lambda array: array[:0].copy()),
+    "a horizon of 10,000 and tiny arrays": _series(lambda settings, learned: settings["network"].update(horizon=10_000)),
+    "a horizon of 10^9": _series(lambda settings, learned: settings["network"].update(horizon=10**9)),
+    "quantiles of one output": _series(lambda settings, learned: settings["network"].update(objective="quantile")),
+    "no calendar for weights that read one": _series(lambda settings, learned: settings["scaling"].update(calendar=False)),
+    "100,000 columns": _series(_many_columns),
+    "100,000 columns and scales": _series(_many_scales),
+    "a million times": _series(lambda settings, learned: learned["background"].update(times=["2001-01"] * 1_000_000)),
+    "times that are none": _series(lambda settings, learned: learned["background"].update(times=["x"] * 120)),
+    "times of another form": _series(lambda settings, learned: learned["background"]["clock"].update(format="%d.%m.%Y")),
+    "times that end with the last year there is": _series(lambda settings, learned: learned["background"].update(times=["9999-12"] * 120)),
+    "a clock that goes on for ever": _series(lambda settings, learned: learned["background"]["clock"].update(months=9999)),
+    "a clock that stands": _series(lambda settings, learned: learned["background"]["clock"].update(months=0)),
     "50,000 views": _changed("classifier", _many_views),
     "100,000 tags": _changed("tagger", _many_tags),
 }
@@ -269,22 +306,36 @@ WRONG = (None, True, 9, -1, -1.5, float("nan"), "x", "\ud800", [], [1], ["x"], [
 """What stands in the place of every value that a model has learned."""
 
 
+FITTING: dict[str, tuple[Any, ...]] = {
+    "referee": (None,),
+    "background.season": (None, 9),
+    "background.clock": (None,),
+    "background.time_column": ("x",),
+    "background.naive_errors": ([1],),
+}
+"""Those of them that are right in some place, and so no damage."""
+
+
 def forged_parts(kind: str) -> Iterator[tuple[str, Maker]]:
     """For each value that a model has learned, and each that it consists of, a file for each wrong value in its place."""
-    learned = tiny(kind).learned
-    places = [(name,) for name in learned]
-    places += [(name, inner) for name, parts in learned.items() if isinstance(parts, dict) for inner in parts]
-    for place in places:
-        right = learned[place[0]] if len(place) == 1 else learned[place[0]][place[1]]
+    for place, right in _places(tiny(kind).learned):
+        fitting = [repr(one) for one in (right, *FITTING.get(".".join(place), ()))]
         for value in WRONG:
-            is_good = repr(value) == repr(right) or (value is True and right is False) or (value is None and place == ("referee",))
-            if not is_good:
+            if repr(value) not in fitting and not (value is True and right is False):
                 yield f"{kind}: {'.'.join(place)} = {value!r}", _changed(kind, _put(place, value))
+
+
+def _places(parts: dict[str, Any], way: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """All values of dictionaries within each other, and the way to each."""
+    for name, value in parts.items():
+        yield (*way, name), value
+        if isinstance(value, dict):
+            yield from _places(value, (*way, name))
 
 
 def _put(place: tuple[str, ...], value: Any) -> Callable[[dict[str, Any], dict[str, Any], dict[str, Any]], None]:
     def change(settings: dict[str, Any], learned: dict[str, Any], arrays: dict[str, Any]) -> None:
-        (learned if len(place) == 1 else learned[place[0]])[place[-1]] = value
+        reduce(dict.__getitem__, place[:-1], learned)[place[-1]] = value
 
     return change
 

@@ -3,6 +3,7 @@
 import os
 import random
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,7 +40,14 @@ KINDS = (
     Kind("labels", "classifier", 30_000, lambda model, text, number: model.predict([text])),
     Kind("tags", "tagger", 15_000, lambda model, text, number: model.predict([text])),
     Kind("translations", "translator", 3_000, lambda model, text, number: model.predict([text])),
+    Kind("forecasts", "forecaster", 10_000, lambda model, text, number: model.predict(steps=1 + number % 3)),
+    Kind("values read", "forecaster", 30_000, lambda model, text, number: _stream(model).push([number % 300])),
 )
+
+
+@cache
+def _stream(model: Any) -> Any:
+    return model.stream()
 
 
 def run(scale: float = 1.0) -> Row:

@@ -66,11 +66,14 @@ def cases() -> Iterator[Case]:
         for model in ("lm", "classifier", "tagger", "translator"):
             is_no_text = not _is_text(prompt) and model != "lm"
             yield Case(f"predict by {model} {name}", ["predict", model, "--", prompt], (1,) if is_no_text else (0,))
+        yield Case(f"predict by forecaster {name}", ["predict", "forecaster", "--", prompt], (1,))
     for name, data in BYTES.items():
         yield Case(f"{name} as prompt", ["sample", "lm", "-", "--length", "5"], (0, 1), stdin=data)
         yield Case(f"{name} in a talk", ["sample", "lm", "--interactive", "--length", "5"], (0, 1), stdin=data)
         for model in ("lm", "classifier", "tagger", "translator"):
             yield Case(f"{name} to {model}", ["predict", model, "-"], (0, 1), stdin=data)
+        yield Case(f"{name} to forecaster", ["predict", "forecaster", "-"], (1,), stdin=data)
+        yield Case(f"{name} to forecaster, row by row", ["predict", "forecaster", "-", "--stream"], (0, 1), stdin=data)
 
 
 def _same_model(digests: dict[str, str]) -> Check:

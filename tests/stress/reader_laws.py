@@ -19,11 +19,13 @@ from charnn.text.lines import Line, live_lines
 from charnn.text.pairs import PairData, PairFiles
 from charnn.text.readers import Decoding, Source, check_encoding, read_text
 from charnn.text.rows import READERS, InputRow, PredictSettings
+from charnn.text.series import SeriesSettings, read_series
 from charnn.text.tables import TABLES
 
 PARTS = [
     *(b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\0", b"\r", b"\n", b"\r\n", b'"', b",", b"\t", b"\xed\xa0\x80", b"{", b"}", b"[", b"1"),
     *(b"text", b"label", b"source", b"target", b"__label__x ", b'{"text": "a", "label": "b"}\n', b"a\tb\n", b"\\ud800"),
+    *(b"2020-01-01,", b"9999-12-31", b"1.5\n", b"-3e9", b"1e999", b'{"x": 1}\n', b"NA", b";"),
     b"1\tw\t_\tX" + b"\t_" * 6,
 ]
 some_bytes = st.binary(max_size=200) | st.lists(st.sampled_from(PARTS) | st.binary(max_size=3), max_size=40).map(b"".join)
@@ -125,6 +127,9 @@ FILES: dict[str, Callable[[str], object]] = {
     "pairs.csv": lambda path: list(PairData(PairFiles([path])).pairs()),
     "parallel.txt": lambda path: list(PairData(PairFiles((), [path], [path])).pairs()),
     "tagged.conll": lambda path: list(TaggedData([path]).sentences()),
+    "series.csv": lambda path: read_series([path], SeriesSettings()),
+    "series.txt": lambda path: read_series([path], SeriesSettings(missing="interpolate")),
+    "series.jsonl": lambda path: read_series([path], SeriesSettings(time_column=None)),
     "tagged.conllu": lambda path: list(TaggedData([path]).sentences()),
 }
 """Files by name, and how they are read."""

@@ -29,6 +29,9 @@ SAID = (1, 2, 4, 5)
 SENTENCE = re.compile(r".*[.?!]\)?|Got unexpected extra arguments? \(.*\)", re.DOTALL)
 """How an error ends; click's complaint about extra arguments is the one that has no full stop."""
 
+VERDICT = re.compile(rb"^verdict     cannot be trained on: .*\.$|\"trainable\": false", re.MULTILINE)
+"""How a check of data ends that finds them bad; that is no error."""
+
 COMPUTING, PATIENCE = 60, 900
 """Seconds that a command may compute, and may take on a machine that has other things to do."""
 
@@ -77,6 +80,8 @@ def complaint(outcome: Outcome) -> str | None:
         return "traceback: " + outcome.errors.strip().rsplit("\n", 1)[-1]
     if outcome.code not in DOCUMENTED:
         return f"exit code {outcome.code}"
+    if outcome.code == 1 and VERDICT.search(outcome.output):
+        return None
     last = re.split(r"(?:^|\n)Error: ", outcome.errors.rstrip("\n"))[-1]
     if outcome.code in SAID and not SENTENCE.fullmatch(last):
         return f"exit code {outcome.code} without a sentence: {last!r:.200}"
@@ -178,16 +183,19 @@ def _load() -> None:
     import torch._dynamo  # noqa: F401  # whatever makes a network without memory loads it
 
     import charnn.cli.bench
+    import charnn.cli.data
     import charnn.cli.evaluate
     import charnn.cli.predict
     import charnn.cli.sample
     import charnn.cli.train
     import charnn.kernels.engine
     import charnn.models.classifier
+    import charnn.models.forecaster
     import charnn.models.lm
     import charnn.models.tagger
     import charnn.models.translator
     import charnn.runs.classifier
+    import charnn.runs.forecaster
     import charnn.runs.lm
     import charnn.runs.tagger
     import charnn.runs.translator  # noqa: F401

@@ -5,14 +5,14 @@ from functools import partial
 from pathlib import Path
 
 from charnn.text.store import scratch_folder
-from tests.stress import odd_text, rows, unreadable
+from tests.stress import odd_series, odd_text, rows, unreadable
 from tests.stress.row import Row
 from tests.stress.running import side_by_side
 
 
 def run(scale: float = 1.0) -> Row:
     """All cases; fewer of them, evenly chosen, at a smaller scale."""
-    groups = {"files": unreadable.cases(), "forms and prompts": odd_text.cases(), "tables": rows.cases()}
+    groups = {"files": unreadable.cases(), "forms and prompts": odd_text.cases(), "tables": rows.cases(), "series": odd_series.cases()}
     chosen = {name: list(cases)[:: max(1, round(1 / scale))] for name, cases in groups.items()}
     cases = [case for group in chosen.values() for case in group]
     with tempfile.TemporaryDirectory(dir=scratch_folder()) as place:

@@ -1,6 +1,7 @@
 """An untrained model of every task, small enough to be made in a moment."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,22 @@ import torch
 from charnn.checkpoint import SavedModel, save_model, write_document_file
 from charnn.models.load import load
 from charnn.referee import Referee, View
+from charnn.tasks.background import Background
 from charnn.tasks.classifier import Classifier
+from charnn.tasks.forecaster import Forecaster
+from charnn.tasks.scaling import Scaling
 from charnn.tasks.tagger import Tagger, Tags
 from charnn.tasks.translator import Translator
 from charnn.text.ngrams import NGrams
+from charnn.text.series import Series
 from charnn.text.texts import Speller
+from charnn.text.times import find_clock
 from charnn.text.tokenizers import fit_tokenizer
 from charnn.text.vocabulary import Vocabulary
 from charnn.training.state import state_of
 from charnn.training.trainer import Trainer
 from tests.models import small_model
-from tests.tasks import PAIRS, TABLE, classifier_settings, tagger_settings, translator_settings
+from tests.tasks import PAIRS, SERIES, TABLE, classifier_settings, forecaster_settings, tagger_settings, translator_settings
 
 
 def saved(model: Any) -> SavedModel:
@@ -60,12 +66,36 @@ def _translator() -> SavedModel:
     return saved(Translator(settings, *(fit_tokenizer(lambda: [PAIRS], settings.tokens) for _ in range(2)), signs=2))
 
 
+def _forecaster() -> SavedModel:
+    """Of months, with a further column to read, a season, and errors to draw from."""
+    settings = forecaster_settings(horizon=2, difference=1, log=True, inputs="rain")
+    series = _series()
+    residuals = np.random.default_rng(1).normal(size=(7, 2, 2))
+    scaling = Scaling.fit(series, settings.scaling, settings.network.horizon)
+    return saved(Forecaster(settings, Background(series, 12, (3.0,)), scaling, residuals))
+
+
+def _quantiles() -> SavedModel:
+    """A forecaster without times."""
+    settings = forecaster_settings(objective="quantile", cell="lstm")
+    series = replace(_series(), time_column=None, times=None, clock=None)
+    return saved(Forecaster(settings, Background(series, None, (3.0,)), Scaling.fit(series, settings.scaling, 1)))
+
+
+def _series() -> Series:
+    values = np.array([[float(cell) for cell in line.split(",")[1:]] for line in SERIES.split("\n")[1:-1]])
+    times = tuple(line.split(",")[0] for line in SERIES.split("\n")[1:-1])
+    return Series(("sold", "rain"), 1, values, times, "month", times, clock=find_clock(times)[0])
+
+
 MAKERS: dict[str, Callable[[], SavedModel]] = {
     "lm of characters": _characters,
     "lm of subwords": _subwords,
     "classifier": _classifier,
     "tagger": _tagger,
     "translator": _translator,
+    "forecaster": _forecaster,
+    "forecaster of quantiles": _quantiles,
 }
 """By what the model is."""
 

@@ -59,12 +59,16 @@ LEARN = {
     "tagger of CoNLL-U": ("conllu", training(["train", "tagger", FILE])),
     "translator": ("tsv", training(["train", "translator", FILE])),
     "translator of parallel files": ("txt", training(["train", "translator", "--source", FILE, "--target", FILE])),
+    "forecaster of a csv": ("csv", training(["train", "forecaster", FILE])),
+    "forecaster of lines": ("txt", training(["train", "forecaster", FILE])),
+    "forecaster of objects": ("jsonl", training(["train", "forecaster", FILE, "--missing", "interpolate"])),
     "validation": ("txt", training(["train", "lm", "corpus.txt", "--valid", FILE])),
     "vectors": ("txt", training(["train", "classifier", "--vectors", FILE, "--embedding-size", "4"])),
     "measured lm": ("txt", ["evaluate", "lm", FILE]),
     "measured classifier": ("csv", ["evaluate", "classifier", FILE]),
     "measured tagger": ("conll", ["evaluate", "tagger", FILE]),
     "measured translator": ("tsv", ["evaluate", "translator", FILE]),
+    "measured forecaster": ("csv", ["evaluate", "forecaster", FILE]),
 }
 """Where a file is learned from or measured on: what its name ends in, and the command."""
 
@@ -72,6 +76,7 @@ ANSWER = {
     "lines": ("txt", ["predict", "classifier", FILE]),
     "a table": ("csv", ["predict", "classifier", FILE, "--text-column", "text"]),
     "objects": ("jsonl", ["predict", "tagger", FILE]),
+    "a series": ("csv", ["predict", "forecaster", FILE]),
     "tokens": ("conll", ["predict", "tagger", "--tokens", FILE]),
 }
 """Where a file is answered, row by row."""

@@ -11,13 +11,14 @@ from typing import NamedTuple
 
 # What every victim needs is loaded once; a fork has it for nothing. None of it computes anything before the fork.
 import charnn.runs.classifier
+import charnn.runs.forecaster
 import charnn.runs.lm
 import charnn.runs.tagger
 import charnn.runs.translator  # noqa: F401
 from charnn.checkpoint import MODEL_FILE
 from charnn.cli.main import main
 from tests.models import TEXT
-from tests.tasks import PAIRS, SENTENCES, TABLE
+from tests.tasks import PAIRS, SENTENCES, SERIES, TABLE
 
 CRASHED = 70
 """Exit code of a victim that ended in a traceback."""
@@ -35,6 +36,10 @@ CASES: dict[str, tuple[str, ...]] = {
         "translator", "pairs.tsv", *SMALL, "--steps", "100", "--hidden-size", "16", "--embedding-size", "16", "--tokenizer", "word",
         "--scheduled-sampling", "constant",
     ),
+    "forecaster": (
+        "forecaster", "series.csv", *SMALL, "--steps", "200", "--hidden-size", "16", "--target", "sold", "--inputs", "rain",
+        "--horizon", "3", "--window", "24",
+    ),
 }  # fmt: skip
 """What to train, but for the folder."""
 
@@ -48,7 +53,8 @@ class End(NamedTuple):
 
 def write_data(folder: Path) -> None:
     """The files that the cases read."""
-    for name, text in {"foxes.txt": TEXT * 4, "table.tsv": TABLE, "sentences.conll": SENTENCES, "pairs.tsv": PAIRS}.items():
+    texts = {"foxes.txt": TEXT * 4, "table.tsv": TABLE, "sentences.conll": SENTENCES, "pairs.tsv": PAIRS, "series.csv": SERIES}
+    for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
 
 
