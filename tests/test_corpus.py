@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from charnn.errors import DataError, SettingError
 from charnn.text import corpus as corpus_module
 from charnn.text import readers
+from charnn.text.builtin import BUILTIN
 from charnn.text.corpus import Corpus, CorpusSettings, Document, Stretch
 from charnn.text.readers import read_lines
 
@@ -279,7 +280,7 @@ class TestDocuments:
 
 class TestErrors:
     def test_a_missing_file(self) -> None:
-        known = "python-docs, python-code, sentiment, entities, phrasebook"
+        known = ", ".join(BUILTIN)
         assert error_of("no") == f"no: no such file; give a file, a folder, - for standard input, or a built-in corpus: {known}"
 
     def test_a_path_that_is_no_path(self) -> None:

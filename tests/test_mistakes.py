@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from charnn.cli.main import main
 from charnn.inspection.mistakes import MISTAKES, Worst
+from charnn.models.forecaster import Stream
 from charnn.models.load import MODELS, load
 from charnn.text.conll import Sentence
 from charnn.text.pairs import Pair
-from tests.tasks import classifier_run, tagger_run, trained, translator_run
+from tests.tasks import SERIES, classifier_run, forecaster_run, tagger_run, trained, translator_run
 
 TINY = ["--steps", "30", "--hidden-size", "16", "--window", "16", "--batch-size", "4", "--reports", "2", "--quiet"]
 VERSE = "The sea is wide, the sea is blue,\nthe sea has room for me and you.\n"
@@ -62,6 +63,13 @@ def tagger(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def translator(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("translator")
     trained(translator_run(folder, steps=60))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def forecaster(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("forecaster")
+    trained(forecaster_run(folder))
     return folder
 
 
@@ -205,11 +213,12 @@ def test_json_has_its_keys_and_the_table_a_row_for_each(task: str, request: pyte
         "classifier": ("classifier", "table.tsv", ["nats", "true", "found", "probability", "where", "text"]),
         "tagger": ("tagger", "sentences.conll", ["nats", "true", "found", "probability", "where", "number", "before", "token", "after"]),
         "translator": ("translator", "pairs.tsv", ["nats", "tokens", "source", "reference", "where", "translation", "chrf"]),
+        "forecaster": ("forecaster", "series.csv", ["deviations", "column", "true", "expected", "before", "time", "where"]),
     }[task]
     place = request.getfixturevalue(folder)
     asked = ["inspect", "errors", place / "run", place / data, "--top", "3"]
     found = json.loads(charnn(*asked, "--json").stdout)
-    assert list(found) == ["task", "model", "data", "examples", "nats", "worst", "costs"]
+    assert list(found) == ["task", "model", "data", "examples", keys[0], "worst", "costs"]
     assert [list(one) for one in found["worst"]] == [keys] * 3
     shown = charnn(*asked)
     assert (shown.exit_code, shown.stderr) == (0, "")
@@ -241,3 +250,22 @@ def test_what_cannot_be_looked_at_is_one_sentence(verse: Path, options: list[str
     result = charnn("inspect", "errors", "run", *options)
     assert (result.exit_code != 0, result.stdout) == (True, "")
     assert f"Error: {said}" in result.stderr
+
+
+def test_a_forecasters_mistakes_are_the_values_furthest_from_what_was_expected(tmp_path: Path) -> None:
+    lines = SERIES.split("\n")
+    lines[100] = f"{lines[100].split(',')[0]},999,1"  # the row of index 99
+    run = trained(forecaster_run(tmp_path, 20, "\n".join(lines)))
+    model = load(tmp_path / "run")
+    found = MISTAKES["forecaster"](model, [str(tmp_path / "series.csv")], 3)
+    first = next(one for one in found.worst[:2] if one["true"] == 999)  # what came after it was as unexpected
+    assert (first["true"], first["time"], first["where"]) == (999, "2009-04", f"{tmp_path / 'series.csv'}:101")
+    assert first["before"] == run.job.series.values[98, 0]
+    known = run.job.series.first(99)
+    assert first["expected"] == pytest.approx(Stream(run.job.model, known).forecast(1).values[0, 0])
+    assert [one["deviations"] for one in found.worst] == sorted((one["deviations"] for one in found.worst), reverse=True)
+    assert found.seen == 120 - 24
+    shown = CliRunner().invoke(main, ["inspect", "errors", str(tmp_path / "run"), str(tmp_path / "series.csv"), "--top", "2"])
+    assert shown.exit_code == 0, shown.stderr
+    assert shown.stdout.split("\n")[0].split() == ["deviations", "came", "expected", "before", "it", "column", "time", "where"]
+    assert "999" in [line.split()[1] for line in shown.stdout.split("\n")[1:3]]

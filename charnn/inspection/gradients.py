@@ -180,11 +180,19 @@ class Reach:
         }
 
 
+LEAST_DRAWN = 1e-12
+"""A share below it is not drawn: it would press all that is left into the top of the chart."""
+
+
 def reach_chart(reaches: Sequence[Reach], data: str) -> Chart:
-    """A line a network, logarithmic upwards: a constant shrinking is a straight line."""
-    lines = [Line(one.name, range(len(one.norms)), one.relative.tolist()) for one in reaches]
+    """A line a network, a colour a cell, dashed before training; logarithmic upwards, where a constant shrinking is a straight line."""
+    cells = list(dict.fromkeys(one.cell for one in reaches))
+    lines = []
+    for one in reaches:
+        drawn = np.where(one.relative < LEAST_DRAWN, math.nan, one.relative).tolist()
+        lines.append(Line(one.name, range(len(drawn)), drawn, colour=cells.index(one.cell), is_dashed=not one.is_trained))
     title = f"Gradient of the last step's loss by the state k steps back: {data}"
-    return Chart(title, "k, steps back", "norm, as a share of that at k = 0", lines, is_log_y=True)
+    return Chart(title, "k, steps back", f"norm, as a share of that at k = 0, down to {LEAST_DRAWN:g}", lines, is_log_y=True)
 
 
 def finite(number: float) -> float | None:

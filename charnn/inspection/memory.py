@@ -89,7 +89,8 @@ def memory_chart(problem: Problem, rows: Sequence[Row]) -> Chart:
     lags = sorted({row.lag for row in rows})
     lines = [_line(cell, [row for row in rows if row.cell == cell]) for cell in cells]
     limits = [
-        Line(name, lags, [height] * len(lags)) for name, height in ((problem.baseline_name, problem.baseline), ("solved below", SOLVED))
+        Line(name, lags, [height] * len(lags), is_dashed=True)
+        for name, height in ((problem.baseline_name, problem.baseline), ("solved below", SOLVED))
     ]
     title = f"What a cell still learns over a lag: {problem.title}"
     return Chart(title, "lag in steps", problem.error_name, [*lines, *limits], is_log_x=len(lags) > 1, is_log_y=True)

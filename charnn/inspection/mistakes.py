@@ -1,4 +1,4 @@
-"""What a model gets most wrong: the symbols, texts, tokens or pairs with the highest loss, of which only the worst are held."""
+"""What a model gets most wrong: the symbols, texts, tokens, pairs or values with the highest loss, of which only the worst are held."""
 
 import heapq
 import math
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from charnn.inspection.excerpts import excerpts
 from charnn.layers.rowwise import reading
+from charnn.models.forecaster import check_length
 from charnn.models.interpreter import Decoding
 from charnn.models.lm import tail_begin
 from charnn.tasks.classifier import label_numbers
@@ -46,8 +47,8 @@ Item = TypeVar("Item")
 class Worst:
     """The things with the highest losses, and the sums of all by a name."""
 
-    def __init__(self, count: int) -> None:
-        self.count = count
+    def __init__(self, count: int, unit: str = "nats") -> None:
+        self.count, self.unit = count, unit
         self.heap: list[tuple[float, int, dict[str, Any]]] = []
         self.sums: dict[str, list[float]] = {}
         self.total, self.seen = 0.0, 0
@@ -76,7 +77,7 @@ class Worst:
     @property
     def worst(self) -> list[dict[str, Any]]:
         """The worst, the worst first."""
-        return [{"nats": loss, **facts} for loss, _, facts in sorted(self.heap, key=lambda one: (-one[0], -one[1]))]
+        return [{self.unit: loss, **facts} for loss, _, facts in sorted(self.heap, key=lambda one: (-one[0], -one[1]))]
 
     def by_name(self) -> list[dict[str, Any]]:
         """Each name with its count, mean loss and share of the whole loss, the costliest first."""
@@ -251,11 +252,32 @@ def translator_mistakes(trained: Any, data: Sequence[str], top: int, files: Pair
     return worst
 
 
+def forecaster_mistakes(trained: Any, data: Sequence[str], top: int) -> Worst:
+    """The values that were furthest from what was expected before they came, in deviations of such errors. Raises DataError."""
+    model, series = trained.model, trained.read(data)
+    first = max(model.scaling.lost + 1, min(trained.settings.loop.window or 1, len(series) // 2))
+    check_length(model, first if first < len(series) else 0, 0)
+    found = model.next_values(*model.read_from(series, first))[:, : series.targets]
+    worst, true = Worst(top, "deviations"), series.values[first:, : series.targets]
+    deviations = np.sqrt(np.square(found - true).mean(0))  # (targets,)
+    for number, (row, expected) in enumerate(zip(true, found, strict=True)):
+        for column, name in enumerate(trained.targets):
+            loss = float(abs(row[column] - expected[column]) / deviations[column]) if deviations[column] else 0.0
+            worst.add(name, loss)
+            if worst.takes(loss, number):
+                place = first + number
+                facts = {"column": name, "true": float(row[column]), "expected": float(expected[column])}
+                facts |= {"before": float(series.values[place - 1, column]), "time": series.times[place] if series.times else None}
+                worst.keep(loss, number, facts | {"where": series.places[place]})
+    return worst
+
+
 MISTAKES: dict[str, Callable[..., Worst]] = {
     "lm": language_model_mistakes,
     "classifier": classifier_mistakes,
     "tagger": tagger_mistakes,
     "translator": translator_mistakes,
+    "forecaster": forecaster_mistakes,
 }
 """What finds them, by task."""
 

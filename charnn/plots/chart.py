@@ -31,6 +31,9 @@ class Line:
     is_joined: bool = True
     notes: Sequence[str] | None = None
     """What a picture says above each point."""
+    colour: int | None = None
+    """Lines of one number have one colour; by default each has its own."""
+    is_dashed: bool = False
 
     def points(self) -> Iterator[tuple[float, float]]:
         """The points that can be drawn."""
@@ -98,10 +101,20 @@ class Axis:
         """Round numbers on the axis, at most so many and one: 1, 2 or 5 times a power of ten apart, or powers of ten."""
         if self.is_in_powers:
             first, last = math.ceil(math.log10(self.least) - 1e-9), math.floor(math.log10(self.most) + 1e-9)
-            return [float(f"1e{power}") for power in range(first, last + 1, max(1, -(-(last - first + 1) // most)))]
+            apart = max(1, -(-(last - first + 1) // most))
+            # Among them 1, where it is on the axis: what shares are shares of.
+            return [float(f"1e{power}") for power in range(first, last + 1) if power % apart == 0] or [float(f"1e{first}")]
+        if self.is_log and len(ticks := self._round()) in range(3, most + 1):
+            return ticks
         step = self.step(most)
         first, last = math.ceil(self.least / step - 1e-9), math.floor(self.most / step + 1e-9)
         return [number * step for number in range(first, last + 1)]
+
+    def _round(self) -> list[float]:
+        """1, 2 and 5 times powers of ten on the axis."""
+        powers = range(math.floor(math.log10(self.least)), math.ceil(math.log10(self.most)) + 1)
+        found = [float(f"{digit}e{power}") for power in powers for digit in (1, 2, 5)]
+        return [tick for tick in found if self.least * (1 - 1e-9) <= tick <= self.most * (1 + 1e-9)]
 
     @property
     def is_in_powers(self) -> bool:
@@ -122,7 +135,7 @@ MOST_DIGITS = 6
 
 def tick_label(tick: float, axis: Axis, most: int = MOST_TICKS) -> str:
     """`1,000`, `0.25`, `1e-07`: a tick of at most so many in as few letters as tell it from its neighbours."""
-    if axis.is_in_powers:
+    if axis.is_log:
         return f"{tick:g}" if tick < 1e-4 or tick >= 1e7 else f"{tick:,.10g}"
     if abs(tick) < 1e-9 * (axis.most - axis.least):
         return "0"

@@ -52,8 +52,9 @@ def _add_key(axes: Any, lines: list[tuple[str, Any]]) -> None:
 
 
 def _draw(axes: Any, line: Line, number: int) -> Any:
-    colour, points = COLOURS[number % len(COLOURS)], list(line.points())
-    style: dict[str, Any] = {"linewidth": 1.5, "linestyle": STROKES[number // len(COLOURS) % len(STROKES)]}
+    shade, points = number if line.colour is None else line.colour, list(line.points())
+    colour, stroke = COLOURS[shade % len(COLOURS)], (shade // len(COLOURS) + line.is_dashed) % len(STROKES)
+    style: dict[str, Any] = {"linewidth": 1.5, "linestyle": STROKES[stroke]}
     if len(points) == 1:
         style["marker"] = "."
     if not line.is_joined:

@@ -86,17 +86,17 @@ class Canvas:
         for band in (line.low, line.high):
             if band is not None:
                 for point in self._places(zip(line.x, band, strict=True), x, y):
-                    self._set(*point, (".", COLOURS[number % len(COLOURS)]))
+                    self._set(*point, (".", _colour(line, number)))
 
     def draw(self, line: Line, x: Axis, y: Axis, number: int) -> None:
         """A line of the axes' chart."""
-        style = MARKS[number % len(MARKS)], COLOURS[number % len(COLOURS)]
+        style = MARKS[number % len(MARKS)], _colour(line, number)
         points = list(self._places(line.points(), x, y))
         for point in points:
             self._set(*point, style)
         if line.is_joined:
             for first, second in pairwise(points):
-                self._join(first, second, style)
+                self._join(first, second, style, line.is_dashed)
 
     def rows(self) -> Iterator[list[tuple[str, str]]]:
         """Each row's characters, those of one style together."""
@@ -106,7 +106,8 @@ class Canvas:
 
     def key(self, line: Line, number: int, columns: int) -> Text:
         """What a line's name looks like below the chart, at most so wide."""
-        sign, style = ("━━", COLOURS[number % len(COLOURS)]) if self.is_coloured else (MARKS[number % len(MARKS)], "")
+        dash = "╍╍" if line.is_dashed else "━━"
+        sign, style = (dash, _colour(line, number)) if self.is_coloured else (MARKS[number % len(MARKS)], "")
         return Text.assemble((sign, style), " ", cut(one_line(line.name), columns - len(sign) - 1))
 
     def _cell(self, bits: int, style: tuple[str, str] | None) -> tuple[str, str]:
@@ -122,15 +123,20 @@ class Canvas:
             if column is not None and row is not None and 0 <= column <= 1 and 0 <= row <= 1:
                 yield round(column * (2 * self.width - 1)), _row(y, up, self.height)
 
-    def _join(self, first: tuple[int, int], second: tuple[int, int], style: tuple[str, str]) -> None:
+    def _join(self, first: tuple[int, int], second: tuple[int, int], style: tuple[str, str], is_dashed: bool) -> None:
         across, down = second[0] - first[0], second[1] - first[1]
         steps = max(abs(across), abs(down))
-        for step in range(1, steps):
+        for step in range(1, steps, 2 if is_dashed else 1):
             self._set(first[0] + round(across * step / steps), first[1] + round(down * step / steps), style)
 
     def _set(self, column: int, row: int, style: tuple[str, str]) -> None:
         self._bits[row // 4][column // 2] |= DOTS[row % 4][column % 2]
         self._styles[row // 4][column // 2] = style
+
+
+def _colour(line: Line, number: int) -> str:
+    """That of a line, which is this one of its chart."""
+    return COLOURS[(number if line.colour is None else line.colour) % len(COLOURS)]
 
 
 def _row(axis: Axis, value: float, height: int) -> int:

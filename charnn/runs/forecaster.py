@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.lib.stride_tricks import sliding_window_view
 
 from charnn.card import metrics_table
 from charnn.checkpoint import SavedModel
@@ -64,9 +63,8 @@ class ForecasterJob:
         """The mean error of the validation part in the network's scale, and that of the first step in the series' units."""
         said, targets, true, recent = self._said()
         errors = self.model.errors(torch.from_numpy(said), torch.from_numpy(targets).double())
-        scaling = self.model.scaling
-        first = scaling.values(scaling.ahead(self.model.likely(said), recent))[:, 0, : self.series.targets]
-        rmse = float(np.sqrt(np.square(first - true).mean()))
+        found = self.model.next_values(said, recent)[:, : self.series.targets]
+        rmse = float(np.sqrt(np.square(found - true).mean()))
         return Score(float(errors.sum()) / max(1, int((~np.isnan(targets)).sum())), {"rmse": rmse})
 
     def facts(self) -> list[tuple[str, str]]:
@@ -127,10 +125,8 @@ class ForecasterJob:
 
     def _said(self) -> tuple[Floats, Floats, Floats, Floats]:
         """Of each value of the validation part what was said before it, with what would have been right, it itself, the levels before."""
-        model, (series, first) = self.model, self._validation()
-        levels, lost, lag = model.scaling.levels(series), model.scaling.lost, model.scaling.lag
-        before = slice(first - 1 - lost, len(series) - 1 - lost)
-        said = model.read(levels, model.turns(series, 1))[before]
-        targets = model.scaling.targets(levels)[before].astype(np.float64)
-        recent = sliding_window_view(levels, lag, 0).swapaxes(1, 2)[first - lag : len(series) - lag]
+        series, first = self._validation()
+        said, recent = self.model.read_from(series, first)
+        scaling = self.model.scaling
+        targets = scaling.targets(scaling.levels(series))[first - 1 - scaling.lost : -1].astype(np.float64)
         return said, targets, series.values[first:, : series.targets], recent

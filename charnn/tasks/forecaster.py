@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -157,6 +158,16 @@ class Forecaster:
             said, state = self.network(inputs[None, begin : begin + CHUNK], state)
             parts.append(_numbers(said[0]))
         return np.concatenate(parts)
+
+    def read_from(self, series: Series, first: int) -> tuple[Floats, Floats]:
+        """(values, horizon, columns, outputs) said before each value from this one on, and (values, lag, columns) levels before it."""
+        levels, lag = self.scaling.levels(series), self.scaling.lag
+        said = self.read(levels, self.turns(series, 1))[first - 1 - self.scaling.lost : -1]
+        return said, sliding_window_view(levels, lag, 0).swapaxes(1, 2)[first - lag : len(series) - lag]
+
+    def next_values(self, said: Floats, recent: Floats) -> Floats:
+        """The same -> (values, columns): each value as it was expected before it came."""
+        return self.scaling.values(self.scaling.ahead(self.likely(said), recent))[:, 0]
 
     @reading()
     def walk(self, levels: Floats, turns: Floats, stops: Sequence[int]) -> list[Moment]:

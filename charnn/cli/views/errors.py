@@ -20,6 +20,7 @@ EFFECTIVE = {
     "classifier": ("text_column", "label_column"),
     "tagger": ("tag_column",),
     "translator": ("source", "target"),
+    "forecaster": (),
 }
 """The options that have an effect on a model of each task."""
 
@@ -45,12 +46,14 @@ def errors(ctx: click.Context, /, model: str | None, data: tuple[str, ...], as_j
     MODEL: a run folder or model file; by default the newest run. DATA: as in `charnn evaluate`, read as the training data were.
     Of a language model the symbols that were least probable where they stand, and what was expected instead (an unknown one is
     charged with the probability of any unknown alone); of a classifier the texts whose label was; of a tagger the tokens whose tag
-    was; of a translator the pairs, by nats per token. Below them, the symbols, labels or tags that cost most altogether.
+    was; of a translator the pairs, by nats per token; of a forecaster the values furthest from what was expected, in root mean
+    squares of these errors. Below them, the symbols, labels or tags that cost most altogether.
 
     JSON keys: task, model, data, examples (symbols, texts, tokens or pairs), nats (their mean), worst: [{nats, ...}] with place,
     before, symbol, after, expected: [{symbol, probability}], where (lm; where is path:line, or null) | true, found, probability,
     where, text (classifier) | true, found, probability, where, number, before, token, after (tagger) | tokens, source, reference,
-    translation, chrf, where (translator); costs: [{name, count, nats, share}].
+    translation, chrf, where (translator) | column, true, expected, before, time, where, and deviations in place of nats
+    (forecaster); costs: [{name, count, nats, share}].
     """
     from charnn.cli.models import open_model
     from charnn.device import use_threads
@@ -71,7 +74,7 @@ def errors(ctx: click.Context, /, model: str | None, data: tuple[str, ...], as_j
     if as_json:
         named = [*data, *values["source"], *values["target"]]
         facts = {"task": trained.task, "model": trained.name, "data": named}
-        facts |= {"examples": found.seen, "nats": found.total / max(1, found.seen)}
+        facts |= {"examples": found.seen, found.unit: found.total / max(1, found.seen)}
         show_json(facts | {"worst": worst, "costs": costs[: values["top"]]})
         return
     lines = TABLES[trained.task](worst)
@@ -121,11 +124,23 @@ def pairs_table(worst: Sequence[dict[str, Any]]) -> list[str]:
     return lines
 
 
+def values_table(worst: Sequence[dict[str, Any]]) -> list[str]:
+    """A row a value."""
+    from charnn.cli.results import figure
+
+    rows = [["deviations", "came", "expected", "before it", "column", "time", "where"]]
+    for one in worst:
+        numbers = [f"{one['deviations']:.2f}", *(figure(one[name]) for name in ("true", "expected", "before"))]
+        rows.append([*numbers, visible(one["column"]), visible(one["time"] or ""), one["where"]])
+    return table(rows, (4, 5, 6))
+
+
 TABLES: dict[str, Callable[[Sequence[dict[str, Any]]], list[str]]] = {
     "lm": symbols_table,
     "classifier": texts_table,
     "tagger": tokens_table,
     "translator": pairs_table,
+    "forecaster": values_table,
 }
 UNITS = {"lm": "symbol", "classifier": "label", "tagger": "tag"}
 """What is summed up, where there are kinds of it."""
