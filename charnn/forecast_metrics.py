@@ -49,7 +49,11 @@ def interval(courses: Floats, share: float) -> tuple[Floats, Floats]:
     return low, high
 
 
-def find_season(values: Floats, most: int | None = None) -> int | None:
+LONGEST_SEASON = 10_000
+"""Values of a season that is looked for, at most."""
+
+
+def find_season(values: Floats) -> int | None:
     """The length of a season by the first high peak of the autocorrelation of (time,) values without their trend; None where none is."""
     count = len(values)
     trend = np.polyval(np.polyfit(np.arange(count), values, 1), np.arange(count))
@@ -59,9 +63,15 @@ def find_season(values: Floats, most: int | None = None) -> int | None:
     if correlation[0] <= 1e-12 * max(1.0, float(np.square(values).sum())):
         return None
     correlation = correlation / correlation[0] * count / np.arange(count, 0, -1)
-    lags = range(2, min(count // 3, most or count))
-    peaks = [lag for lag in lags if correlation[lag] > 0.3 and correlation[lag] == correlation[max(1, lag // 2) : lag + lag // 2 + 1].max()]
-    return peaks[0] if peaks else None
+    dip = np.minimum.accumulate(correlation)
+    peaks = (
+        lag
+        for lag in range(2, min(count // 3, LONGEST_SEASON))
+        # Above what lies before it, by more than rounding makes of a slow wave.
+        if correlation[lag] > 0.3 and correlation[lag] - dip[lag] > 0.1
+        if correlation[lag] == correlation[max(1, lag // 2) : lag + lag // 2 + 1].max()
+    )
+    return next(peaks, None)
 
 
 def verdict(metrics: dict[str, Any]) -> str:

@@ -60,6 +60,12 @@ def test_where_there_is_no_season_none_is_found():
     assert find_season(np.ones(3)) is None
 
 
+@pytest.mark.parametrize("count", [2_000, 20_000, 60_000])
+def test_a_wave_too_slow_to_be_a_season_is_none(count):
+    """Rounding once made seasons of 59 to 589 values of two turns of a sine."""
+    assert find_season(np.sin(4 * np.pi * np.arange(count) / count)) is None
+
+
 def test_the_verdict_names_the_best_that_costs_nothing():
     worse = {"mae": 2.0, "naive": {"mae": 1.5}, "seasonal_naive": {"mae": 1.0}}
     assert verdict(worse) == (

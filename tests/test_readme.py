@@ -58,6 +58,8 @@ def shortened(command: str) -> str:
     """The same command with a smaller network and fewer steps."""
     if " train " in command:
         command = re.sub(r"--(minutes|steps) \d+", "--steps 20", command) + f" {SMALL if '--init-from' not in command else SMALLER}"
+    if " inspect memory " in command or " inspect gradients --cell" in command:
+        command = re.sub(r"(--lag \d+ )+", "--lag 10 ", command.replace("--minutes 2", "--updates 20"))
     return command.replace(" --window 16", "") if " translator " in command else command
 
 
@@ -78,7 +80,7 @@ def run(command: str, folder: Path) -> tuple[int, str, str]:
 
 def test_the_readme_shows_commands() -> None:
     assert len(COMMANDS) > 10
-    assert len(SNIPPETS) == 3
+    assert len(SNIPPETS) == 4
 
 
 def test_every_command_works_in_order(desk: Path) -> None:
@@ -90,7 +92,8 @@ def test_every_command_works_in_order(desk: Path) -> None:
 
 
 def test_every_piece_of_python_works(desk: Path) -> None:
-    for task in ("lm corpus.txt --to checkpoints/poems", "classifier --to checkpoints/mood", "tagger --to checkpoints/names-and-dates"):
+    runs = ("lm corpus.txt --to checkpoints/poems", "classifier --to checkpoints/mood", "tagger --to checkpoints/names-and-dates")
+    for task in (*runs, "forecaster sales.csv --target sold --to checkpoints/sales"):
         if not (desk / task.split()[-1]).exists():
             assert run(shortened(f"charnn train {task} --steps 20"), desk)[0] == 0
     small = "LanguageModelSettings.from_plain({'network': {'stack': {'hidden_size': 16}}})"
