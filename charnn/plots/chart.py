@@ -104,16 +104,17 @@ class Axis:
             apart = max(1, -(-(last - first + 1) // most))
             # Among them 1, where it is on the axis: what shares are shares of.
             return [float(f"1e{power}") for power in range(first, last + 1) if power % apart == 0] or [float(f"1e{first}")]
-        if self.is_log and len(ticks := self._round()) in range(3, most + 1):
-            return ticks
+        for digits in ((1, 2, 5), (1,)) if self.is_log else ():
+            if 2 <= len(ticks := self._round(digits)) <= most:
+                return ticks
         step = self.step(most)
         first, last = math.ceil(self.least / step - 1e-9), math.floor(self.most / step + 1e-9)
         return [number * step for number in range(first, last + 1)]
 
-    def _round(self) -> list[float]:
-        """1, 2 and 5 times powers of ten on the axis."""
+    def _round(self, digits: Sequence[int]) -> list[float]:
+        """These times powers of ten on the axis."""
         powers = range(math.floor(math.log10(self.least)), math.ceil(math.log10(self.most)) + 1)
-        found = [float(f"{digit}e{power}") for power in powers for digit in (1, 2, 5)]
+        found = [float(f"{digit}e{power}") for power in powers for digit in digits]
         return [tick for tick in found if self.least * (1 - 1e-9) <= tick <= self.most * (1 + 1e-9)]
 
     @property
