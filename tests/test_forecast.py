@@ -106,6 +106,7 @@ def test_a_backtest_is_shown_beside_the_naive_forecasts(desk):
     assert [line.split("  ")[0] for line in lines[1:4]] == ["network", "naive", "seasonal naive (12)"]
     assert lines[-2] == "backtest: 12 origins, 1 step ahead"
     assert lines[-4].startswith("The network")
+    assert good("evaluate", desk / "sold", "--horizon", 12).endswith("\nbacktest: 1 origin, 12 steps ahead\n")
 
 
 def test_evaluate_has_stable_keys(desk):

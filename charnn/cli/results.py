@@ -69,7 +69,8 @@ def forecaster_table(results: dict[str, Any]) -> list[str]:
         held = (f"{float(share):.0%}: {100 * inside:.1f} %" for share, inside in one["coverage"].items())
         lines += ["", f"values within the interval for {', for '.join(held)}", one["verdict"], ""]
     steps = f"{results['horizon']:,} step{'s' if results['horizon'] > 1 else ''} ahead"
-    return [*lines, f"backtest: {results['origins']:,} origins, {steps}"]
+    origins = f"{results['origins']:,} origin{'s' if results['origins'] > 1 else ''}"
+    return [*lines, f"backtest: {origins}, {steps}"]
 
 
 TABLES = {
