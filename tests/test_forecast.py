@@ -156,6 +156,8 @@ def test_a_series_is_drawn_in_the_terminal_beside_what_is_predicted_of_it(desk):
     [
         (["plot", "RUN", "--forecast", "--interval", "0.8"], "--interval has no effect without --steps; leave it out, or say how many "
                                                              "steps to predict."),
+        (["plot", "RUN", "--forecast", "--steps", "3", "--horizon", "2"], "--horizon is how far ahead the last values are predicted, and "
+                                                                          "--steps draws those to come; leave one out."),
         (["plot", "RUN", "--steps", "3"], "--steps has no effect on the losses; leave it out."),
         (["plot", "RUN", "RUN", "--forecast"], "--forecast draws one run, got 2; name the data with --data FILE."),
         (["predict", "RUN", "--seed", "3"], "--seed has no effect without --interval, since nothing is drawn; leave it out."),

@@ -71,8 +71,10 @@ def test_a_signal_that_is_ignored_stays_so():
     """As for a job that nohup started."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with Patience(lambda: True):
+        with Patience(lambda: True) as patience:
+            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
             os.kill(os.getpid(), signal.SIGHUP)
+        assert patience.received is None
     finally:
         signal.signal(signal.SIGHUP, before)
 

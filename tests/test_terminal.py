@@ -165,7 +165,7 @@ def test_a_terminal_gets_dots_in_the_colour_of_each_line(terminal: pytest.Monkey
 
 
 def test_a_bar_is_as_long_as_its_share() -> None:
-    assert [bar(share, 4) for share in (0, 0.125, 0.5, 1, 7, -1)] == ["", "▌", "██", "████", "████", ""]
+    assert [bar(share, 4) for share in (0, 1e-9, 0.125, 0.5, 1, 7, -1)] == ["", "▏", "▌", "██", "████", "████", ""]
 
 
 def test_columns_are_equally_wide() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from charnn.alignment import printable
 from charnn.cli.progress import clock
+from charnn.plots.terminal import bar
 from charnn.text.histogram import length_classes
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ MARGIN = 12
 
 BAR = 40
 """Columns of the longest bar."""
-
-EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 def report(found: "Check", cost: "Cost | None", reason: str | None, command: str | None) -> Iterator[str]:
@@ -60,19 +59,13 @@ def _histogram(name: str, counts: Mapping[int, int]) -> Iterator[str]:
     most = max(one.total for one in classes)
     for label, total, one in zip(labels, totals, classes, strict=True):
         left = f"{label:>{max(map(len, labels))}}  {total:>{max(map(len, totals))}}"
-        yield f"{' ' * MARGIN}{left}  {_bar(one.total / most)}".rstrip()
+        yield f"{' ' * MARGIN}{left}  {bar(one.total / most, BAR)}".rstrip()
 
 
 def _span(least: int, most: int | None) -> str:
     if most is None:
         return f"from {least:,}"
     return f"{least:,}" if most == least else f"{least:,}-{most:,}"
-
-
-def _bar(share: float) -> str:
-    """Full and eighth blocks; what is there shows."""
-    eighths = max(round(share * BAR * 8), share > 0)
-    return "█" * (eighths // 8) + EIGHTHS[eighths % 8].strip()
 
 
 def _cost(cost: "Cost") -> str:

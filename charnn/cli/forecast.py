@@ -177,6 +177,8 @@ def forecast_drawing(trained: Any, values: Mapping[str, Any]) -> tuple[dict[str,
 
     series = trained.read(values["data"]) if values["data"] else trained.past
     if values["steps"] is not None:
+        if values["horizon"] is not None:
+            raise SettingError("horizon", "is how far ahead the last values are predicted, and --steps draws those to come; leave one out")
         forecast = trained.predict(series, steps=values["steps"], share=values["interval"])
         chart = forecast_chart(trained, series, forecast, values["interval"])
     elif values["interval"] is not None:

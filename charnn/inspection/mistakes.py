@@ -257,7 +257,7 @@ def forecaster_mistakes(trained: Any, data: Sequence[str], top: int) -> Worst:
     model, series = trained.model, trained.read(data)
     first = max(model.scaling.lost + 1, min(trained.settings.loop.window or 1, len(series) // 2))
     check_length(model, first if first < len(series) else 0, 0)
-    found = model.next_values(*model.read_from(series, first))[:, : series.targets]
+    found = model.next_values(*model.read_from(model.scaling.levels(series), model.turns(series, 1), first))[:, : series.targets]
     worst, true = Worst(top, "deviations"), series.values[first:, : series.targets]
     deviations = np.sqrt(np.square(found - true).mean(0))  # (targets,)
     for number, (row, expected) in enumerate(zip(true, found, strict=True)):

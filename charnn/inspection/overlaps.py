@@ -41,11 +41,6 @@ class Overlaps:
         """The next part of the long text: (symbols,) numbers, -1 for what the texts do not have."""
         walk(ids, self._lengths, self._links, self._heads, self._edges, self._root, self._here, self._best, self._places)
 
-    @property
-    def symbols_read(self) -> int:
-        """So many symbols."""
-        return int(self._here[2])
-
     def matches(self) -> list[tuple[NDArray[np.int32], NDArray[np.int64]]]:
         """For each text: the length of the longest match that ends with each symbol, and the place behind it in what was read."""
         best, places = self._best.copy(), self._places.copy()

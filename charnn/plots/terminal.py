@@ -165,8 +165,8 @@ def _numbers(ticks: dict[int, tuple[int, str]], width: int) -> str:
 
 
 def bar(share: float, width: int) -> str:
-    """A bar of a share of the width, to the eighth of a character."""
-    eighths = round(min(max(share, 0.0), 1.0) * width * 8)
+    """A bar of a share of the width, to the eighth of a character; what is there shows."""
+    eighths = max(round(min(max(share, 0.0), 1.0) * width * 8), share > 0)
     return "█" * (eighths // 8) + (" ▏▎▍▌▋▊▉"[eighths % 8] if eighths % 8 else "")
 
 

@@ -159,11 +159,11 @@ class Forecaster:
             parts.append(_numbers(said[0]))
         return np.concatenate(parts)
 
-    def read_from(self, series: Series, first: int) -> tuple[Floats, Floats]:
+    def read_from(self, levels: Floats, turns: Floats, first: int) -> tuple[Floats, Floats]:
         """(values, horizon, columns, outputs) said before each value from this one on, and (values, lag, columns) levels before it."""
-        levels, lag = self.scaling.levels(series), self.scaling.lag
-        said = self.read(levels, self.turns(series, 1))[first - 1 - self.scaling.lost : -1]
-        return said, sliding_window_view(levels, lag, 0).swapaxes(1, 2)[first - lag : len(series) - lag]
+        lag = self.scaling.lag
+        said = self.read(levels, turns)[first - 1 - self.scaling.lost : -1]
+        return said, sliding_window_view(levels, lag, 0).swapaxes(1, 2)[first - lag : len(levels) - lag]
 
     def next_values(self, said: Floats, recent: Floats) -> Floats:
         """The same -> (values, columns): each value as it was expected before it came."""
