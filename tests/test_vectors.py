@@ -34,7 +34,7 @@ def error_of(content: str | bytes, width: int | None = None, name: str = "v.txt"
     ("name", "content"),
     [
         ("glove.txt", GLOVE),
-        ("glove.txt.gz", gzip.compress(GLOVE.encode())),
+        ("glove.txt.gz", gzip.compress(GLOVE.encode(), mtime=0)),
         ("fasttext.vec", "5 3\n" + GLOVE.replace("\n", " \n")),
         ("word2vec.txt", "5 3\n" + GLOVE.removesuffix("\n")),
         ("windows.txt", GLOVE.replace("\n", "\r\n")),
