@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from charnn.architecture import LanguageNetworkSettings, StackSettings
+from charnn.cells.settings import StackSettings
+from charnn.data.corpus import CorpusSettings, Document
+from charnn.data.tokenized import TokenizedText, tokenize_documents, tokenize_text
+from charnn.engine.settings import LanguageNetworkSettings
 from charnn.settings import Settings
-from charnn.tasks.lm import LanguageModel
-from charnn.tasks.settings import LanguageModelSettings
-from charnn.text.corpus import CorpusSettings, Document
-from charnn.text.tokenized import TokenizedText, tokenize_documents, tokenize_text
-from charnn.text.tokenizers import TokenizerSettings, fit_tokenizer
+from charnn.tasks.lm.model import LanguageModel
+from charnn.tasks.lm.settings import LanguageModelSettings
+from charnn.tokenizers.registry import TokenizerSettings, fit_tokenizer
 from charnn.training.settings import OptimizerSettings, WindowSettings
 
 LINE = "the quick brown fox jumps over the lazy dog\n"

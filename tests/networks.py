@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from charnn.architecture import GATES, STATES, LanguageNetworkSettings, StackSettings, adaptive_cutoffs
+from charnn.cells.settings import GATES, STATES, StackSettings
+from charnn.engine.settings import LanguageNetworkSettings, adaptive_cutoffs
 
 Tensors = dict[str, NDArray[np.float32]]
 

@@ -11,28 +11,24 @@ from pathlib import Path
 
 import pytest
 
+from tests.tree import PAGE, page
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "charnn"
 
 STEPS = [
     ["errors"],
-    ["settings"],
-    ["architecture"],
-    ["text", "kernels", "rates"],
-    ["layers", "decoding"],
-    ["metrics", "classification_metrics", "tagging_metrics", "translation_metrics", "forecast_metrics"],
-    ["alignment", "referee", "device", "task"],
+    ["settings", "files"],
+    ["tokenizers", "kernels"],
+    ["data", "batches"],
+    ["baselines", "metrics", "check", "device"],
+    ["cells"],
+    ["engine"],
+    ["layers"],
+    ["decoding", "checkpoint", "plots"],
     ["training"],
     ["tasks"],
-    ["series_check"],
-    ["data_check"],
-    ["documents"],
-    ["checkpoint"],
-    ["generator", "card", "plots", "bench"],
-    ["bench_translation"],
-    ["models"],
-    ["inspection"],
-    ["runs"],
+    ["inspection", "bench"],
     ["cli"],
     ["__main__"],
 ]
@@ -40,11 +36,11 @@ STEPS = [
 
 STEP_OF = {part: number for number, step in enumerate(STEPS) for part in step}
 
-SETTINGS_ONLY = ["charnn.settings", "charnn.architecture", "charnn.decoding.settings", "charnn.training.settings", "charnn.tasks.settings"]
+SETTINGS_ONLY = ["charnn.settings", *(f"charnn.{room}.settings" for room in ("cells", "engine", "layers", "decoding", "training"))]
 
-WITHOUT_TORCH = ["text", "kernels", "decoding", "data_check", "documents", "checkpoint", "generator", "cli"]
+WITHOUT_TORCH = ["tokenizers", "data", "kernels", "engine", "decoding", "checkpoint", "check", "cli"]
 
-CROSS_CUTTING = {"laws", "readme", "formats", "phrasebook", "hostile", "stress", "determinism", "odd_series"}
+CROSS_CUTTING = {"architecture", "laws", "readme", "formats", "phrasebook", "hostile", "stress", "determinism", "odd_series"}
 """Tests of what no single module or package does."""
 
 MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in sorted(PACKAGE.rglob("*.py"))}
@@ -84,7 +80,7 @@ def imports(module: str, *, inner: bool = True) -> frozenset[str]:
 
 
 def part(module: str) -> str:
-    """The step's name for a module: charnn.text.words -> text."""
+    """The step's name for a module: charnn.tokenizers.words -> text."""
     return module.split(".")[1]
 
 
@@ -188,9 +184,15 @@ def test_nothing_is_left_for_later(module):
     assert re.findall(r"TODO|FIXME|XXX|NotImplementedError", MODULES[module].read_text(encoding="utf-8")) == []
 
 
-def test_a_test_file_is_named_after_what_it_tests():
-    """A module, a package, a helper of the tests, or something cross-cutting."""
-    stems = {path.stem for path in Path(__file__).parent.glob("*.py")}
-    tests = {stem for stem in stems if stem.startswith("test_")}
-    known = {module.split(".")[-1] for module in MODULES} | (stems - tests) | CROSS_CUTTING
-    assert {test.removeprefix("test_") for test in tests} <= known
+def test_a_test_lies_in_the_folder_of_what_it_tests():
+    """A package of the same name, or, of what is cross-cutting, the folder of all tests."""
+    tests = Path(__file__).parent
+    rooms = {path.parent.relative_to(PACKAGE) for path in MODULES.values()}
+    assert {path.parent.relative_to(tests) for path in tests.rglob("test_*.py")} <= rooms
+    known = {module.split(".")[-1] for module in MODULES} | {path.stem for path in tests.glob("*.py")} | CROSS_CUTTING
+    assert {path.stem.removeprefix("test_") for path in tests.glob("test_*.py")} <= known
+
+
+def test_the_tree_in_the_documentation_is_up_to_date():
+    """`python -m tests.tree` writes it anew."""
+    assert PAGE.read_text(encoding="utf-8") == page()

@@ -13,31 +13,31 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-from charnn.checkpoint import SavedModel, load_model, save_model
+from charnn.baselines.linear import fit_referee
+from charnn.batches.texts import Speller
+from charnn.checkpoint.model import SavedModel, load_model, save_model
 from charnn.cli.main import main
+from charnn.data.series import Series
 from charnn.decoding.settings import BeamSettings, SamplingSettings
-from charnn.models.classifier import TrainedClassifier
-from charnn.models.forecaster import TrainedForecaster
-from charnn.models.interpreter import Decoding
-from charnn.models.lm import TrainedLanguageModel
-from charnn.models.load import MODELS
-from charnn.models.tagger import TrainedTagger
-from charnn.models.translator import TrainedTranslator
-from charnn.referee import fit_referee
-from charnn.tasks.background import Background
-from charnn.tasks.classifier import Blending, Classifier
-from charnn.tasks.forecaster import Forecaster
-from charnn.tasks.lm import LanguageModel
-from charnn.tasks.scaling import Scaling
-from charnn.tasks.tagger import Tagger, Tags
-from charnn.tasks.translator import Translator
-from charnn.text.series import Series
-from charnn.text.texts import Speller
-from charnn.text.tokenizers import TokenizerSettings, fit_tokenizer
-from charnn.text.vocabulary import Vocabulary
+from charnn.tasks.classifier.model import Blending, Classifier
+from charnn.tasks.classifier.trained import TrainedClassifier
+from charnn.tasks.forecaster.background import Background
+from charnn.tasks.forecaster.model import Forecaster
+from charnn.tasks.forecaster.scaling import Scaling
+from charnn.tasks.forecaster.trained import TrainedForecaster
+from charnn.tasks.lm.model import LanguageModel
+from charnn.tasks.lm.trained import TrainedLanguageModel
+from charnn.tasks.load import MODELS
+from charnn.tasks.tagger.model import Tagger, Tags
+from charnn.tasks.tagger.trained import TrainedTagger
+from charnn.tasks.translator.interpreter import Decoding
+from charnn.tasks.translator.model import Translator
+from charnn.tasks.translator.trained import TrainedTranslator
+from charnn.tokenizers.registry import TokenizerSettings, fit_tokenizer
+from charnn.tokenizers.vocabulary import Vocabulary
 from tests.models import small_settings
 from tests.networks import CELLS
-from tests.tasks import PAIRS, SENTENCES, SERIES, TABLE, classifier_settings, forecaster_settings, tagger_settings, translator_settings
+from tests.runs import PAIRS, SENTENCES, SERIES, TABLE, classifier_settings, forecaster_settings, tagger_settings, translator_settings
 
 WORDS = [f"{a}{b}{c}" for a in "klmn" for b in "aeiou" for c in "prst"]
 LENGTHS = [1, 40, 2, 700, 3, 0, 17, 5, 513, 33, 1, 64, 8, 90, 4, 16, 257, 15, 7, 31]

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from charnn import documents
-from charnn.checkpoint import MODEL_FILE, SavedModel, load_model, model_path, newest_run, save_model, write_document_file
+from charnn.checkpoint import documents
+from charnn.checkpoint.documents import read_document, read_document_file, write_document_file
+from charnn.checkpoint.model import MODEL_FILE, SavedModel, load_model, model_path, newest_run, save_model
 from charnn.cli.main import main
-from charnn.documents import read_document, read_document_file
 from charnn.errors import CheckpointError
-from charnn.models.load import load
-from charnn.text.protocol import TokenizerSettings
-from charnn.text.tokenizers import extended_tokenizer
+from charnn.tasks.load import load
+from charnn.tokenizers.protocol import TokenizerSettings
+from charnn.tokenizers.registry import extended_tokenizer
 from tests.models import small_model
 from tests.stress.children import apart
 from tests.stress.hostile import BROKEN, FORGED, LARGE, MOST_MEGABYTES, forged_parts, measured

@@ -10,13 +10,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from charnn.cli.main import main
+from charnn.data.series import SeriesSettings, read_series
+from charnn.data.times import Clock
 from charnn.errors import DataError, SettingError
-from charnn.models import forecaster
-from charnn.models.forecaster import TrainedForecaster, backtest
-from charnn.models.load import load
-from charnn.tasks.forecaster import Forecaster
-from charnn.text.series import SeriesSettings, read_series
-from charnn.text.times import Clock
+from charnn.tasks.forecaster import trained as forecaster
+from charnn.tasks.forecaster.model import Forecaster
+from charnn.tasks.forecaster.trained import TrainedForecaster, backtest
+from charnn.tasks.load import load
 from tests.stress.tiny import tiny
 
 TINY = ["--hidden-size", "4", "--steps", "1", "--reports", "1", "--threads", "1", "--quiet", "--to", "run", "--overwrite"]

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from charnn.text.builtin import own_file
+from charnn.data.builtin import own_file
 
 WORD = re.compile(r"\w+(?:'\w+)*")  # o'clock, j'ai; est-ce is two
 

@@ -104,12 +104,6 @@ def test_every_piece_of_python_works(desk: Path) -> None:
         assert done.stdout
 
 
-def test_the_file_tree_names_every_module() -> None:
-    package = Path(__file__).parent.parent / "charnn"
-    modules = {path.name for path in package.rglob("*.py")} - {"__init__.py"}
-    assert {name for name in modules if name not in README} == set()
-
-
 def pages(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[str]:
     """The help pages of a command and all below it."""
     yield CliRunner().invoke(main, [*words, "--help"]).output

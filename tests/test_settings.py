@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import charnn
-from charnn.architecture import LanguageNetworkSettings, StackSettings
+from charnn.cells.settings import StackSettings
+from charnn.engine.settings import LanguageNetworkSettings
 from charnn.errors import SettingError
 from charnn.settings import Limits, Settings, base_type, check_value, own_settings, setting, setting_type
 

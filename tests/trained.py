@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charnn.architecture import STATES, LanguageNetworkSettings
-from charnn.checkpoint import SavedModel
-from charnn.models.lm import TrainedLanguageModel
-from charnn.tasks.settings import LanguageModelSettings
-from charnn.text.corpus import CorpusSettings
-from charnn.text.tokenizers import TokenizerSettings, fit_tokenizer
+from charnn.cells.settings import STATES
+from charnn.checkpoint.model import SavedModel
+from charnn.data.corpus import CorpusSettings
+from charnn.engine.settings import LanguageNetworkSettings
+from charnn.tasks.lm.settings import LanguageModelSettings
+from charnn.tasks.lm.trained import TrainedLanguageModel
+from charnn.tokenizers.registry import TokenizerSettings, fit_tokenizer
 from tests.networks import OPTIONS, random_tensors, with_cell
 
 TEXT = 'The quick "lazy fox" (jumps)\n\tover 42 dogs;\n\nANNA: we don\'t! Ünïcode 🙂 too.\n' * 3

@@ -6,13 +6,13 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from charnn.alignment import printable
+from charnn.check.histogram import length_classes
 from charnn.cli.progress import clock
+from charnn.files import printable
 from charnn.plots.terminal import bar
-from charnn.text.histogram import length_classes
 
 if TYPE_CHECKING:
-    from charnn.data_check import Check, Cost
+    from charnn.tasks.check import Check, Cost
 
 MARGIN = 12
 """Columns of the names of rows."""

@@ -8,7 +8,7 @@ from rich.style import Style
 from rich.text import Text
 
 from charnn.plots.symbols import shown
-from charnn.text.vocabulary import SPECIALS, START
+from charnn.tokenizers.vocabulary import SPECIALS, START
 
 RED, BLUE, PALE = (214, 40, 30), (30, 90, 220), 28
 """The strongest positive and negative background; PALE is each part of the weakest."""

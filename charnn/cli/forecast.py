@@ -15,8 +15,8 @@ from charnn.errors import SettingError
 from charnn.plots.chart import Chart, Line
 
 if TYPE_CHECKING:
-    from charnn.models.forecaster import Backtest, Forecast, Stream
-    from charnn.text.series import Series
+    from charnn.data.series import Series
+    from charnn.tasks.forecaster.trained import Backtest, Forecast, Stream
 
 FORECASTING = ["steps", "interval", "seed", "stream", "plot"]
 EVALUATING = ["horizon", "last", "stride", "plot"]
@@ -81,10 +81,10 @@ def predict_series(ctx: click.Context, trained: Any, arguments: tuple[str, ...],
 
 def follow(trained: Any, arguments: tuple[str, ...], answer: "Callable[[Stream, bool], Iterable[str]]") -> None:
     """Answers every row of standard input as it comes; it goes on with the files before it, or with the series of training."""
-    from charnn.text.lines import Line as TextLine
-    from charnn.text.lines import live_lines
-    from charnn.text.readers import standard_input
-    from charnn.text.series import cells_of, read_row
+    from charnn.data.lines import Line as TextLine
+    from charnn.data.lines import live_lines
+    from charnn.data.readers import standard_input
+    from charnn.data.series import cells_of, read_row
 
     if not arguments or arguments[-1] != "-":
         raise SettingError("stream", "reads standard input: end the command with -")
@@ -114,7 +114,7 @@ def csv_lines(trained: Any, forecast: "Forecast", is_first: bool) -> Iterator[st
 
 def json_lines(trained: Any, forecast: "Forecast", is_first: bool) -> Iterator[str]:
     """An object a step and column."""
-    from charnn.text.answers import json_line
+    from charnn.data.answers import json_line
 
     for step, row in enumerate(forecast.values.tolist()):
         for number, name in enumerate(trained.targets):
@@ -173,7 +173,7 @@ def _place(series: "Series") -> str:
 
 def forecast_drawing(trained: Any, values: Mapping[str, Any]) -> tuple[dict[str, Any], Chart]:
     """The next values of a series where --steps says how many, else the last ones as they were predicted; facts and chart."""
-    from charnn.models.forecaster import backtest
+    from charnn.tasks.forecaster.trained import backtest
 
     series = trained.read(values["data"]) if values["data"] else trained.past
     if values["steps"] is not None:
@@ -191,7 +191,7 @@ def forecast_drawing(trained: Any, values: Mapping[str, Any]) -> tuple[dict[str,
 
 def measure_forecaster(ctx: click.Context, trained: Any, data: tuple[str, ...], values: dict[str, Any]) -> dict[str, Any]:
     """Metrics of a backtest, beside those of the naive forecasts; with --plot a picture of it."""
-    from charnn.models.forecaster import backtest, measured
+    from charnn.tasks.forecaster.trained import backtest, measured
 
     check_plot(values["plot"])
     if not data and not trained.settings.loop.held_out and values["last"] is None:

@@ -14,14 +14,14 @@ from charnn.cli.streams import discard, standard_streams
 from charnn.errors import CharnnError, SettingError
 
 VERBS = {
-    "train": Where("charnn.cli.train:train", "Train a model on your data."),
-    "sample": Where("charnn.cli.sample:sample", "Write text with a trained language model."),
-    "predict": Where("charnn.cli.predict:predict", "Label, tag or translate texts, or show what comes next."),
-    "evaluate": Where("charnn.cli.evaluate:evaluate", "Measure a model on data."),
-    "inspect": Where("charnn.cli.inspect:inspect", "See inside a model: its units, gates, gradients, memory, errors."),
-    "plot": Where("charnn.cli.plot:plot", "Draw the losses of runs, and what a model gets right."),
-    "data": Where("charnn.cli.data:data", "Check data before training on them."),
-    "bench": Where("charnn.cli.bench:bench", "Measure how fast this machine samples and trains."),
+    "train": Where("charnn.cli.verbs.train:train", "Train a model on your data."),
+    "sample": Where("charnn.cli.verbs.sample:sample", "Write text with a trained language model."),
+    "predict": Where("charnn.cli.verbs.predict:predict", "Label, tag or translate texts, or show what comes next."),
+    "evaluate": Where("charnn.cli.verbs.evaluate:evaluate", "Measure a model on data."),
+    "inspect": Where("charnn.cli.verbs.inspect:inspect", "See inside a model: its units, gates, gradients, memory, errors."),
+    "plot": Where("charnn.cli.verbs.plot:plot", "Draw the losses of runs, and what a model gets right."),
+    "data": Where("charnn.cli.verbs.data:data", "Check data before training on them."),
+    "bench": Where("charnn.cli.verbs.bench:bench", "Measure how fast this machine samples and trains."),
 }
 
 

@@ -17,8 +17,8 @@ RUNS = Path("checkpoints")
 def open_model(model: str | None, tasks: Collection[str]) -> Any:
     """The named model, or that of the newest run of one of the tasks, saying which. Raises CheckpointError."""
     start_numba()
-    from charnn.checkpoint import newest_run
-    from charnn.models.load import load
+    from charnn.checkpoint.model import newest_run
+    from charnn.tasks.load import load
 
     if model is None:
         model = str(newest_run(RUNS, tasks))
@@ -58,7 +58,7 @@ def text_of(text: str | None, file: Path | None) -> str:
         raise click.UsageError("give a text, - for standard input, or --file.")
     if text is not None and file is not None:
         raise SettingError("file", "cannot be combined with a text as argument; give one")
-    from charnn.text.readers import standard_input
+    from charnn.data.readers import standard_input
 
     if file is None and text != "-":
         return text or ""
@@ -77,7 +77,7 @@ def texts(arguments: tuple[str, ...]) -> Iterator[str]:
     if arguments != ("-",):
         yield from arguments
         return
-    from charnn.text.readers import standard_input
+    from charnn.data.readers import standard_input
 
     for number, line in enumerate(standard_input(), 1):
         yield read_text(line.removesuffix(b"\n"), f"standard input:{number}")

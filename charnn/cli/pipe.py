@@ -10,10 +10,10 @@ from typing import Protocol, TypeAlias
 import click
 
 from charnn.cli.streams import writing
+from charnn.data.answers import WRITERS, Answer, RowWriter, TextFormat
+from charnn.data.lines import Pause
+from charnn.data.rows import BadRow, Header, Input, InputRow, Item, Meter, PredictSettings, find_inputs, read_rows
 from charnn.errors import DataError
-from charnn.text.answers import WRITERS, Answer, RowWriter, TextFormat
-from charnn.text.lines import Pause
-from charnn.text.rows import BadRow, Header, Input, InputRow, Item, Meter, PredictSettings, find_inputs, read_rows
 
 BLOCK = 1024
 """Most rows that are predicted together."""

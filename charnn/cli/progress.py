@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import click
 
 if TYPE_CHECKING:
-    from charnn.runs.job import Plan
+    from charnn.training.job import Plan
     from charnn.training.trainer import Report
 
 

@@ -34,8 +34,8 @@ def said(ctx: click.Context) -> dict[str, Any]:
 
 
 def _recall(ctx: click.Context, folder: Path) -> None:
-    from charnn.checkpoint import read_header
-    from charnn.runs.folder import PREVIOUS_FILE, TRAINING_FILE
+    from charnn.checkpoint.model import read_header
+    from charnn.training.folder import PREVIOUS_FILE, TRAINING_FILE
 
     ctx.params["to"] = folder
     commands = [read_header(folder / name).get("command") for name in (TRAINING_FILE, PREVIOUS_FILE)]
@@ -52,9 +52,9 @@ def _recall(ctx: click.Context, folder: Path) -> None:
 
 def _newest(ctx: click.Context) -> Path:
     """The run of this task that was saved last, saying which. Raises CheckpointError where there is none."""
-    from charnn.checkpoint import read_header
+    from charnn.checkpoint.model import read_header
     from charnn.cli.models import RUNS
-    from charnn.runs.folder import TRAINING_FILE
+    from charnn.training.folder import TRAINING_FILE
 
     files = sorted(RUNS.glob(f"*/{TRAINING_FILE}"), key=lambda path: path.stat().st_mtime, reverse=True)
     for path in files:

@@ -6,9 +6,9 @@ from typing import Any
 import click
 
 from charnn.cli.streams import write
+from charnn.data.answers import json_line
 from charnn.plots.chart import Chart
 from charnn.plots.files import PICTURES, check_place
-from charnn.text.answers import json_line
 
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object in place of tables and drawings.")
 

@@ -11,12 +11,12 @@ from charnn.cli.options import collect, given
 from charnn.cli.progress import Display, choose_display
 from charnn.cli.recall import said
 from charnn.cli.signals import Patience, Terminated
-from charnn.text.corpus import corpus_name
+from charnn.data.corpus import corpus_name
 from charnn.training.settings import BudgetSettings, SavingSettings
 
 if TYPE_CHECKING:
-    from charnn.runs.job import Job, Place
-    from charnn.runs.run import Run
+    from charnn.training.job import Job, Place
+    from charnn.training.run import Run
 
 DEVICES = ["auto", "cpu", "cuda", "mps"]
 
@@ -80,8 +80,8 @@ def train_job(ctx: click.Context, task: str, corpus: Sequence[str], values: dict
         raise click.UsageError("--quiet and --progress exclude each other; give one.")
     budget, saving = collect(BudgetSettings, values), collect(SavingSettings, values)
     display = choose_display(values["progress"], values["quiet"])
-    from charnn.runs.job import Place
-    from charnn.runs.run import Run
+    from charnn.training.job import Place
+    from charnn.training.run import Run
 
     place = Place(
         corpus=corpus,

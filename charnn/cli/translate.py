@@ -8,14 +8,14 @@ import click
 
 from charnn.cli.options import collect, given
 from charnn.cli.streams import write
+from charnn.data.pairs import PairFiles
+from charnn.data.rows import BadRow, InputRow, PredictSettings, find_inputs, read_rows
 from charnn.decoding.settings import SamplingSettings
 from charnn.errors import DataError, SettingError
 from charnn.settings import own_settings
-from charnn.text.pairs import PairFiles
-from charnn.text.rows import BadRow, InputRow, PredictSettings, find_inputs, read_rows
 
 if TYPE_CHECKING:
-    from charnn.models.interpreter import Decoding
+    from charnn.tasks.translator.interpreter import Decoding
 
 RULES = [one.name for one in own_settings(SamplingSettings)]
 
@@ -75,7 +75,7 @@ def predicting_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def decoding(ctx: click.Context, values: dict[str, Any]) -> "Decoding":
     """How to decode, from a command line. Raises SettingError for options without effect."""
     from charnn.decoding.settings import BeamSettings
-    from charnn.models.interpreter import Decoding
+    from charnn.tasks.translator.interpreter import Decoding
 
     draws = values.get("sample", False)
     for name in given(ctx, SEARCHING if draws else ["seed", *RULES]):
@@ -110,7 +110,7 @@ def predict_translations(ctx: click.Context, trained: Any, arguments: tuple[str,
 
 def with_attention(lines: Callable[[str, dict[str, Any]], str]) -> Callable[[str, dict[str, Any]], str]:
     """The same lines, and below them what the best translation looked at."""
-    from charnn.alignment import Alignment
+    from charnn.metrics.alignment import Alignment
     from charnn.plots.heatmap import of_alignment
     from charnn.plots.heatmap_terminal import drawn_heatmap
 
@@ -168,7 +168,7 @@ def measure_translator(ctx: click.Context, trained: Any, data: tuple[str, ...], 
 
 def second_model(data: tuple[str, ...]) -> tuple[Any, tuple[str, ...]]:
     """The model that the first of the data is, if it is one, and the rest of the data."""
-    from charnn.checkpoint import MODEL_FILE
+    from charnn.checkpoint.model import MODEL_FILE
     from charnn.cli.models import open_model
 
     if data and ((Path(data[0]) / MODEL_FILE).is_file() or data[0].endswith(".safetensors")):

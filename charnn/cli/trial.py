@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from charnn.errors import CharnnError, DataError
 
 if TYPE_CHECKING:
-    from charnn.data_check import Cost, Trial
+    from charnn.tasks.check import Cost, Trial
 
 
 def try_out(trial: "Trial") -> "Cost":
@@ -36,7 +36,7 @@ def try_out(trial: "Trial") -> "Cost":
 
 def _answer(pipe: Connection, trial: "Trial") -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # The terminal interrupts both; one says so.
-    from charnn.runs.cost import measure_cost
+    from charnn.tasks.cost import measure_cost
 
     try:
         pipe.send(measure_cost(trial))

@@ -10,12 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from charnn.decoding.rules import NEVER, choose_token, rule_numbers
 from charnn.decoding.settings import WINDOW, SamplingSettings
+from charnn.engine.engine import Engine, EngineState
+from charnn.engine.network import Network, advance, predict, workspace
 from charnn.errors import CharnnError
 from charnn.kernels.compile import compiled
-from charnn.kernels.engine import Engine, EngineState
-from charnn.kernels.network import Network, advance, predict, workspace
 from charnn.kernels.products import Floats, copy_row
-from charnn.text.vocabulary import END, START, UNKNOWN
+from charnn.tokenizers.vocabulary import END, START, UNKNOWN
 
 Ids = NDArray[np.int64]
 

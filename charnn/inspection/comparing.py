@@ -9,22 +9,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from charnn.architecture import LanguageNetworkSettings
+from charnn.batches.streams import StreamBatches
+from charnn.check.findings import counted
+from charnn.data.corpus import Corpus
+from charnn.data.store import scratch_folder
+from charnn.data.tokenized import TokenizedText, split_corpus, tokenize_text
+from charnn.engine.settings import LanguageNetworkSettings
 from charnn.errors import DataError, DivergedError
 from charnn.inspection.gradients import Reach, groups, measure_clipping, unrolled_lag, unrolled_text, windows_of
 from charnn.inspection.lags import KINDS, PROBLEMS, LagBatch, LagBatches, LagTask, enlarge
 from charnn.inspection.memory import learn_lag, make_task
 from charnn.inspection.settings import MemorySettings, ReachSettings
-from charnn.task import Score
-from charnn.tasks.lm import LanguageModel
-from charnn.tasks.settings import LanguageModelSettings
-from charnn.text.batches import StreamBatches
-from charnn.text.corpus import Corpus
-from charnn.text.findings import counted
-from charnn.text.store import scratch_folder
-from charnn.text.tokenized import TokenizedText, split_corpus, tokenize_text
-from charnn.text.tokenizers import fit_tokenizer
+from charnn.tasks.lm.model import LanguageModel
+from charnn.tasks.lm.settings import LanguageModelSettings
+from charnn.tokenizers.registry import fit_tokenizer
 from charnn.training.settings import OPTIMIZERS, WindowSettings
+from charnn.training.task import Score
 from charnn.training.trainer import Trainer
 
 LONGEST = 1000

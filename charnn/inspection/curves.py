@@ -7,7 +7,7 @@ from math import isfinite, nan
 from pathlib import Path
 from typing import Any
 
-from charnn.checkpoint import METRICS_FILE
+from charnn.checkpoint.model import METRICS_FILE
 from charnn.errors import CheckpointError, DataError, SettingError
 
 OVER = {"updates": ("step", 1.0), "minutes": ("seconds", 60.0), "epochs": ("epoch", 1.0), "predictions": ("predictions", 1.0)}

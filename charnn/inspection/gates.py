@@ -22,13 +22,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from charnn.architecture import GATES
+from charnn.cells.settings import GATES
+from charnn.engine.network import EPSILON
 from charnn.errors import CharnnError
 from charnn.inspection.reading import Passage, Trace
-from charnn.kernels.network import EPSILON
 from charnn.kernels.products import Floats
-from charnn.models.lm import TrainedLanguageModel
 from charnn.plots.chart import Chart, Line
+from charnn.tasks.lm.trained import TrainedLanguageModel
 
 GATE_NAMES = {"lstm": ("input", "forget", "output"), "gru": ("reset", "update")}
 """What is looked at, by cell."""

@@ -12,15 +12,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from charnn.architecture import StackSettings
+from charnn.cells.settings import StackSettings
+from charnn.cells.state import State
 from charnn.inspection.lags import LagBatch, LagTask
-from charnn.layers.language import LanguageNetwork
 from charnn.layers.stack import RecurrentStack
-from charnn.layers.state import State
 from charnn.plots.chart import Chart, Line
-from charnn.task import Task
+from charnn.tasks.lm.network import LanguageNetwork
 from charnn.training.optimizers import clip
 from charnn.training.settings import OptimizerSettings
+from charnn.training.task import Task
 
 VANISHED = 1e-4
 """The share of the first norm below which a gradient is called vanished."""

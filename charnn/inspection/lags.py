@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from charnn.architecture import StackSettings
-from charnn.layers.rowwise import Linear
+from charnn.cells.rowwise import Linear
+from charnn.cells.settings import StackSettings
 from charnn.layers.stack import RecurrentStack
-from charnn.task import Group, Loss, Score, all_alike
+from charnn.training.task import Group, Loss, Score, all_alike
 
 SYMBOLS = 8
 """Symbols to be recalled, and as many others to distract."""

@@ -12,7 +12,7 @@ from charnn.errors import DivergedError
 from charnn.inspection.lags import KINDS, LagBatches, LagTask, Problem
 from charnn.inspection.settings import MemorySettings
 from charnn.plots.chart import Chart, Line
-from charnn.task import Score
+from charnn.training.task import Score
 from charnn.training.trainer import Trainer
 
 SOLVED = 0.01

@@ -6,14 +6,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from charnn.architecture import StackSettings
+from charnn.cells.settings import StackSettings
+from charnn.engine.units import Unit
 from charnn.errors import DataError, SettingError
 from charnn.inspection.features import is_flag, measured
 from charnn.inspection.reading import NOTHING, Passage, Trace
 from charnn.kernels.products import Floats
-from charnn.kernels.units import Unit
-from charnn.models.lm import TrainedLanguageModel
 from charnn.plots.neuron_page import FoundUnit, NeuronPage
+from charnn.tasks.lm.trained import TrainedLanguageModel
 
 STATES = ("hidden", "cell")
 """What can be looked at of a unit: its output h, or an lstm's memory cell as tanh(c)."""

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charnn.inspection.excerpts import divided
 from charnn.inspection.overlaps import Letters, Overlaps, covered, new_shares
+from charnn.tasks.lm.excerpts import divided
 
 LONG = (20, 50, 100)
 """Characters from which on an overlap is counted."""

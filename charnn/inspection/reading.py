@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from charnn.data.corpus import Corpus, Document
+from charnn.engine.engine import Engine
 from charnn.errors import CharnnError, DataError
 from charnn.kernels.activations import log_softmax
-from charnn.kernels.engine import Engine
 from charnn.kernels.products import Floats
-from charnn.models.lm import TrainedLanguageModel
-from charnn.text.corpus import Corpus, Document
-from charnn.text.protocol import Tokenizer, cut_chunks
-from charnn.text.vocabulary import END, START, UNKNOWN
+from charnn.tasks.lm.trained import TrainedLanguageModel
+from charnn.tokenizers.protocol import Tokenizer, cut_chunks
+from charnn.tokenizers.vocabulary import END, START, UNKNOWN
 
 Ids = NDArray[np.int64]
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from charnn.data.corpus import Corpus
+from charnn.data.store import scratch_folder
+from charnn.data.tokenized import Part, learned_from, split_corpus, take, tokenize, whole
 from charnn.errors import DataError, SettingError
-from charnn.text.corpus import Corpus
-from charnn.text.fingerprint import fingerprint
-from charnn.text.protocol import Chunks, cut_chunks
-from charnn.text.store import scratch_folder
-from charnn.text.tokenized import Part, learned_from, split_corpus, take, tokenize, whole
+from charnn.tokenizers.protocol import Chunks, cut_chunks
+from charnn.training.fingerprint import fingerprint
 
 PROBE = 20_000
 """Characters by which is found out whether the model reads a text as it stands."""

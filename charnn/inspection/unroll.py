@@ -6,7 +6,7 @@ import numpy as np
 
 from charnn.inspection.reading import NOTHING, Passage, Trace
 from charnn.kernels.products import Floats
-from charnn.models.lm import TrainedLanguageModel
+from charnn.tasks.lm.trained import TrainedLanguageModel
 
 LARGEST = 3
 """Units that are named of every state."""

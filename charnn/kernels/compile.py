@@ -19,6 +19,10 @@ FASTER = FAST | {"reassoc"}
 """Sums in any order too: what a reduction over a row needs to become vector code."""
 
 
+COMPILED = ("kernels", "cells", "engine", "decoding")
+"""Packages with functions that are compiled."""
+
+
 class KernelCache(FunctionCache):
     """numba's cache, with all kernel sources in the key.
 
@@ -52,5 +56,5 @@ def _compile(function: Function, fastmath: set[str]) -> Function:
 def source_fingerprint() -> str:
     """A hash of the sources that end up in compiled code."""
     package = Path(__file__).parent.parent
-    sources = sorted([*package.glob("kernels/*.py"), *package.glob("decoding/*.py")])
+    sources = sorted(path for room in COMPILED for path in package.glob(f"{room}/*.py"))
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()

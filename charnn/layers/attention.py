@@ -9,9 +9,9 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
-from charnn.architecture import ATTENTIONS
+from charnn.cells.rowwise import Linear, arrays, is_rowwise, share
 from charnn.kernels.reading import additive_scores, dot_scores, look
-from charnn.layers.rowwise import Linear, arrays, is_rowwise, share
+from charnn.layers.settings import ATTENTIONS
 
 
 class Memory(NamedTuple):

@@ -6,8 +6,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from charnn.cells.rowwise import arrays, share
 from charnn.kernels.reading import chain_marginals
-from charnn.layers.rowwise import arrays, share
 
 ILLEGAL = -1e4
 """Nats that an illegal transition scores in a sum over sequences: exp() of it is 0, and unlike infinity it has a gradient."""

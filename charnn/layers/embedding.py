@@ -6,8 +6,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from charnn.architecture import EncoderSettings, StackSettings
+from charnn.cells.settings import StackSettings
 from charnn.layers.encoder import reverse
+from charnn.layers.settings import EncoderSettings
 from charnn.layers.stack import RecurrentStack
 
 SHORT = 4

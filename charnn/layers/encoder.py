@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from charnn.architecture import EncoderSettings
+from charnn.layers.settings import EncoderSettings
 from charnn.layers.stack import RecurrentStack
 
 

@@ -9,9 +9,9 @@ from typing import Protocol, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from charnn.architecture import POOLINGS
+from charnn.cells.rowwise import Linear, arrays, is_rowwise, share, tanh
 from charnn.kernels.reading import add_attended, add_outputs
-from charnn.layers.rowwise import Linear, arrays, is_rowwise, share, tanh
+from charnn.layers.settings import POOLINGS
 
 Accumulated: TypeAlias = tuple[Tensor, ...]
 """What a pooling keeps of the pieces so far; each part (batch, ...)."""

@@ -5,11 +5,11 @@ import os
 import torch
 from torch import Tensor, nn
 
-from charnn.architecture import GATES, STATES, StackSettings
+from charnn.cells.layer import RecurrentLayer
+from charnn.cells.settings import GATES, STATES, StackSettings
+from charnn.cells.state import State
 from charnn.errors import SettingError
-from charnn.layers.cells import RecurrentLayer
 from charnn.layers.dropout import Dropout
-from charnn.layers.state import State
 
 BYTES = 4 * 4
 """What training holds of every weight: itself, its gradient, and two moments of Adam."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charnn.alignment import Alignment
+from charnn.metrics.alignment import Alignment
 from charnn.plots.letters import one_line
 
 

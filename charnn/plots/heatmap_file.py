@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from charnn.checkpoint import write_whole
+from charnn.files import write_whole
 from charnn.plots.files import check_place, picture
 from charnn.plots.heatmap import Heatmap
 from charnn.plots.heatmap_page import page

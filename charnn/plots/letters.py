@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len, set_cell_size
 
-from charnn.alignment import printable
+from charnn.files import printable
 
 LONGEST = 16
 """Letters of a word that stands upright or in a list; what is longer is cut."""

@@ -15,10 +15,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from charnn.checkpoint import write_whole
+from charnn.files import write_whole
 from charnn.plots.files import check_place
 from charnn.plots.symbols import shown
-from charnn.text.vocabulary import SPECIALS, START
+from charnn.tokenizers.vocabulary import SPECIALS, START
 
 PAGES = (".html",)
 

@@ -2,7 +2,7 @@
 
 import re
 
-from charnn.alignment import printable
+from charnn.files import printable
 
 _DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
+from charnn.batches.texts import TextBatch
 from charnn.layers.embedding import Spelling
-from charnn.text.texts import TextBatch
-from charnn.text.vocabulary import UNKNOWN
+from charnn.tokenizers.vocabulary import UNKNOWN
 
 READ_TEXTS, READ_TOKENS = 256, 16384
 """Texts, and tokens, read at once where nothing is learned."""

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from charnn.kernels.shapes import check_weights
+from charnn.engine.shapes import check_weights
 
 PARTS = ("tokenizer.", "referee.", "series.")
 """What the names of tensors begin with that are no weights of the network."""

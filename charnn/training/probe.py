@@ -10,9 +10,9 @@ from typing import Any
 
 import torch
 
-from charnn.task import Score, Task
-from charnn.text.batches import Batches
+from charnn.batches.streams import Batches
 from charnn.training.settings import LoopSettings, OptimizerSettings
+from charnn.training.task import Score, Task
 from charnn.training.trainer import Trainer
 
 PROBE_SECONDS, GLANCE_SECONDS = 3.0, 0.3

@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from charnn.batches.streams import Batches
 from charnn.device import autocast
 from charnn.errors import DivergedError
-from charnn.task import Loss, Score, Task
-from charnn.text.batches import Batches
 from charnn.training.optimizers import blend, clip, make_optimizer, rate_share
 from charnn.training.progress import Progress
 from charnn.training.settings import LoopSettings, OptimizerSettings
+from charnn.training.task import Loss, Score, Task
 
 TICK = 0.25
 """Seconds between two signs of life."""

@@ -13,8 +13,8 @@ import click
 
 from charnn.cli.main import main
 from charnn.cli.options import SettingType
+from charnn.data.store import scratch_folder
 from charnn.settings import base_type
-from charnn.text.store import scratch_folder
 from tests.stress.desk import MODELS, PROSE, SIGNS, desk
 from tests.stress.row import Row
 from tests.stress.running import CLOSED, Forks, Outcome, complaint, run_charnn, side_by_side

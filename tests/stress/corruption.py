@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from charnn.documents import read_document_file
+from charnn.checkpoint.documents import read_document_file
 from charnn.errors import CheckpointError
-from charnn.models.load import load
-from charnn.runs.resume import read_state
+from charnn.tasks.load import load
+from charnn.training.resume import read_state
 from tests.stress.children import apart
 from tests.stress.row import Row
 from tests.stress.tiny import MAKERS, model_file, state_file

@@ -9,9 +9,9 @@ from functools import cache
 from pathlib import Path
 from pydoc_data.topics import topics
 
-from charnn.text.store import scratch_folder
+from charnn.data.store import scratch_folder
+from tests.runs import PAIRS, SENTENCES, SERIES, TABLE
 from tests.stress.running import Forks, complaint
-from tests.tasks import PAIRS, SENTENCES, SERIES, TABLE
 
 PROSE = "\n".join(topics[name] for name in ("strings", "numbers", "naming", "objects"))[:20_000]
 

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from charnn.checkpoint import load_model
+from charnn.checkpoint.model import load_model
 from charnn.errors import CharnnError
-from charnn.runs.folder import TRAINING_FILE
-from charnn.runs.resume import read_stored
+from charnn.training.folder import TRAINING_FILE
+from charnn.training.resume import read_stored
 from tests.stress.row import Row
 from tests.stress.victims import End, Victim, command, crashes, model_bytes, trained, write_data
 

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from charnn.checkpoint import load_model
+from charnn.checkpoint.model import load_model
 from charnn.errors import CharnnError
-from charnn.runs.folder import PREVIOUS_FILE, TRAINING_FILE
-from charnn.runs.resume import read_stored
+from charnn.training.folder import PREVIOUS_FILE, TRAINING_FILE
+from charnn.training.resume import read_stored
 from tests.stress.row import Row
 from tests.stress.victims import End, Victim, command, crashes, model_bytes, trained, write_data
 

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charnn.checkpoint import write_document_file
+from charnn.checkpoint.documents import write_document_file
 from charnn.decoding.settings import SamplingSettings
 from charnn.errors import CharnnError, CheckpointError
-from charnn.models.interpreter import Decoding
-from charnn.models.load import load
+from charnn.tasks.load import load
+from charnn.tasks.translator.interpreter import Decoding
+from tests.runs import SERIES
 from tests.stress.children import apart
 from tests.stress.row import Row
 from tests.stress.tiny import MAKERS, load_all, tiny
-from tests.tasks import SERIES
 
 FORGERIES = 4000
 

@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from safetensors.numpy import save
 
-from charnn.checkpoint import SavedModel, save_model
-from charnn.documents import MOST_HEADER
+from charnn.checkpoint.documents import MOST_HEADER
+from charnn.checkpoint.model import SavedModel, save_model
 from charnn.errors import CheckpointError
-from charnn.models.load import load
-from charnn.text.subwords import _HEAD
+from charnn.tasks.load import load
+from charnn.tokenizers.subwords import _HEAD
 from tests.stress.children import apart
 from tests.stress.row import Row
 from tests.stress.tiny import MAKERS, load_all, tiny
@@ -172,7 +172,7 @@ def _fitting(text: str, begin: str = "[", end: str = "]", count: int = 10**9) ->
     """A whole file whose document repeats a text as often as is just allowed."""
 
     def make() -> bytes:
-        from charnn.documents import MOST_ROOM, _room
+        from charnn.checkpoint.documents import MOST_ROOM, _room
 
         most = min(count, int(0.98 * MOST_ROOM / _room(text * 1000) * 1000), 70_000_000 // len(json.dumps(text)))
         return raw(header_of(signed(f'{{"format": 1, "x": {begin}{(text * most).rstrip(",")}{end}}}')))

@@ -4,7 +4,7 @@ import random
 import tempfile
 from pathlib import Path
 
-from charnn.text.store import scratch_folder
+from charnn.data.store import scratch_folder
 from tests.stress.row import Row
 from tests.stress.running import Outcome, complaint, run_charnn
 

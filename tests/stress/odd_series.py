@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from charnn.errors import CharnnError
+from tests.runs import SERIES
 from tests.stress.case import Case, Check, training
 from tests.stress.desk import SIGNS
 from tests.stress.running import Outcome
-from tests.tasks import SERIES
 
 LONG = 10_000_000
 """Characters of a long line."""
@@ -203,7 +203,7 @@ def _says(words: str) -> Check:
 
 def _loads(outcome: Outcome, folder: Path) -> str | None:
     """Can what was trained be used?"""
-    from charnn.models.load import load
+    from charnn.tasks.load import load
 
     try:
         steps = load(folder / "new").predict(steps=3).values

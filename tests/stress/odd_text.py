@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
-from charnn.checkpoint import load_model
+from charnn.checkpoint.model import load_model
 from tests.stress.case import Case, Check, training
 from tests.stress.desk import PROSE, SIGNS
 from tests.stress.running import CLOSED, Outcome

@@ -11,16 +11,16 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from charnn.data.conll import TaggedData
+from charnn.data.corpus import Corpus, CorpusSettings
+from charnn.data.labelled import LabelledData
+from charnn.data.lines import Line, live_lines
+from charnn.data.pairs import PairData, PairFiles
+from charnn.data.readers import Decoding, Source, check_encoding, read_text
+from charnn.data.rows import READERS, InputRow, PredictSettings
+from charnn.data.series import SeriesSettings, read_series
+from charnn.data.tables import TABLES
 from charnn.errors import DataError, SettingError
-from charnn.text.conll import TaggedData
-from charnn.text.corpus import Corpus, CorpusSettings
-from charnn.text.labelled import LabelledData
-from charnn.text.lines import Line, live_lines
-from charnn.text.pairs import PairData, PairFiles
-from charnn.text.readers import Decoding, Source, check_encoding, read_text
-from charnn.text.rows import READERS, InputRow, PredictSettings
-from charnn.text.series import SeriesSettings, read_series
-from charnn.text.tables import TABLES
 
 PARTS = [
     *(b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\0", b"\r", b"\n", b"\r\n", b'"', b",", b"\t", b"\xed\xa0\x80", b"{", b"}", b"[", b"1"),

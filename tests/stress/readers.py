@@ -6,9 +6,9 @@ import tempfile
 import time
 from pathlib import Path
 
-import charnn.runs.saving
-from charnn.checkpoint import load_model
-from charnn.models.load import load
+import charnn.training.saving
+from charnn.checkpoint.model import load_model
+from charnn.tasks.load import load
 from tests.stress.row import Row
 from tests.stress.victims import Victim, command, write_data
 
@@ -23,7 +23,7 @@ def run(scale: float = 1.0) -> Row:
         place, seconds, readers = root / "run", max(1.0, SECONDS * scale), max(2, round(READERS * scale))
 
         def hurry(_: int) -> None:
-            charnn.runs.saving.LARGEST_SHARE = 1e9
+            charnn.training.saving.LARGEST_SHARE = 1e9
 
         more = ("--steps", "1000000", "--reports", "20000")
         trainer = Victim(command("lm gru", place, *more), root, hurry)

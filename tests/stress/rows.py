@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.runs import BAD, GOOD
 from tests.stress.case import TRAINING, Case, Check, training
 from tests.stress.desk import SIGNS
 from tests.stress.running import Outcome
-from tests.tasks import BAD, GOOD
 
 LOUD = [one for one in TRAINING if one != "--quiet"]
 

@@ -182,23 +182,6 @@ def _load() -> None:
     import sklearn.linear_model  # noqa: F401
     import torch._dynamo  # noqa: F401  # whatever makes a network without memory loads it
 
-    import charnn.cli.bench
-    import charnn.cli.data
-    import charnn.cli.evaluate
-    import charnn.cli.predict
-    import charnn.cli.sample
-    import charnn.cli.train
-    import charnn.kernels.engine
-    import charnn.models.classifier
-    import charnn.models.forecaster
-    import charnn.models.lm
-    import charnn.models.tagger
-    import charnn.models.translator
-    import charnn.runs.classifier
-    import charnn.runs.forecaster
-    import charnn.runs.lm
-    import charnn.runs.tagger
-    import charnn.runs.translator  # noqa: F401
 
 
 def _be_charnn(request: dict, memory: int | None) -> NoReturn:

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from charnn.decoding.generator import Generator
 from charnn.decoding.settings import SamplingSettings
-from charnn.generator import Generator
-from charnn.kernels.engine import Engine
+from charnn.engine.engine import Engine
 from tests.models import small_model
-from tests.test_tokenizers import CORPUS, any_strings
+from tests.tokenizers.test_tokenizers import CORPUS, any_strings
 
 KINDS: dict[str, dict[str, Any]] = {
     "char": {},

@@ -9,25 +9,26 @@ from typing import Any
 import numpy as np
 import torch
 
-from charnn.checkpoint import SavedModel, save_model, write_document_file
-from charnn.models.load import load
-from charnn.referee import Referee, View
-from charnn.tasks.background import Background
-from charnn.tasks.classifier import Classifier
-from charnn.tasks.forecaster import Forecaster
-from charnn.tasks.scaling import Scaling
-from charnn.tasks.tagger import Tagger, Tags
-from charnn.tasks.translator import Translator
-from charnn.text.ngrams import NGrams
-from charnn.text.series import Series
-from charnn.text.texts import Speller
-from charnn.text.times import find_clock
-from charnn.text.tokenizers import fit_tokenizer
-from charnn.text.vocabulary import Vocabulary
+from charnn.baselines.linear import Referee, View
+from charnn.baselines.ngrams import NGrams
+from charnn.batches.texts import Speller
+from charnn.checkpoint.documents import write_document_file
+from charnn.checkpoint.model import SavedModel, save_model
+from charnn.data.series import Series
+from charnn.data.times import find_clock
+from charnn.tasks.classifier.model import Classifier
+from charnn.tasks.forecaster.background import Background
+from charnn.tasks.forecaster.model import Forecaster
+from charnn.tasks.forecaster.scaling import Scaling
+from charnn.tasks.load import load
+from charnn.tasks.tagger.model import Tagger, Tags
+from charnn.tasks.translator.model import Translator
+from charnn.tokenizers.registry import fit_tokenizer
+from charnn.tokenizers.vocabulary import Vocabulary
 from charnn.training.state import state_of
 from charnn.training.trainer import Trainer
 from tests.models import small_model
-from tests.tasks import PAIRS, SERIES, TABLE, classifier_settings, forecaster_settings, tagger_settings, translator_settings
+from tests.runs import PAIRS, SERIES, TABLE, classifier_settings, forecaster_settings, tagger_settings, translator_settings
 
 
 def saved(model: Any) -> SavedModel:

@@ -6,9 +6,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from charnn.errors import DataError
-from charnn.text.tokenizers import encode_chunks, fit_tokenizer
-from charnn.text.vocabulary import UNKNOWN
-from tests.test_tokenizers import EXACT, VARIANTS, any_strings, expected, fitted, texts
+from charnn.tokenizers.registry import encode_chunks, fit_tokenizer
+from charnn.tokenizers.vocabulary import UNKNOWN
+from tests.tokenizers.test_tokenizers import EXACT, VARIANTS, any_strings, expected, fitted, texts
 
 ALPHABET = st.characters() | st.sampled_from("\ud800\udfff\u0130\u03a3\u2581\u2585\0\r\n \u200d\u0301\U0001f469")
 long_strings = st.text(ALPHABET, max_size=300)

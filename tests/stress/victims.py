@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 # What every victim needs is loaded once; a fork has it for nothing. None of it computes anything before the fork.
-import charnn.runs.classifier
-import charnn.runs.forecaster
-import charnn.runs.lm
-import charnn.runs.tagger
-import charnn.runs.translator  # noqa: F401
-from charnn.checkpoint import MODEL_FILE
+import charnn.tasks.classifier.job
+import charnn.tasks.forecaster.job
+import charnn.tasks.lm.job
+import charnn.tasks.tagger.job
+import charnn.tasks.translator.job  # noqa: F401
+from charnn.checkpoint.model import MODEL_FILE
 from charnn.cli.main import main
 from tests.models import TEXT
-from tests.tasks import PAIRS, SENTENCES, SERIES, TABLE
+from tests.runs import PAIRS, SENTENCES, SERIES, TABLE
 
 CRASHED = 70
 """Exit code of a victim that ended in a traceback."""

@@ -26,8 +26,8 @@ def attention(model: str, text: str, plot: Path | None, as_json: bool) -> None:
     probability, words, weights: {forwards, backwards}.
     """
     from charnn.cli.models import open_model, read_text
-    from charnn.inspection.looks import LOOKS
-    from charnn.text.readers import standard_input
+    from charnn.data.readers import standard_input
+    from charnn.tasks.looks import LOOKS
 
     if plot is not None:
         check_place(plot, PLACES, "plot")

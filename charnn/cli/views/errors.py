@@ -11,9 +11,9 @@ from charnn.cli.options import SectionedCommand, given
 from charnn.cli.showing import json_option, show_json
 from charnn.cli.streams import write
 from charnn.cli.training import parallel_options
+from charnn.data.pairs import PairFiles
 from charnn.errors import SettingError
 from charnn.plots.letters import cut, visible
-from charnn.text.pairs import PairFiles
 
 EFFECTIVE = {
     "lm": ("tail",),
@@ -57,7 +57,7 @@ def errors(ctx: click.Context, /, model: str | None, data: tuple[str, ...], as_j
     """
     from charnn.cli.models import open_model
     from charnn.device import use_threads
-    from charnn.inspection.mistakes import MISTAKES
+    from charnn.tasks.mistakes import MISTAKES
 
     trained = open_model(model, EFFECTIVE)
     own = EFFECTIVE[trained.task]

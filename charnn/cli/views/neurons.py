@@ -11,11 +11,11 @@ from charnn.cli.showing import json_option, show_json
 from charnn.cli.streams import write
 
 if TYPE_CHECKING:
+    from charnn.engine.units import Unit
     from charnn.inspection.neurons import Feature
     from charnn.inspection.reading import Passage, Trace
     from charnn.kernels.products import Floats
-    from charnn.kernels.units import Unit
-    from charnn.models.lm import TrainedLanguageModel
+    from charnn.tasks.lm.trained import TrainedLanguageModel
 
 
 @click.command(cls=SectionedCommand)
@@ -45,9 +45,9 @@ def neurons(model: str, file: tuple[str, ...], **values: Any) -> None:
     halves), unit (that of --unit or the strongest), text (its symbols), values (of the unit, one a symbol), page.
     """
     from charnn.cli.models import open_model, warn_unknown
+    from charnn.engine.units import Unit, parse_unit
     from charnn.inspection.neurons import activations, followers
     from charnn.inspection.reading import read_files, trace
-    from charnn.kernels.units import Unit, parse_unit
     from charnn.plots.files import check_place
     from charnn.plots.neuron_page import PAGES
 

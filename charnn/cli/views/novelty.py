@@ -58,9 +58,9 @@ def novelty(ctx: click.Context, /, model: str | None, samples: tuple[str, ...], 
     copies: [{length, text, sample, begin, place (in the training text), where}].
     """
     from charnn.cli.models import open_model
-    from charnn.inspection.excerpts import excerpts
     from charnn.inspection.novelty import compare
     from charnn.inspection.trained_text import find_text, is_same
+    from charnn.tasks.lm.excerpts import excerpts
 
     for name in given(ctx, [*DRAWING] if samples else []):
         raise SettingError(name, "has no effect on samples that are given; leave it out")
@@ -88,8 +88,8 @@ def novelty(ctx: click.Context, /, model: str | None, samples: tuple[str, ...], 
 
 def record_of(run: Path) -> Mapping[str, Any]:
     """What the run recorded of its training; nothing beside a model file that lies alone."""
-    from charnn.checkpoint import read_header
-    from charnn.runs.folder import PREVIOUS_FILE, TRAINING_FILE
+    from charnn.checkpoint.model import read_header
+    from charnn.training.folder import PREVIOUS_FILE, TRAINING_FILE
 
     folder = run if run.is_dir() else run.parent
     headers = (read_header(folder / name) for name in (TRAINING_FILE, PREVIOUS_FILE))
@@ -98,7 +98,7 @@ def record_of(run: Path) -> Mapping[str, Any]:
 
 def read(paths: Sequence[str]) -> Iterator[str]:
     """The texts of files. Raises DataError."""
-    from charnn.text.readers import Decoding, find_sources, read_text
+    from charnn.data.readers import Decoding, find_sources, read_text
 
     for source in find_sources(paths):
         text = "".join(read_text(source, Decoding("utf-8", "strict", "keep")))
@@ -129,9 +129,9 @@ def check_size(texts: Sequence[str]) -> None:
 
 def held_out(trained: Any, text: "TrainedText", given: Sequence[str], length: int) -> list[str]:
     """Real text that was not trained on, of so many characters at most; none where there is none."""
+    from charnn.data.corpus import Corpus
+    from charnn.data.tokenized import whole
     from charnn.inspection.trained_text import as_read, beginning
-    from charnn.text.corpus import Corpus
-    from charnn.text.tokenized import whole
 
     if given:
         part = whole(Corpus(given, text.corpus.settings))

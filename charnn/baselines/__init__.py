@@ -1,0 +1,1 @@
+"""Models that count: what a network has to beat."""

@@ -1,0 +1,291 @@
+"""The referee: a linear classifier of word and character n-grams that trains in seconds and needs nothing but numpy to answer."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charnn.baselines.ngrams import Ids, NGrams
+from charnn.errors import CheckpointError, DataError
+from charnn.settings import shown
+
+MOST_FEATURES = 500_000
+"""N-grams of one kind that are kept, by the number of texts they stand in: 8 MB of a model file."""
+
+MOST_VIEWS = 8
+"""Views that a model file may ask for."""
+
+FEW_TEXTS = 1000
+"""Under this many texts, n-grams that stand in one text only are kept too."""
+
+SHORT_TEXT = 200
+"""Texts of a median under this many characters are read character by character as well."""
+
+REGULARISATIONS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
+"""Values of C tried, from the strongest regularisation to the weakest, until the validation loss rises."""
+
+TOLERANCE = 1e-5
+"""Gradient at which a fit ends; at 1e-4 one that starts from the last one's weights does not move."""
+
+ABSENT = -20.0
+"""Score of a class that no text was labelled with."""
+
+Floats = NDArray[np.float32]
+Scores = NDArray[np.float64]
+
+
+def _log_softmax(scores: Scores) -> Scores:
+    """Scores whose exponentials add up to 1 in each row."""
+    return scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
+
+
+def _binary(scores: Scores) -> Scores:
+    """(texts, 1) log-odds of the second class -> (texts, 2)."""
+    return -np.logaddexp(0, scores * [1, -1])
+
+
+def _one_vs_rest(scores: Scores) -> Scores:
+    """(texts, classes) log-odds of each class against all others, made to add up to 1."""
+    return _log_softmax(-np.logaddexp(0, -scores))
+
+
+LINKS: dict[str, Callable[[Scores], Scores]] = {"binary": _binary, "softmax": _log_softmax, "one-vs-rest": _one_vs_rest}
+"""How linear scores become log-probabilities."""
+
+WEIGHTINGS = {"tf-idf": "TF-IDF", "nb": "NB-weighted TF-IDF"}
+"""How n-grams are weighed before the regression, and what that is called."""
+
+
+@dataclass(frozen=True)
+class View:
+    """N-grams of one kind: (features,) inverse document frequencies and (features, columns) weights."""
+
+    grams: NGrams
+    rarity: Floats
+    weights: Floats
+
+    def scores(self, texts: Sequence[str]) -> Scores:
+        """(texts,) -> (texts, columns), each row from its own text alone."""
+        scores = np.zeros((len(texts), self.weights.shape[1]))
+        for part in values(self.grams, self.rarity, texts):
+            for column, weights in enumerate(self.weights.T):
+                scores[:, column] += np.bincount(part.texts, part.values * weights[part.features], len(texts))
+        return scores
+
+
+class Values(NamedTuple):
+    """What each n-gram counts for in each text: three columns, sorted by text, then feature."""
+
+    texts: Ids
+    features: Ids
+    values: Scores
+
+
+def values(grams: NGrams, rarity: Floats, texts: Sequence[str]) -> Iterator[Values]:
+    """TF-IDF of each text's n-grams: 1 + log of the count, times rarity, the whole of length 1."""
+    for part in grams.counts(texts):
+        found = (1 + np.log(part.counts)) * rarity[part.features]
+        lengths = np.sqrt(np.bincount(part.texts, found * found))
+        yield Values(part.texts, part.features, found / lengths[part.texts])
+
+
+@dataclass(frozen=True)
+class Referee:
+    """Views of a text whose scores add up, (columns,) bias, and how the sum becomes log-probabilities of classes."""
+
+    views: tuple[View, ...]
+    bias: Floats
+    link: str
+    weighting: str
+    regularisation: float
+
+    def scores(self, texts: Sequence[str]) -> Scores:
+        """(texts,) -> (texts, columns) linear scores."""
+        return sum((view.scores(texts) for view in self.views), np.zeros((len(texts), 1))) + self.bias
+
+    @property
+    def classes(self) -> int:
+        """Classes that it tells apart."""
+        return max(2, len(self.bias))
+
+    def logits(self, texts: Sequence[str]) -> Floats:
+        """(texts,) -> (texts, classes) log-probabilities; of a text without a known n-gram those of the bias."""
+        return LINKS[self.link](self.scores(texts)).astype(np.float32)
+
+    def describe(self) -> str:
+        """The model in one line."""
+        kinds = " and ".join(f"{view.grams.unit} {view.grams.shortest}-{view.grams.longest}-grams" for view in self.views)
+        features = sum(view.grams.size for view in self.views)
+        return f"{WEIGHTINGS[self.weighting]} of {kinds}, logistic regression, C={self.regularisation:g}, {features:,} features"
+
+    def learned(self) -> dict[str, Any]:
+        """What JSON holds of it."""
+        return {
+            "classes": self.classes,
+            "views": [view.grams.learned() for view in self.views],
+            "link": self.link,
+            "weighting": self.weighting,
+            "regularisation": self.regularisation,
+        }
+
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        """The arrays of it, by name."""
+        named: dict[str, NDArray[Any]] = {"bias": self.bias}
+        for number, view in enumerate(self.views):
+            parts = {**view.grams.tensors(), "rarity": view.rarity, "weights": view.weights}
+            named |= {f"view{number}.{name}": array for name, array in parts.items()}
+        return named
+
+    @classmethod
+    def restore(cls, learned: Any, tensors: Mapping[str, NDArray[Any]]) -> "Referee":
+        """The referee as it was saved; raises CheckpointError where what was saved does not fit together."""
+        kinds = {"classes": int, "views": list, "link": str, "weighting": str, "regularisation": float}
+        if not isinstance(learned, dict) or not all(type(learned.get(name)) is kind for name, kind in kinds.items()):
+            raise CheckpointError(f"the linear model is damaged: it should say {', '.join(kinds)}")
+        classes, link, weighting = learned["classes"], learned["link"], learned["weighting"]
+        if link not in LINKS or weighting not in WEIGHTINGS or classes < 2 or (link == "binary" and classes > 2):
+            said = f"{shown(classes)} classes, link {shown(link)}, weighting {shown(weighting)}"
+            raise CheckpointError(f"the linear model is damaged: {said}")
+        if not 0 < len(learned["views"]) <= MOST_VIEWS or not 0 < learned["regularisation"] < np.inf:
+            raise CheckpointError(f"the linear model is damaged: {len(learned['views'])} views, C={learned['regularisation']}")
+        columns = 1 if link == "binary" else classes
+        views = tuple(_restored_view(number, view, tensors, columns) for number, view in enumerate(learned["views"]))
+        return cls(views, _restored_floats("bias", tensors, (columns,)), link, weighting, learned["regularisation"])
+
+
+def _restored_view(number: int, learned: Any, tensors: Mapping[str, NDArray[Any]], columns: int) -> View:
+    """One view, with its weights checked against its n-grams."""
+    prefix = f"view{number}."
+    own = {name.removeprefix(prefix): array for name, array in tensors.items() if name.startswith(prefix)}
+    grams = NGrams.restore(learned, own)
+    return View(grams, _restored_floats("rarity", own, (grams.size,)), _restored_floats("weights", own, (grams.size, columns)))
+
+
+def _restored_floats(name: str, tensors: Mapping[str, NDArray[Any]], shape: tuple[int, ...]) -> Floats:
+    """Finite float32 numbers of a shape."""
+    floats = tensors.get(name)
+    if floats is None or floats.dtype != np.float32 or floats.shape != shape or not np.isfinite(floats).all():
+        found = "missing" if floats is None else f"{floats.dtype} {floats.shape}"
+        raise CheckpointError(f"the linear model is damaged: {name} should be finite float32 {shape}, is {found}")
+    return floats
+
+
+
+def fit_referee(
+    texts: Sequence[str], labels: Sequence[int], valid_texts: Sequence[str], valid_labels: Sequence[int], classes: int, seed: int
+) -> Referee:
+    """The linear model, of those tried, under which the validation labels are likeliest.
+
+    Tried are logistic regression on TF-IDF, and on TF-IDF times each n-gram's log-count ratio (Wang and Manning 2012; one class
+    against the rest where there are more than two): on words, on more words in a row for long texts, on characters too for short
+    ones. `labels` hold at least two of the classes 0 to `classes` - 1, and there is a text to validate with. Raises DataError for
+    texts that have nothing in common.
+    """
+    truth, wanted = np.asarray(labels), np.asarray(valid_labels)
+    assert len(np.unique(truth)) > 1
+    assert len(wanted) > 0
+    found: list[tuple[float, Referee]] = []
+    for grams in _vocabularies(texts):
+        source = _Source.of(grams, texts)
+        matrix, valid = source.matrix(texts), source.matrix(valid_texts)
+        for weighting in WEIGHTINGS:
+            link = _link(truth, classes, weighting)
+            targets = _targets(truth, classes, link)
+            ratios = _log_count_ratios(matrix, targets) if weighting == "nb" else np.ones((len(targets), matrix.shape[1]), np.float32)
+            before = np.inf
+            for regularisation, weights, bias in _solutions(matrix, targets, ratios, seed):
+                loss = -float(LINKS[link](valid @ weights + bias)[np.arange(len(wanted)), wanted].mean())
+                if loss < min((least for least, _ in found), default=np.inf):
+                    found.append((loss, Referee(source.views(weights), bias, link, weighting, regularisation)))
+                if loss > before:
+                    break
+                before = loss
+    return found[-1][1]
+
+
+def _vocabularies(texts: Sequence[str]) -> list[tuple[NGrams, ...]]:
+    """The n-grams to try, together or apart."""
+    least = 1 if len(texts) < FEW_TEXTS else 2
+
+    def fit(unit: str, shortest: int, longest: int) -> NGrams:
+        return NGrams.fit(texts, unit, shortest, longest, least=least, most=MOST_FEATURES)
+
+    words = fit("word", 1, 2)
+    is_short = np.median([len(text) for text in texts]) < SHORT_TEXT
+    vocabularies = [(words,), (words, fit("character", 2, 5))] if is_short else [(words,), (fit("word", 1, 3),)]
+    usable = [grams for grams in vocabularies if any(each.size for each in grams)]
+    if not usable:
+        raise DataError("the texts share no word and no character, so a linear model has nothing to learn; leave it out: --no-referee")
+    return usable
+
+
+def _link(labels: Ids, classes: int, weighting: str) -> str:
+    """How the scores of a regression become probabilities."""
+    if classes == 2:
+        return "binary"
+    return "softmax" if weighting == "tf-idf" and len(np.unique(labels)) == classes else "one-vs-rest"
+
+
+class _Source(NamedTuple):
+    """N-grams, and how rare each is among the training texts."""
+
+    grams: tuple[NGrams, ...]
+    rarity: tuple[Floats, ...]
+
+    @classmethod
+    def of(cls, grams: tuple[NGrams, ...], texts: Sequence[str]) -> "_Source":
+        """Inverse document frequencies, smoothed by one text that holds every n-gram."""
+        frequencies = [sum((np.bincount(part.features, minlength=each.size) for part in each.counts(texts)), 0) for each in grams]
+        return cls(grams, tuple((np.log((1 + len(texts)) / (1 + each)) + 1).astype(np.float32) for each in frequencies))
+
+    def matrix(self, texts: Sequence[str]) -> Any:
+        """(texts, features) TF-IDF as a sparse matrix."""
+        from scipy.sparse import csr_array, hstack
+
+        blocks = []
+        for grams, rarity in zip(self.grams, self.rarity, strict=True):
+            rows, columns, numbers = (np.concatenate(column) for column in zip(*values(grams, rarity, texts), strict=True))
+            blocks.append(csr_array((numbers.astype(np.float32), (rows, columns)), (len(texts), grams.size)))
+        return hstack(blocks, format="csr")
+
+    def views(self, weights: Floats) -> tuple[View, ...]:
+        """The n-grams with their shares of (features, columns) weights."""
+        shares = np.split(weights, np.cumsum([grams.size for grams in self.grams])[:-1])
+        return tuple(View(*parts) for parts in zip(self.grams, self.rarity, shares, strict=True))
+
+
+def _solutions(matrix: Any, targets: Sequence[NDArray[Any]], ratios: Floats, seed: int) -> Iterator[tuple[float, Floats, Floats]]:
+    """For each regularisation in turn: (features, columns) weights and (columns,) bias of one regression for each target."""
+    from scipy.sparse import diags_array
+    from sklearn.linear_model import LogisticRegression
+
+    models = [LogisticRegression(tol=TOLERANCE, max_iter=1000, warm_start=True, random_state=seed) for _ in targets]
+    for regularisation in REGULARISATIONS:
+        weights, bias = [], []
+        for model, target, ratio in zip(models, targets, ratios, strict=True):
+            if target.any():
+                model.set_params(C=regularisation).fit(matrix @ diags_array(ratio), target)
+                weights.append(model.coef_ * ratio)
+                bias.append(model.intercept_)
+            else:
+                weights.append(np.zeros((1, matrix.shape[1])))
+                bias.append([ABSENT])
+        yield regularisation, np.concatenate(weights).T.astype(np.float32), np.concatenate(bias).astype(np.float32)
+
+
+def _log_count_ratios(matrix: Any, targets: Sequence[NDArray[np.bool_]]) -> Floats:
+    """(targets, features): how much likelier an n-gram is in a text of the target than in another (Wang and Manning 2012, eq. 2)."""
+    presence = (matrix > 0).astype(np.float32)
+    inside = 1 + np.stack([target.astype(np.float32) @ presence for target in targets])
+    outside = 1 + np.stack([(~target).astype(np.float32) @ presence for target in targets])
+    ratios: Scores = np.log(inside / inside.sum(axis=1, keepdims=True)) - np.log(outside / outside.sum(axis=1, keepdims=True))
+    return ratios.astype(np.float32)
+
+
+def _targets(labels: Ids, classes: int, link: str) -> list[NDArray[Any]]:
+    """What each regression of a link tells apart."""
+    if link == "softmax":
+        return [labels]
+    return [labels == label for label in ([1] if link == "binary" else range(classes))]

@@ -1,0 +1,206 @@
+"""Texts as rows of token ids, side by side by length; and words as rows of their characters."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charnn.tokenizers.vocabulary import UNKNOWN, Vocabulary
+
+Batch = TypeVar("Batch", covariant=True)
+
+LONGEST_WORD = 40
+"""Characters of a word that are read: of a longer one the first and the last half of so many."""
+
+MIXING = 0.2
+"""Texts of a batch are of nearly one length, which differs by up to this share: so each epoch has other batches."""
+
+
+class Speller:
+    """Words to character ids, in memory once for each distinct word."""
+
+    def __init__(self, characters: Vocabulary) -> None:
+        self.characters = characters
+        self._numbers: dict[str, int] = {}
+        self._spelled: list[NDArray[np.int64]] = []
+
+    @classmethod
+    def fit(cls, words: Iterable[str]) -> "Speller":
+        """Knows the characters of these words."""
+        counts: Counter[str] = Counter()
+        for word, times in Counter(words).items():
+            for character in word:
+                counts[character] += times
+        return cls(Vocabulary.fit(counts))
+
+    @classmethod
+    def restore(cls, symbols: Any) -> "Speller":
+        """The one of a saved list of characters. Raises CheckpointError unless it is one."""
+        return cls(Vocabulary.restore(symbols))
+
+    def number(self, word: str) -> int:
+        """The number under which a word's spelling is kept."""
+        number = self._numbers.get(word)
+        if number is None:
+            number = self._numbers[word] = len(self._spelled)
+            short = word if len(word) <= LONGEST_WORD else word[: LONGEST_WORD // 2] + word[-LONGEST_WORD // 2 :]
+            ids = [self.characters.ids.get(character, UNKNOWN) for character in short] or [UNKNOWN]
+            self._spelled.append(np.array(ids, np.int64))
+        return number
+
+    def spell(self, numbers: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(words,) numbers -> (words, longest) character ids, 0 behind a word's end, and (words,) lengths; an unknown word for none."""
+        spelled = [self._spelled[number] for number in numbers] or [np.array([UNKNOWN], np.int64)]
+        lengths = np.array([len(one) for one in spelled], np.int64)
+        mask = np.arange(int(lengths.max())) < lengths[:, None]
+        return _spread(np.concatenate(spelled), mask), lengths
+
+
+@dataclass(frozen=True)
+class TextBatch:
+    """Texts side by side, the shorter ones filled up with zeros."""
+
+    tokens: NDArray[np.int64]  # (batch, time)
+    lengths: NDArray[np.int64]  # (batch,)
+    labels: NDArray[np.int64] | None = None  # (batch,)
+    tags: NDArray[np.int64] | None = None  # (batch, time)
+    characters: NDArray[np.int64] | None = None  # (words, longest): each distinct word of the batch
+    character_lengths: NDArray[np.int64] | None = None  # (words,)
+    words: NDArray[np.int64] | None = None  # (batch, time): which of them stands where
+
+
+@dataclass(frozen=True)
+class TextSet:
+    """Texts as token ids, one behind the other."""
+
+    ids: NDArray[np.int64]
+    starts: NDArray[np.int64]  # (texts + 1,)
+    labels: NDArray[np.int64] | None = None  # (texts,)
+    tags: NDArray[np.int64] | None = None  # as many as ids
+    words: NDArray[np.int64] | None = None  # as many as ids: numbers of the speller's words
+    speller: Speller | None = None
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """(texts,) tokens of each."""
+        return np.diff(self.starts)
+
+    def batch(self, texts: NDArray[np.int64]) -> TextBatch:
+        """These texts side by side."""
+        lengths = self.lengths[texts]
+        steps = np.arange(max(1, int(lengths.max(initial=0))))
+        mask = steps < lengths[:, None]  # (batch, time)
+        places = (self.starts[texts][:, None] + steps)[mask]
+        labels = None if self.labels is None else self.labels[texts]
+        tags = None if self.tags is None else _spread(self.tags[places], mask)
+        tokens = _spread(self.ids[places], mask)
+        if self.words is None or self.speller is None:
+            return TextBatch(tokens, lengths, labels, tags)
+        numbers, index = np.unique(self.words[places], return_inverse=True)
+        return TextBatch(tokens, lengths, labels, tags, *self.speller.spell(numbers), _spread(index.reshape(-1), mask))
+
+    def by_length(self, batch_size: int, budget: int) -> Iterator[tuple[NDArray[np.int64], TextBatch]]:
+        """All texts once, with their numbers, of like lengths side by side: at most so many, and about so many tokens, at a time."""
+        order = np.argsort(self.lengths, kind="stable")
+        for group in grouped(order, group_sizes(self.lengths, batch_size, budget)):
+            yield group, self.batch(group)
+
+
+class Lengthy(Protocol[Batch]):
+    """Numbered things with lengths; a TextSet is such."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """(texts,) tokens of each."""
+
+    def batch(self, texts: NDArray[np.int64]) -> Batch:
+        """These side by side."""
+
+
+class TextBatches(Generic[Batch]):
+    """The training batches of texts: an epoch has each text once, grouped by about its length, in an order of its own."""
+
+    def __init__(self, texts: Lengthy[Batch], *, batch_size: int, budget: int, seed: int) -> None:
+        self.texts = texts
+        self.seed = seed
+        self.sizes = group_sizes(texts.lengths, batch_size, budget)
+        self.epoch_steps = len(self.sizes)
+
+    def steps(self, epochs: int) -> int:
+        """How many batches the first so many epochs have."""
+        return epochs * self.epoch_steps
+
+    def epoch_of(self, step: int) -> float:
+        """How many epochs are over after so many batches."""
+        return step / self.epoch_steps
+
+    def since(self, step: int) -> Iterator[Batch]:
+        """The batches from this number on, without end."""
+        epoch, index = divmod(step, self.epoch_steps)
+        while True:
+            for group in self.plan(epoch)[index:]:
+                yield self.texts.batch(group)
+            epoch, index = epoch + 1, 0
+
+    def plan(self, epoch: int) -> list[NDArray[np.int64]]:
+        """The texts of every batch of an epoch, in order: a pure function of (seed, epoch)."""
+        random = np.random.default_rng((self.seed, epoch))
+        lengths = self.texts.lengths * random.uniform(1 - MIXING, 1, len(self.texts))
+        groups = grouped(np.lexsort((random.random(len(lengths)), lengths)), self.sizes)
+        return [groups[number] for number in random.permutation(len(groups))]
+
+
+def group_sizes(lengths: NDArray[np.int64], batch_size: int, budget: int) -> list[int]:
+    """How many of the texts, sorted by length, go together: at most batch_size, and budget tokens with what fills them up."""
+    ordered = np.sort(lengths)
+    sizes, begin = [], 0
+    for end in range(1, len(ordered) + 1):
+        if end == len(ordered) or end - begin == batch_size or (end + 1 - begin) * ordered[end] > budget:
+            sizes.append(end - begin)
+            begin = end
+    return sizes
+
+
+def grouped(order: NDArray[np.int64], sizes: Sequence[int]) -> list[NDArray[np.int64]]:
+    """Cuts an order into groups of these sizes; nothing has no groups."""
+    return np.split(order, np.cumsum(sizes)[:-1]) if sizes else []
+
+
+def text_set(
+    texts: Iterable[Sequence[str] | NDArray[Any]],
+    encode: Callable[[Any], NDArray[Any]],
+    *,
+    labels: Sequence[int] | NDArray[np.int64] | None = None,
+    tags: Iterable[Sequence[int]] | None = None,
+    speller: Speller | None = None,
+) -> TextSet:
+    """Texts, each as the units that `encode` turns into ids; with a speller the units are words, whose characters are kept too."""
+    ids: list[NDArray[Any]] = []
+    words: list[int] = []
+    for text in texts:
+        ids.append(np.asarray(encode(text), np.int64))
+        if speller is not None:
+            words += [speller.number(word) for word in text]
+    return TextSet(
+        np.concatenate([np.zeros(0, np.int64), *ids]),
+        np.cumsum([0, *map(len, ids)], dtype=np.int64),
+        None if labels is None else np.asarray(labels, np.int64),
+        None if tags is None else np.array([tag for row in tags for tag in row], np.int64),
+        None if speller is None else np.asarray(words, np.int64),
+        speller,
+    )
+
+
+def _spread(values: NDArray[np.int64], mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Values of the places where the mask is true, zeros elsewhere: (batch, time)."""
+    rows = np.zeros(mask.shape, np.int64)
+    rows[mask] = values
+    return rows

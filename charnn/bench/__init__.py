@@ -1,0 +1,1 @@
+"""What `charnn bench` measures."""

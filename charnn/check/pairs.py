@@ -1,0 +1,175 @@
+"""What to know of pairs of texts before training on them: lengths, empty sides, duplicates, overlap, misfits."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charnn.check.findings import Finding, counted
+from charnn.check.labelled import PERCENTILES
+from charnn.data.labelled import folded, folded_fingerprint
+from charnn.data.pairs import Pair
+from charnn.errors import DataError
+
+OUTLIER_FACTOR = 3
+"""A pair is an outlier when its target has so many times more, or fewer, words than its source lets expect ..."""
+
+OUTLIER_WORDS = 5
+"""... and also more than so many words more, or fewer: a short text says nothing."""
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """Lengths of texts at the PERCENTILES."""
+
+    characters: tuple[int, ...]
+    words: tuple[int, ...]
+
+    def __str__(self) -> str:
+        shares = ", ".join(map(str, PERCENTILES))
+        return f"{_list(self.characters)} characters; {_list(self.words)} words (at {shares} % of the texts)"
+
+
+@dataclass(frozen=True)
+class PairExamination:
+    """What a training part and a validation part hold; a pair with an empty side counts as nothing but that."""
+
+    pairs: int
+    """Training pairs ..."""
+    valid: int
+    """... and validation pairs."""
+    source: Lengths
+    """Lengths of training sources ..."""
+    target: Lengths
+    """... and of training targets, empty ones too."""
+    duplicates: Finding
+    """Training pairs that stood before, but for white space and case."""
+    ambiguous: Finding
+    """Training sources that have several different targets; the first pair whose source had another one."""
+    shared: Finding
+    """Validation pairs that stand in training too ..."""
+    shared_sources: Finding
+    """... and those of which only the source does, with other targets."""
+    empty: Finding
+    """Pairs of both parts with a side that has nothing but white space."""
+    outliers: Finding
+    """Training pairs whose target is far too long or too short, in words, beside the source."""
+
+    def lines(self) -> list[tuple[str, str]]:
+        """(name, value) rows to print: counts, lengths, and what there is of duplicates and warnings."""
+        rows = [("pairs", f"{self.pairs:,} to train on, {self.valid:,} to validate on")]
+        rows += [("source", str(self.source)), ("target", str(self.target))]
+        if self.duplicates.count:
+            begin = counted(self.duplicates.count, "pair stands", "pairs stand")
+            rows.append(("duplicates", f"{begin} there before, for example {self.duplicates.where}"))
+        if self.ambiguous.count:
+            begin = counted(self.ambiguous.count, "source has", "sources have")
+            rows.append(("ambiguous", f"{begin} several different targets, for example {self.ambiguous.where}"))
+        return rows + [("warning", text) for text in self._warnings()]
+
+    def _warnings(self) -> Iterator[str]:
+        misfit = f"over {OUTLIER_FACTOR} times more or fewer words in the target than is usual for the source"
+        told = [
+            (self.shared, "pair stands", "pairs stand", "in both splits"),
+            (self.shared_sources, "validation pair has", "validation pairs have", "a source that training knows with another target"),
+            (self.empty, "pair is left out, having", "pairs are left out, having", "an empty side"),
+            (self.outliers, "pair has", "pairs have", misfit),
+        ]
+        for finding, one, many, rest in told:
+            if finding.count:
+                yield f"{counted(finding.count, one, many)} {rest}, for example {finding.where}"
+
+
+def examine_pairs(train: Sequence[Pair], valid: Sequence[Pair]) -> PairExamination:
+    """Reads each part once; beside the pairs memory holds a few numbers for each. Raises DataError when there is nothing to train on."""
+    if not train:
+        raise DataError("the training part holds no pairs; give more, or hold out a smaller share")
+    seen, held = _measured(train), _measured(valid)
+    source, target = (Lengths(_percentiles(seen.characters[:, side]), _percentiles(seen.words[:, side])) for side in (0, 1))
+    is_first, is_other = _firsts(seen)
+    is_shared = held.is_full & np.isin(held.both, seen.both[seen.is_full])
+    is_source_shared = held.is_full & np.isin(held.source, seen.source[seen.is_full]) & ~is_shared
+    return PairExamination(
+        pairs=len(train),
+        valid=len(valid),
+        source=source,
+        target=target,
+        duplicates=_finding(seen.is_full & ~is_first, train),
+        ambiguous=_finding(is_other, train),
+        shared=_finding(is_shared, valid),
+        shared_sources=_finding(is_source_shared, valid),
+        empty=_finding(np.concatenate([~seen.is_full, ~held.is_full]), [*train, *valid]),
+        outliers=_finding(_outliers(seen), train),
+    )
+
+
+@dataclass(frozen=True)
+class _Measures:
+    """Numbers of the pairs of one part, in their order."""
+
+    characters: NDArray[np.int64]  # (pair, side)
+    words: NDArray[np.int64]  # (pair, side)
+    source: NDArray[np.uint64]  # (pair,) fingerprints of the sources ...
+    both: NDArray[np.uint64]  # (pair,) ... and of source and target
+
+    @property
+    def is_full(self) -> NDArray[np.bool_]:
+        """(pair,) Have both sides words?"""
+        return np.asarray(self.words.all(axis=1))
+
+
+def _measured(pairs: Sequence[Pair]) -> _Measures:
+    characters, words = np.zeros((2, len(pairs), 2), np.int64)
+    marks = np.zeros((2, len(pairs)), np.uint64)
+    for number, pair in enumerate(pairs):
+        source, target = folded(pair.source), folded(pair.target)
+        characters[number] = len(pair.source), len(pair.target)
+        words[number] = _words(source), _words(target)
+        # No text that is folded holds a newline.
+        marks[:, number] = folded_fingerprint(source), folded_fingerprint(f"{source}\n{target}")
+    return _Measures(characters, words, *marks)
+
+
+def _firsts(part: _Measures) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """(pair,) True for the first of equal pairs that are full, and for the second of different pairs with one source."""
+    is_first, is_other = np.zeros((2, len(part.words)), bool)
+    full = np.flatnonzero(part.is_full)
+    different = np.sort(full[_first_of_each(part.both[full])])
+    rest = np.setdiff1d(different, different[_first_of_each(part.source[different])])
+    is_first[different] = True
+    is_other[rest[_first_of_each(part.source[rest])]] = True
+    return is_first, is_other
+
+
+def _first_of_each(values: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Where each value stands first."""
+    return np.asarray(np.unique(values, return_index=True)[1])
+
+
+def _outliers(part: _Measures) -> NDArray[np.bool_]:
+    """(pair,) True where the words of the target are not those that the source, at the median ratio of the corpus, lets expect."""
+    if not part.is_full.any():
+        return np.zeros(len(part.words), bool)
+    source, target = part.words.T
+    expected = np.median(target[part.is_full] / source[part.is_full]) * source
+    is_far = (target > OUTLIER_FACTOR * expected) | (OUTLIER_FACTOR * target < expected)
+    return np.asarray(part.is_full & is_far & (abs(target - expected) > OUTLIER_WORDS))
+
+
+def _finding(is_meant: NDArray[np.bool_], pairs: Sequence[Pair]) -> Finding:
+    found = np.flatnonzero(is_meant)
+    return Finding(len(found), pairs[int(found[0])].where if len(found) else None)
+
+
+def _percentiles(lengths: NDArray[Any]) -> tuple[int, ...]:
+    return tuple(map(int, np.percentile(lengths, PERCENTILES, method="inverted_cdf")))
+
+
+def _words(text: str) -> int:
+    return text.count(" ") + 1 if text else 0
+
+
+def _list(numbers: tuple[int, ...]) -> str:
+    return ", ".join(f"{number:,}" for number in numbers)

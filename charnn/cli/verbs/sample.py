@@ -1,0 +1,161 @@
+"""`charnn sample`: text as a model writes it, streamed."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from charnn.cli.options import SectionedCommand, collect, given, settings_options
+from charnn.cli.streams import write
+from charnn.decoding.settings import SamplingSettings
+from charnn.errors import SettingError
+
+if TYPE_CHECKING:
+    from charnn.decoding.generator import Generator
+    from charnn.tasks.lm.trained import TrainedLanguageModel
+
+RULES = ["temperature", "top_k", "top_p", "min_p", "repetition_penalty", "no_repeat"]
+
+
+@click.command(cls=SectionedCommand)
+@click.argument("model", required=False)
+@click.argument("prompt", required=False)
+@click.option("--length", type=click.IntRange(1), help="Tokens to write at most.  [default: 500, with --until-end 100,000]")
+@click.option("--count", type=click.IntRange(1, 100_000), default=1, show_default=True, help="Texts to write, side by side.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of the draw; by default another one each time.")
+@click.option("--label", help="Label to write for, of a model trained with labels.")
+@click.option("--stop", multiple=True, help="Text to stop before; can be given several times.")
+@click.option("--until-end", is_flag=True, help="Write each document to its end, of a model trained on documents.")
+@click.option("--beam", type=click.IntRange(1, 1000), help="Search the likeliest text, keeping so many at every step, instead of drawing.")
+@click.option("--length-penalty", type=click.FloatRange(0, 10), default=0.0, help="Favour long texts in a beam search; 0.6 to 1 is usual.")
+@click.option("--prompt-file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="File that holds the prompt.")
+@click.option("--interactive", is_flag=True, help="Talk with the model line by line; it remembers what was said.")
+@click.option(
+    "--clamp", multiple=True, metavar="LAYER:UNIT=VALUE", help="Hold a hidden unit's output; layers from 1, units from 0; several."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per text: model, label, seed, number, prompt, text, clamp if given.")
+@settings_options(SamplingSettings)
+@click.pass_context
+def sample(ctx: click.Context, /, model: str | None, prompt: str | None, **values: Any) -> None:
+    """Write text with a trained language model.
+
+    MODEL: a run folder or model file; by default the newest run. PROMPT: the beginning of the text, or - for standard
+    input. Text goes to standard output as it is written.
+    """
+    from charnn.cli.models import open_model, warn_unknown
+    from charnn.engine.units import parse_clamps
+
+    refuse_contradictions(ctx, values)
+    trained = open_model(model, ["lm"])
+    settings = collect(SamplingSettings, values)
+    text = read_prompt(prompt, values["prompt_file"])
+    warn_unknown(trained.tokenizer.unknown_symbols(text))
+    generator = trained.generator.clamped(parse_clamps(values["clamp"], trained.settings.network.stack))
+    seed = values["seed"] if values["seed"] is not None else fresh_seed()
+    options = {"label": values["label"], "length": values["length"], "stop": values["stop"], "until_end": values["until_end"]}
+    if values["interactive"]:
+        converse(generator, settings, seed, options)
+    elif values["beam"] is not None:
+        search = {"beam": values["beam"], "length_penalty": values["length_penalty"], "count": values["count"]}
+        write_all(trained, generator.search(text, **search, **options), text, values, None)
+    elif values["as_json"]:
+        texts = generator.sample(text, count=values["count"], settings=settings, seed=seed, **options)
+        write_all(trained, texts, text, values, seed)
+    else:
+        stream(generator, text, values["count"], settings, seed, options)
+
+
+def refuse_contradictions(ctx: click.Context, values: dict[str, Any]) -> None:
+    """Raises SettingError for options that would have no effect beside others."""
+    if values["beam"] is not None:
+        for name in given(ctx, [*RULES, "seed"]):
+            raise SettingError(name, "has no effect on a beam search, which draws nothing; leave it or --beam out")
+        if values["count"] > values["beam"]:
+            raise SettingError("count", f"can be at most the beam of {values['beam']}, got {values['count']}")
+    else:
+        for name in given(ctx, ["length_penalty"]):
+            raise SettingError(name, "has no effect without --beam; leave it out or give --beam")
+    if values["interactive"]:
+        for name in given(ctx, ["beam", "count", "until_end", "as_json", "prompt_file"]):
+            raise SettingError(name.removeprefix("as_"), "cannot be combined with --interactive; leave one out")
+    if values["temperature"] == 0:
+        for name in given(ctx, ["top_k", "top_p", "min_p", "seed"]):
+            raise SettingError(name, "has no effect at temperature 0, which always takes the likeliest token; leave it out")
+
+
+def read_prompt(prompt: str | None, file: Path | None) -> str:
+    """The prompt from the argument, a file or standard input. Raises SettingError, DataError."""
+    if file is None and prompt != "-":
+        return prompt or ""
+    if prompt not in (None, "-"):
+        raise SettingError("prompt_file", "cannot be combined with a prompt as argument; give one")
+    from charnn.cli.models import read_text
+    from charnn.data.readers import standard_input
+
+    return read_text(standard_input().read() if file is None else file.read_bytes(), "the prompt")
+
+
+def stream(generator: "Generator", prompt: str, count: int, settings: SamplingSettings, seed: int, options: dict[str, Any]) -> None:
+    """Writes one text as it comes; several texts one after another, all computed at once."""
+    texts = [prompt] * count
+    pieces = generator.stream(prompt, count=count, settings=settings, seed=seed, **options)
+    if count == 1:
+        write(prompt)
+    for number, piece in pieces:
+        texts[number] += piece
+        if count == 1:
+            write(piece)
+    write("\n" if count == 1 else f"{separated(texts)}\n")
+
+
+def separated(texts: list[str]) -> str:
+    """Several texts, one a line where none has a line break, else with a line of dashes between them."""
+    return ("\n" if all("\n" not in text for text in texts) else f"\n{'-' * 20}\n").join(texts)
+
+
+def write_all(trained: "TrainedLanguageModel", texts: list[str], prompt: str, values: dict[str, Any], seed: int | None) -> None:
+    """Finished texts, as JSON lines or as they are; each begins with the prompt."""
+    from charnn.data.answers import json_line
+
+    if not values["as_json"]:
+        write(f"{separated([prompt + text for text in texts])}\n")
+        return
+    for number, text in enumerate(texts):
+        facts = {"model": trained.name, "label": values["label"], "seed": seed, "number": number, "prompt": prompt, "text": text}
+        if values["clamp"]:
+            facts["clamp"] = list(values["clamp"])
+        write(json_line(facts))
+
+
+def converse(generator: "Generator", settings: SamplingSettings, seed: int, options: dict[str, Any]) -> None:
+    """Reads a line, lets the model go on from it, and so on until the input ends; the state is kept."""
+    talk = generator.conversation(settings=settings, seed=seed, label=options["label"])
+    stop = options["stop"] or ("\n",)
+    for line in lines_of_talk():
+        for piece in talk.reply(line, length=options["length"], stop=stop):
+            write(piece)
+        write("\n")
+
+
+def lines_of_talk() -> Iterator[str]:
+    """What the user types, line by line, each asked for with a sign. Raises DataError for bad bytes."""
+    from charnn.cli.models import read_text
+    from charnn.data.readers import standard_input
+
+    source = standard_input()
+    for number in itertools.count(1):
+        click.echo("> ", nl=False, err=True)
+        data = source.readline()
+        if not data:
+            click.echo("", err=True)
+            return
+        yield read_text(data.replace(b"\r\n", b"\n"), f"standard input:{number}")
+
+
+def fresh_seed() -> int:
+    """Another seed each time."""
+    import secrets
+
+    return secrets.randbits(32)

@@ -1,0 +1,296 @@
+"""A language model ready to write: text in, text out, piece by piece."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charnn.decoding.beam import BeamSearch, Candidates, likeliest
+from charnn.decoding.rules import NEVER
+from charnn.decoding.settings import BeamSettings, SamplingSettings
+from charnn.decoding.stopping import StopWatch
+from charnn.decoding.writing import SteppedEngine, Writer, uniform_streams
+from charnn.engine.engine import Engine
+from charnn.engine.units import Clamps
+from charnn.errors import CheckpointError, SettingError
+from charnn.kernels.activations import log_softmax
+from charnn.tokenizers.protocol import TextStream, Tokenizer
+from charnn.tokenizers.vocabulary import END, SPECIALS, START, UNKNOWN
+
+LENGTH = 500
+"""Tokens of a text unless told otherwise."""
+
+LENGTH_UNTIL_END = 100_000
+"""Tokens after which a text that should run to its end is cut off unless told otherwise."""
+
+FIRST_CHUNK, CHUNK = 8, 64
+"""Tokens written without returning to Python: few at first, for the text to appear at once; more later, to save time."""
+
+PRIMER = 16
+"""Last tokens of the prompt that a decoder is shown, so that it knows what the text continues: a space or none, say."""
+
+
+class Generator:
+    """Writes texts with a language model.
+
+    A document model begins every text with the start symbol; a model of plain text that gets no prompt begins after a newline, or where
+    its vocabulary has none after its most frequent token. A model with labels that gets none draws one for each sample from the seed,
+    each as likely as the other. Sample number i of a seed is the same text whatever the number of samples.
+    """
+
+    def __init__(self, engine: SteppedEngine, tokenizer: Tokenizer, *, documents: bool, labels: Sequence[str] = ()) -> None:
+        """Raises CheckpointError where the network is of another vocabulary or has other labels."""
+        if (engine.vocabulary_size, engine.label_count) != (tokenizer.size, len(labels)):
+            raise CheckpointError(
+                f"the model is damaged: its weights are for {engine.vocabulary_size} tokens and {engine.label_count} labels, "
+                f"its vocabulary has {tokenizer.size} and {len(labels)}; train it again or copy it anew"
+            )
+        self.engine, self.tokenizer, self.documents, self.labels = engine, tokenizer, documents, list(labels)
+
+    def clamped(self, clamps: Clamps) -> "Generator":
+        """One that writes with these hidden units held at values, from the first token of the prompt on. Raises SettingError."""
+        if not clamps:
+            return self
+        if not isinstance(self.engine, Engine):
+            raise SettingError("clamp", "works where charnn's own engine writes, which is on a CPU; leave it out")
+        return Generator(self.engine.clamped(clamps), self.tokenizer, documents=self.documents, labels=self.labels)
+
+    def stream(
+        self,
+        prompt: str = "",
+        *,
+        settings: SamplingSettings | None = None,
+        length: int | None = None,
+        seed: int = 0,
+        label: str | None = None,
+        count: int = 1,
+        stop: Sequence[str] = (),
+        until_end: bool = False,
+    ) -> Iterator[tuple[int, str]]:
+        """Pieces of text as they are written, each with the number of its sample, from 0.
+
+        A text ends after `length` tokens (500; with until_end 100,000), before the first of the stop texts, or at its end symbol.
+        Raises SettingError at once, before anything is written.
+        """
+        limit = self._limit(length, until_end)
+        check_positive("count", count)
+        streams, label_ids = self._randomness(seed, label, count)
+        ids = self.prompt_ids(prompt)
+        samples = [_Sample(number, self._primed(ids), StopWatch(stop), limit) for number in range(count)]
+        writer = Writer(self.engine, settings or SamplingSettings(), streams=streams, may_end=self.documents)
+        return _write_pieces(writer, label_ids, ids, samples)
+
+    def sample(
+        self,
+        prompt: str = "",
+        *,
+        settings: SamplingSettings | None = None,
+        length: int | None = None,
+        seed: int = 0,
+        label: str | None = None,
+        count: int = 1,
+        stop: Sequence[str] = (),
+        until_end: bool = False,
+    ) -> list[str]:
+        """Whole texts, without the prompt; everything as in `stream`."""
+        texts: list[list[str]] = [[] for _ in range(max(count, 0))]
+        pieces = self.stream(prompt, settings=settings, length=length, seed=seed, label=label, count=count, stop=stop, until_end=until_end)
+        for number, piece in pieces:
+            texts[number].append(piece)
+        return ["".join(parts) for parts in texts]
+
+    def search(
+        self,
+        prompt: str = "",
+        *,
+        beam: int = 5,
+        length_penalty: float = 0.0,
+        length: int | None = None,
+        label: str | None = None,
+        count: int = 1,
+        stop: Sequence[str] = (),
+        until_end: bool = False,
+    ) -> list[str]:
+        """The `count` likeliest continuations that a beam search finds, best first; a model with labels must be given one."""
+        settings, limit = BeamSettings(beam, length_penalty), self._limit(length, until_end)
+        check_positive("count", count)
+        if count > beam:
+            raise SettingError("count", f"must be at most the beam of {beam}, got {count}")
+        ids = self.prompt_ids(prompt)
+        state = self.engine.start(1, self.label_id(label))
+
+        def step(tokens: NDArray[np.int64], state: object) -> tuple[Candidates, object]:
+            return likeliest(self._possible(self.engine.step(tokens, state)), search.candidates), state
+
+        search = BeamSearch(step, lambda state, rows: state.pick(rows), settings, END if self.documents else None)
+        first = likeliest(self._possible(self.engine.read(ids, state)), search.candidates)
+        found = search.best(first, state, limit, count)
+        return [_cut(self._continuation(ids, one.tokens), stop) for one in found]
+
+    def predict(self, prompt: str = "", *, top: int = 5, label: str | None = None) -> list[tuple[str, float]]:
+        """The likeliest next tokens as a person may read them, with their probabilities among all tokens, best first."""
+        check_positive("top", top)
+        state = self.engine.start(1, self.label_id(label))
+        logits = np.array(self.engine.read(self.prompt_ids(prompt), state)[0], np.float64)
+        probabilities = np.exp(logits - logits.max())
+        probabilities /= probabilities.sum()
+        order = np.argsort(-probabilities, kind="stable")[:top]
+        return [(self.tokenizer.symbol(id), float(probabilities[id])) for id in order.tolist()]
+
+    def conversation(self, *, settings: SamplingSettings | None = None, seed: int = 0, label: str | None = None) -> "Conversation":
+        """A text written in turns."""
+        return Conversation(self, settings or SamplingSettings(), seed, label)
+
+    def unknown_symbols(self, prompt: str) -> list[str]:
+        """The prompt's symbols that the model's vocabulary lacks; the model reads them as its unknown symbol."""
+        return list(self.tokenizer.unknown_symbols(prompt))
+
+    def prompt_ids(self, prompt: str) -> NDArray[np.int64]:
+        """(time,) ids that the network reads before it writes; never empty."""
+        ids = np.asarray(self.tokenizer.encode(prompt), np.int64)
+        if self.documents:
+            return np.concatenate([[START], ids])
+        return ids if len(ids) else np.array([self._plain_start()])
+
+    def _plain_start(self) -> int:
+        newline = self.tokenizer.encode("\n")
+        is_known = len(newline) == 1 and newline[0] != UNKNOWN
+        # Vocabularies are ordered by frequency.
+        return int(newline[0]) if is_known else len(SPECIALS)
+
+    def _limit(self, length: int | None, until_end: bool) -> int:
+        """The largest number of tokens in a text."""
+        if until_end and not self.documents:
+            raise SettingError("until_end", "needs a model of documents; this one was trained on running text, which has no end")
+        if length is None:
+            return LENGTH_UNTIL_END if until_end else LENGTH
+        check_positive("length", length)
+        return length
+
+    def _randomness(self, seed: int, label: str | None, count: int) -> tuple[list[np.random.Generator], list[int] | None]:
+        """A stream of random numbers for each sample, and its label; the first number of a stream is the label's, drawn or given."""
+        if not 0 <= seed < 2**64:
+            raise SettingError("seed", f"must be at least 0 and below 2^64, got {seed}")
+        streams = uniform_streams(seed, range(count))
+        drawn = [int(stream.random() * len(self.labels)) for stream in streams]
+        if label is None and self.labels:
+            return streams, drawn
+        one = self.label_id(label)
+        return streams, None if one is None else [one] * count
+
+    def label_id(self, label: str | None) -> int | None:
+        """The id of a label. Raises SettingError if the model has no such label, or needs one."""
+        if not self.labels:
+            if label is not None:
+                raise SettingError("label", "was given, and this model was trained without labels; leave it out")
+            return None
+        if label not in self.labels:
+            said = "none" if label is None else repr(label)
+            raise SettingError("label", f"must be one of {', '.join(self.labels)}; got {said}")
+        return self.labels.index(label)
+
+    def _primed(self, ids: NDArray[np.int64]) -> TextStream:
+        """A decoder that knows what the text continues."""
+        stream = self.tokenizer.stream()
+        for id in ids[-PRIMER:].tolist():
+            stream.push(id)
+        return stream
+
+    def _continuation(self, prompt_ids: NDArray[np.int64], tokens: Sequence[int]) -> str:
+        stream = self._primed(prompt_ids)
+        return "".join([*map(stream.push, tokens), stream.finish()])
+
+    def _possible(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Log-probabilities, with what is never written at minus infinity."""
+        rows = np.array(logits, np.float32, order="C")
+        for row in rows:
+            log_softmax(row)
+        rows[:, [UNKNOWN, START] if self.documents else [UNKNOWN, START, END]] = NEVER
+        return rows
+
+
+class Conversation:
+    """A text written in turns by a person and the model: the network's state is kept between them.
+
+    Each turn of the model ends at a stop text, which belongs to the conversation though it is not shown; after an end symbol the next
+    turn begins a new document.
+    """
+
+    def __init__(self, generator: Generator, settings: SamplingSettings, seed: int, label: str | None) -> None:
+        streams, self._labels = generator._randomness(seed, label, 1)
+        self._generator = generator
+        self._writer = Writer(generator.engine, settings, streams=streams, may_end=generator.documents)
+        self._is_new = True
+
+    def reply(self, text: str, *, length: int | None = None, stop: Sequence[str] = (), until_end: bool = False) -> Iterator[str]:
+        """Reads the text and writes what follows, piece by piece."""
+        limit, watch = self._generator._limit(length, until_end), StopWatch(stop)
+        if self._is_new:
+            ids = self._generator.prompt_ids(text)
+            self._writer.begin(self._labels)
+            self._is_new = False
+        else:
+            ids = np.asarray(self._generator.tokenizer.encode(text), np.int64)
+        self._writer.read(ids)
+        return self._pieces(_Sample(0, self._generator._primed(ids), watch, limit))
+
+    def _pieces(self, sample: "_Sample") -> Iterator[str]:
+        while not sample.is_done:
+            # One token at a time: the state must not run ahead of the stop text.
+            ids = self._writer.write(1)[0]
+            self._is_new = bool(ids[0] == END)
+            if piece := sample.take(ids):
+                yield piece
+
+
+class _Sample:
+    """One text under way: from ids to text, up to its end."""
+
+    def __init__(self, number: int, stream: TextStream, watch: StopWatch, limit: int) -> None:
+        self.number, self.remaining = number, limit
+        self.is_done = False
+        self._stream, self._watch = stream, watch
+
+    def take(self, ids: NDArray[np.int64]) -> str:
+        """The text that some more tokens add."""
+        pieces = []
+        for id in ids.tolist():
+            if id != END:
+                self.remaining -= 1
+                pieces.append(self._watch.push(self._stream.push(id)))
+            if id == END or not self.remaining:
+                pieces += [self._watch.push(self._stream.finish()), self._watch.finish()]
+                self.is_done = True
+            self.is_done |= self._watch.is_stopped
+            if self.is_done:
+                break
+        return "".join(pieces)
+
+
+def _write_pieces(writer: Writer, labels: list[int] | None, ids: NDArray[np.int64], live: list[_Sample]) -> Iterator[tuple[int, str]]:
+    """Writes chunk by chunk; finished samples leave the batch."""
+    writer.begin(labels)
+    writer.read(ids)
+    chunk = FIRST_CHUNK
+    while live:
+        written = writer.write(min(chunk, live[0].remaining))
+        for sample, row in zip(live, written, strict=True):
+            if piece := sample.take(row):
+                yield sample.number, piece
+        rows = [row for row, sample in enumerate(live) if not sample.is_done]
+        if len(rows) < len(live):
+            live = [live[row] for row in rows]
+            writer.keep(rows)
+        chunk = min(2 * chunk, CHUNK)
+
+
+def _cut(text: str, stop: Sequence[str]) -> str:
+    """The text before its first stop text."""
+    watch = StopWatch(stop)
+    return watch.push(text) + watch.finish()
+
+
+def check_positive(name: str, value: int) -> None:
+    """Raises SettingError unless the number is at least 1."""
+    if value < 1:
+        raise SettingError(name, f"must be at least 1, got {value}")

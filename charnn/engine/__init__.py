@@ -1,0 +1,1 @@
+"""A language network as compiled code, without torch."""

@@ -1,0 +1,134 @@
+"""A language network on the CPU, without torch: a state, and compiled steps that change it."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from charnn.cells.settings import STATES
+from charnn.engine.network import Network, advance, predict, workspace
+from charnn.engine.packing import pack_network
+from charnn.engine.settings import LanguageNetworkSettings
+from charnn.engine.units import Clamps, check_clamps
+from charnn.kernels.activations import log_softmax
+from charnn.kernels.compile import compiled
+from charnn.kernels.products import Floats, copy_row
+
+Ids = NDArray[np.int64]
+
+
+@dataclass
+class EngineState:
+    """What the network remembers of each sample; changed in place by every step."""
+
+    memory: Floats
+    """(states, layers, batch, hidden): unpacks into the tuple (h,) or (h, c)."""
+    labels: Ids
+    """(batch,) label ids, zeros in a network without labels."""
+
+    def pick(self, rows: Sequence[int] | NDArray[np.integer]) -> "EngineState":
+        """A state of its own with these samples; a row may occur several times."""
+        return EngineState(np.ascontiguousarray(self.memory[:, :, rows]), self.labels[rows])
+
+
+class Engine:
+    """Runs a language network; a sample's numbers are the same to the bit whatever batch it is in."""
+
+    def __init__(self, settings: LanguageNetworkSettings, tensors: Mapping[str, NDArray[np.generic]]) -> None:
+        self.settings = settings
+        self.network: Network = pack_network(settings, tensors)
+        self.vocabulary_size = len(self.network.embedding)
+        self.label_count = len(self.network.label_embedding)
+        stack = settings.stack
+        shape = (STATES[stack.cell], stack.layers, stack.hidden_size)
+        self._initial = np.asarray(tensors.get("stack.initial_state", np.zeros(shape)), np.float32).reshape(shape)
+        self._of_label = np.asarray(tensors.get("label_state.weight", np.zeros((1, *shape))), np.float32).reshape(-1, *shape)
+
+    def start(self, count: int, labels: ArrayLike | None = None) -> EngineState:
+        """The state before the first token; labels is one id or (count,) ids, None in a network without labels."""
+        assert (labels is not None) == (self.label_count > 0)
+        ids = np.array(np.broadcast_to(np.asarray(0 if labels is None else labels, np.int64), count))
+        memory = (self._initial + self._of_label[ids]).transpose(1, 2, 0, 3)  # (states, layers, batch, hidden)
+        return EngineState(np.ascontiguousarray(memory), ids)
+
+    def clamped(self, clamps: Clamps) -> "Engine":
+        """An engine with the same weights in which these units' outputs are held at their values after every step.
+
+        The held output is what the layer above and the next step read; an lstm's memory cell goes on as it is. Raises SettingError.
+        """
+        check_clamps(clamps, self.settings.stack)
+        places = np.array([(layer - 1, unit) for layer, unit in clamps], np.int64).reshape(-1, 2)
+        engine = copy.copy(self)
+        engine.network = self.network._replace(clamped=places, clamp_values=np.array(list(clamps.values()), np.float32))
+        return engine
+
+    def step(self, tokens: ArrayLike, state: EngineState) -> Floats:
+        """(batch,) ids -> (batch, vocabulary) logits of what follows; log-probabilities with an adaptive softmax."""
+        return self.read(np.asarray(tokens, np.int64)[:, None], state)
+
+    def read(self, ids: ArrayLike, state: EngineState) -> Floats:
+        """(batch, time) ids, or (time,) for every sample, at least one -> (batch, vocabulary) logits of what follows the last."""
+        logits = np.empty((len(state.labels), self.vocabulary_size), np.float32)
+        _read(self.network, self._rows(ids, state), state.labels, state.memory, logits)
+        return logits
+
+    def log_probabilities(self, ids: ArrayLike, state: EngineState) -> Floats:
+        """(batch, time) ids, or (time,) -> (batch, time - 1): how probable each id after the first is after those before it.
+
+        Feeds all ids but the last, so that a long text can be scored in pieces that overlap by one id.
+        """
+        rows = self._rows(ids, state)
+        scores = np.empty((rows.shape[0], rows.shape[1] - 1), np.float32)
+        _score(self.network, rows, state.labels, state.memory, scores)
+        return scores
+
+    def trace(self, ids: ArrayLike, state: EngineState) -> tuple[Floats, Floats]:
+        """(time,) ids of one sample -> its memory (states, layers, time, hidden) and logits (time, vocabulary) after every id."""
+        rows = self._rows(ids, state)
+        states, layers, batch, hidden = state.memory.shape
+        assert batch == 1
+        memories = np.empty((states, layers, rows.shape[1], hidden), np.float32)
+        logits = np.empty((rows.shape[1], self.vocabulary_size), np.float32)
+        _trace(self.network, rows, state.labels, state.memory, memories, logits)
+        return memories, logits
+
+    def _rows(self, ids: ArrayLike, state: EngineState) -> Ids:
+        """The ids as a (batch, time) array of the type that compiled code takes."""
+        array = np.asarray(ids, np.int64)
+        assert array.size > 0
+        assert array.min() >= 0
+        assert array.max() < self.vocabulary_size
+        return np.ascontiguousarray(np.broadcast_to(array, (len(state.labels), array.shape[-1])))
+
+
+@compiled
+def _read(network: Network, ids: Ids, labels: Ids, memory: Floats, logits: Floats) -> None:
+    work = workspace(network, len(labels))
+    for time in range(ids.shape[1]):
+        advance(network, ids[:, time].copy(), labels, memory, work)
+    predict(network, work, logits)
+
+
+@compiled
+def _score(network: Network, ids: Ids, labels: Ids, memory: Floats, scores: Floats) -> None:
+    work = workspace(network, len(labels))
+    logits = np.empty((len(labels), network.embedding.shape[0]), np.float32)
+    for time in range(ids.shape[1] - 1):
+        advance(network, ids[:, time].copy(), labels, memory, work)
+        predict(network, work, logits)
+        for sample in range(len(labels)):
+            log_softmax(logits[sample])
+            scores[sample, time] = logits[sample, ids[sample, time + 1]]
+
+
+@compiled
+def _trace(network: Network, ids: Ids, labels: Ids, memory: Floats, memories: Floats, logits: Floats) -> None:
+    work = workspace(network, 1)
+    for time in range(ids.shape[1]):
+        advance(network, ids[:, time].copy(), labels, memory, work)
+        predict(network, work, logits[time : time + 1])
+        for part in range(memory.shape[0]):
+            for layer in range(memory.shape[1]):
+                copy_row(memory[part, layer, 0], 0, memories[part, layer, time], network.hidden)

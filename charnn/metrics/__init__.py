@@ -1,0 +1,1 @@
+"""Plain numbers in, plain numbers out: how good a model is."""

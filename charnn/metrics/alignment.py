@@ -1,0 +1,83 @@
+"""Which source words each target word looked at: the attention between tokens, merged to words.
+
+A word is what stands between white space, except that the punctuation and signs it ends in are a word of their own where
+they are tokens of their own: " walk", "s", "." are the words "walks" and "."; "don", "'", "t" are the one word "don't".
+"""
+
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Alignment:
+    """Which source word each target word looked at."""
+
+    source: tuple[str, ...]
+    target: tuple[str, ...]
+    weights: NDArray[np.float64]
+    """(target, source): each row sums to 1."""
+
+    @classmethod
+    def restore(cls, plain: Mapping[str, Any]) -> "Alignment":
+        """From plain()."""
+        source, target = tuple(plain["source"]), tuple(plain["target"])
+        # By its shape: of no words, a list says nothing of it.
+        return cls(source, target, np.array(plain["weights"], np.float64).reshape(len(target), len(source)))
+
+    def plain(self) -> dict[str, Any]:
+        """Ready for JSON: `source`, `target`, and `weights`, a list per target word."""
+        return {"source": list(self.source), "target": list(self.target), "weights": self.weights.tolist()}
+
+
+def merged(source: Sequence[str], target: Sequence[str], weights: NDArray[Any]) -> Alignment:
+    """Words for tokens that, joined, are the text, and for their (target, source) weights.
+
+    A source word gets the sum of what its tokens got, a target word the mean of how its tokens looked. A token of nothing but
+    white space goes with the word before it (the first word at the start), so no weight is lost.
+    """
+    assert weights.shape == (len(target), len(source)), (weights.shape, len(target), len(source))
+    source_words, source_parts = _words(source)
+    target_words, target_parts = _words(target)
+    means = target_parts / target_parts.sum(1, keepdims=True)
+    return Alignment(source_words, target_words, means @ weights.astype(np.float64) @ source_parts.T)
+
+
+def _words(tokens: Sequence[str]) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    """The words, and (words, tokens): 1 where a token is part of a word."""
+    starts = list(_starts(tokens))
+    spans = list(pairwise([0, *starts[1:], len(tokens)])) if starts else []
+    words = tuple(" ".join("".join(tokens[begin:end]).split()) for begin, end in spans)
+    places = np.arange(len(tokens))
+    parts = [(begin <= places) & (places < end) for begin, end in spans]
+    return words, np.array(parts, np.float64).reshape(len(words), len(tokens))
+
+
+def _starts(tokens: Sequence[str]) -> Iterator[int]:
+    """Where the words start: after white space, and at the first of the marks that a word ends in."""
+    for start, end in pairwise([*_starts_after_space(tokens), len(tokens)]):
+        yield start
+        solid = [place for place in range(start, end) if tokens[place].strip()]
+        last = max((place for place in solid if not _is_mark(tokens[place])), default=end)
+        yield from [place for place in solid if place > last][:1]
+
+
+def _starts_after_space(tokens: Sequence[str]) -> Iterator[int]:
+    is_inside = False
+    for place, token in enumerate(tokens):
+        if token.strip():
+            if not is_inside or token[0].isspace():
+                yield place
+            is_inside = not token[-1].isspace()
+        elif token:
+            is_inside = False
+
+
+def _is_mark(token: str) -> bool:
+    """Nothing but punctuation and signs; U+FFFD is neither, since it is part of a character, most likely of a letter."""
+    return all(unicodedata.category(character)[0] in "PS" and character != "\ufffd" for character in token.strip())

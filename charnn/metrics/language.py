@@ -1,0 +1,75 @@
+"""Plain numbers in, plain numbers out: what losses mean in the field's units."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charnn.data.tokenized import TextCounts
+
+CODE_POINTS = 1_114_112
+"""Code points of Unicode: an unknown symbol is charged the logarithm of this for each of its characters."""
+
+SEGMENT = 1000
+"""Symbols in a segment, over which the standard error is taken."""
+
+
+@dataclass
+class LossSums:
+    """Sums losses token by token, in order, and over segments."""
+
+    total: float = 0.0
+    symbols: int = 0
+    _segments: list[float] = field(default_factory=list)
+    _open: list[NDArray[np.float32]] = field(default_factory=list)
+    _waiting: int = 0
+
+    def add(self, losses: NDArray[np.float32]) -> None:
+        """(count,) nats of consecutive symbols."""
+        self.total += float(losses.sum(dtype=np.float64))
+        self.symbols += len(losses)
+        self._open.append(losses)
+        self._waiting += len(losses)
+        if self._waiting >= SEGMENT:
+            rest = np.concatenate(self._open)
+            whole = len(rest) // SEGMENT * SEGMENT
+            self._segments += rest[:whole].reshape(-1, SEGMENT).mean(axis=1, dtype=np.float64).tolist()
+            self._open, self._waiting = [rest[whole:]], len(rest) - whole
+
+    def standard_error(self) -> float | None:
+        """Standard error of the mean loss in nats per token; None under two segments."""
+        return standard_error(self._segments)
+
+
+def standard_error(values: Iterable[float]) -> float | None:
+    """Standard error of a mean, or None for fewer than two values."""
+    sample = np.asarray(list(values), np.float64)
+    return float(sample.std(ddof=1) / math.sqrt(len(sample))) if len(sample) > 1 else None
+
+
+def language_metrics(sums: LossSums, counts: TextCounts) -> dict[str, float | int | None]:
+    """Summed nats as nats per token and character, bits per character and byte, perplexities.
+
+    An unknown token costs what the network gave it plus log(1,114,112) for naming each of its characters.
+    """
+    nats = sums.total + counts.unknown_characters * math.log(CODE_POINTS)
+    per_token = nats / max(1, sums.symbols)
+    per_character = nats / max(1, counts.characters)
+    return {
+        "symbols": sums.symbols,
+        "unknown": counts.unknown,
+        "nats_per_token": per_token,
+        "nats_per_character": per_character,
+        "bits_per_character": per_character / math.log(2),
+        "bits_per_byte": nats / max(1, counts.bytes) / math.log(2),
+        "perplexity": exp(per_token),
+        "word_perplexity": exp(nats / max(1, counts.words)),
+        "standard_error": sums.standard_error(),
+    }
+
+
+def exp(nats: float) -> float | None:
+    """e to the nats; None where that is no finite number."""
+    return math.exp(nats) if nats < 700 else None

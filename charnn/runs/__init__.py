@@ -1,1 +1,0 @@
-"""Training runs: data and settings in, a run folder out."""

@@ -1,0 +1,1 @@
+"""The classifier: one label for a text."""

@@ -1,0 +1,1 @@
+"""The forecaster: the next values of a series."""

@@ -1,0 +1,1 @@
+"""The language model: the next token of a text."""

@@ -1,0 +1,1 @@
+"""The translator: a text for a text."""

@@ -1,1 +1,0 @@
-"""Strings to ids and back."""

@@ -1,0 +1,192 @@
+"""Tokenizers whose tokens are single code points, or single bytes of UTF-8."""
+
+import codecs
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from charnn.errors import CheckpointError
+from charnn.tokenizers.protocol import Chunks, TextStream, TokenizerSettings, lowered, saved
+from charnn.tokenizers.vocabulary import END, SPECIAL_TEXTS, SPECIALS, START, UNKNOWN, Ids, Vocabulary, id_type
+
+CODE_POINTS = 0x110000
+
+
+class CharTokenizer:
+    """A token is a Unicode code point; the vocabulary is ordered by frequency."""
+
+    name: ClassVar[str] = "char"
+
+    def __init__(self, vocabulary: Vocabulary, lowercase: bool) -> None:
+        self.vocabulary = vocabulary
+        self.size = vocabulary.size
+        self.lowercase = lowercase
+        codes = [ord(symbol) for symbol in vocabulary.symbols]
+        self._codes = np.array([ord(SPECIAL_TEXTS[UNKNOWN]), 0, 0, *codes], np.uint32)
+        # The last entry stands for every code point above: take() clips to it.
+        self._ids = np.full(max(codes) + 2, UNKNOWN, id_type(self.size))
+        self._ids[codes] = np.arange(len(SPECIALS), self.size)
+
+    @classmethod
+    def fit(cls, chunks: Chunks, settings: TokenizerSettings) -> "CharTokenizer":
+        """The characters of the text."""
+        counts = np.zeros(CODE_POINTS, np.int64)
+        for chunk in chunks():
+            count_characters(lowered(chunk) if settings.lowercase else chunk, counts)
+        symbols = {chr(code): int(counts[code]) for code in np.flatnonzero(counts).tolist()}
+        return cls(Vocabulary.fit(symbols, settings.vocabulary_size, settings.min_count), settings.lowercase)
+
+    @classmethod
+    def restore(cls, learned: Any, tensors: Mapping[str, npt.NDArray[Any]]) -> "CharTokenizer":
+        """Raises CheckpointError unless every symbol is one character."""
+        vocabulary = Vocabulary.restore(saved(learned, "symbols", list))
+        if any(len(symbol) != 1 for symbol in vocabulary.symbols):
+            raise CheckpointError("the model's vocabulary is damaged: a character tokenizer with symbols of several characters")
+        return cls(vocabulary, saved(learned, "lowercase", bool))
+
+    def learned(self) -> dict[str, Any]:
+        """The characters in the order of their ids."""
+        return {"symbols": list(self.vocabulary.symbols), "lowercase": self.lowercase}
+
+    def tensors(self) -> dict[str, npt.NDArray[np.uint8]]:
+        """Nothing."""
+        return {}
+
+    def encode(self, text: str) -> Ids:
+        """One id per code point (of the lowered text)."""
+        return self._ids.take(_code_points(lowered(text) if self.lowercase else text), mode="clip")
+
+    def decode(self, ids: Sequence[int] | npt.NDArray[Any]) -> str:
+        """One code point per id."""
+        chosen = np.asarray(ids, np.int64)
+        codes: bytes = self._codes[chosen[(chosen != START) & (chosen != END)]].tobytes()
+        return codes.decode("utf-32-le")
+
+    def stream(self) -> TextStream:
+        """Gives each character at once."""
+        return _CharStream(self)
+
+    def symbol(self, id: int) -> str:
+        """The character itself."""
+        return self.vocabulary.symbol(id)
+
+    def unknown_symbols(self, text: str) -> Counter[str]:
+        """The characters that never occurred in the corpus."""
+        text = lowered(text) if self.lowercase else text
+        return Counter(text[place] for place in np.flatnonzero(self.encode(text) == UNKNOWN).tolist())
+
+    def split(self, text: str) -> tuple[str, str]:
+        """Any place will do."""
+        return text, ""
+
+
+class ByteTokenizer:
+    """A token is a byte of the UTF-8 form: nothing is ever unknown, and nothing is learned."""
+
+    name: ClassVar[str] = "byte"
+    size: int = len(SPECIALS) + 256
+
+    def __init__(self, lowercase: bool) -> None:
+        self.lowercase = lowercase
+
+    @classmethod
+    def fit(cls, chunks: Chunks, settings: TokenizerSettings) -> "ByteTokenizer":
+        """The same whatever the text is."""
+        return cls(settings.lowercase)
+
+    @classmethod
+    def restore(cls, learned: Any, tensors: Mapping[str, npt.NDArray[Any]]) -> "ByteTokenizer":
+        """Raises CheckpointError where `lowercase` is missing."""
+        return cls(saved(learned, "lowercase", bool))
+
+    def learned(self) -> dict[str, Any]:
+        """The one choice there is."""
+        return {"lowercase": self.lowercase}
+
+    def tensors(self) -> dict[str, npt.NDArray[np.uint8]]:
+        """Nothing."""
+        return {}
+
+    def encode(self, text: str) -> Ids:
+        """One id per byte: the byte's value plus 3."""
+        data = (lowered(text) if self.lowercase else text).encode("utf-8", "surrogatepass")
+        return np.frombuffer(data, np.uint8).astype(np.uint16) + np.uint16(len(SPECIALS))
+
+    def decode(self, ids: Sequence[int] | npt.NDArray[Any]) -> str:
+        """The text of the bytes; what is no valid UTF-8 shows as U+FFFD."""
+        return decode_bytes(BYTE_PIECES, ids)
+
+    def stream(self) -> TextStream:
+        """Gives each code point with its last byte."""
+        return ByteStream(BYTE_PIECES)
+
+    def symbol(self, id: int) -> str:
+        """The ASCII character, or the byte's value."""
+        return SPECIALS[id] if id < len(SPECIALS) else byte_name(id - len(SPECIALS))
+
+    def unknown_symbols(self, text: str) -> Counter[str]:
+        """None, ever."""
+        return Counter()
+
+    def split(self, text: str) -> tuple[str, str]:
+        """Any place will do."""
+        return text, ""
+
+
+SPECIAL_PIECES = (b"\xff", b"", b"")
+"""The specials as bytes: 0xFF never occurs in UTF-8, so UNKNOWN decodes to one U+FFFD and ends what stands before it."""
+
+BYTE_PIECES = (*SPECIAL_PIECES, *(bytes([value]) for value in range(256)))
+"""What each id of a byte tokenizer stands for."""
+
+
+def count_characters(text: str, counts: npt.NDArray[np.int64]) -> None:
+    """Adds the characters of a text to (CODE_POINTS,) counts."""
+    found = np.bincount(_code_points(text))
+    counts[: len(found)] += found
+
+
+def decode_bytes(pieces: Sequence[bytes], ids: Sequence[int] | npt.NDArray[Any]) -> str:
+    """The text of ids that stand for pieces of UTF-8."""
+    return b"".join([pieces[id] for id in ids]).decode("utf-8", "replace")
+
+
+def byte_name(value: int) -> str:
+    """A byte as a person may read it: `a`, or `0xE2` where it is only a part of a character."""
+    return chr(value) if value < 0x80 else f"0x{value:02X}"
+
+
+class ByteStream:
+    """Decodes ids that stand for pieces of UTF-8; holds back the bytes of an unfinished code point."""
+
+    def __init__(self, pieces: Sequence[bytes]) -> None:
+        self._pieces = pieces
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def push(self, id: int) -> str:
+        """The code points that this piece completes."""
+        return self._decoder.decode(self._pieces[id])
+
+    def finish(self) -> str:
+        """U+FFFD for bytes that never became a code point."""
+        return self._decoder.decode(b"", final=True)
+
+
+class _CharStream:
+    def __init__(self, tokenizer: CharTokenizer) -> None:
+        self._tokenizer = tokenizer
+
+    def push(self, id: int) -> str:
+        return SPECIAL_TEXTS[id] if id < len(SPECIALS) else self._tokenizer.symbol(id)
+
+    def finish(self) -> str:
+        return ""
+
+
+def _code_points(text: str) -> npt.NDArray[Any]:
+    if text.isascii():
+        return np.frombuffer(text.encode("ascii"), np.uint8)
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
