@@ -7,6 +7,7 @@ import os
 import pytest
 
 from charnn import files
+from charnn.checkpoint.documents import read_document_file
 from charnn.checkpoint.model import METRICS_FILE, MODEL_FILE, load_model
 from charnn.errors import StorageError
 from charnn.training.folder import PREVIOUS_FILE, TRAINING_FILE
@@ -106,7 +107,7 @@ def test_the_state_before_is_kept_beside_the_last(tmp_path):
     for one in run.train():
         if one.step == 9:
             break
-    first, second = (checkpoint.read_document_file(tmp_path / "run" / name)[0] for name in (PREVIOUS_FILE, TRAINING_FILE))
+    first, second = (read_document_file(tmp_path / "run" / name)[0] for name in (PREVIOUS_FILE, TRAINING_FILE))
     assert (first["progress"]["step"], second["progress"]["step"]) == (6, 9)
 
 
