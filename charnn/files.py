@@ -1,4 +1,4 @@
-"""Files written whole or not at all, errors of a disk as sentences, and text that no terminal or file stumbles over."""
+"""Files written whole or not at all, errors of a disk as sentences, and text that is safe to print."""
 
 import errno
 import os
@@ -13,7 +13,7 @@ _UNPRINTABLE = re.compile("[\\0-\\x1f\\x7f-\\x9f\\ud800-\\udfff]")
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Replaces a file by a whole new one: temporary name, fsync, rename, fsync of the folder; raises StorageError."""
+    """Replace a file by a whole new one: temporary name, fsync, rename, fsync of the folder. Raises StorageError."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with storage_errors(path):
         try:
@@ -22,14 +22,18 @@ def write_whole(path: Path, data: bytes) -> None:
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)
-            _sync_folder(path.parent)
+            descriptor = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
         finally:
             temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Turns an OSError of writing into a StorageError that names the file."""
+    """Turn an OSError of writing into a StorageError that names the file."""
     try:
         yield
     except OSError as error:
@@ -37,14 +41,6 @@ def storage_errors(path: Path) -> Iterator[None]:
         raise StorageError(f"{path} cannot be written: {error.strerror}; {hint}") from None
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def printable(word: str) -> str:
-    """The word, with U+FFFD for what would command a terminal or break a file: control characters and lone surrogates."""
+    """Return a text with U+FFFD for control characters and lone surrogates, which would command a terminal or break a file."""
     return _UNPRINTABLE.sub("\ufffd", word)

@@ -1,10 +1,12 @@
 """Settings: frozen dataclasses that check themselves; a line holds name, type, default, help and limits."""
 
 import math
+import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields
+from functools import cache
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 from charnn.errors import SettingError
 
@@ -34,43 +36,34 @@ class Limits:
             return None if value in self.choices else f"must be one of {', '.join(self.choices)}; got {shown(value)}"
         if isinstance(value, bool) or not isinstance(value, int | float):
             return None
-        good = (
-            (isinstance(value, int) or math.isfinite(value))
-            and (self.least is None or value >= self.least)
-            and (self.most is None or value <= self.most)
-            and (self.above is None or value > self.above)
-            and (self.below is None or value < self.below)
-        )
-        return None if good else f"must be {self.words()}, got {shown(value)}"
+        is_good = (isinstance(value, int) or math.isfinite(value)) and all(OPERATORS[word](value, bound) for word, bound in self._bounds())
+        return None if is_good else f"must be {self.words()}, got {shown(value)}"
 
     def words(self) -> str:
-        """The limits as a phrase: 'at least 1 and at most 9'."""
+        """Return the limits as a phrase: 'at least 1 and at most 9'."""
+        texts = [f"{word} {bound:,.0f}" if bound >= 1000 else f"{word} {bound:g}" for word, bound in self._bounds()]
+        return " and ".join(texts) or "a finite number"
+
+    def _bounds(self) -> list[tuple[str, float]]:
         bounds = {"at least": self.least, "above": self.above, "at most": self.most, "below": self.below}
-        said = [f"{word} {bound:,.6g}" if bound >= 1000 else f"{word} {bound:g}" for word, bound in bounds.items() if bound is not None]
-        return " and ".join(said) or "a finite number"
+        return [(word, bound) for word, bound in bounds.items() if bound is not None]
 
 
-def setting(
-    default: Any,
-    help: str,
-    *,
-    least: float | None = None,
-    most: float | None = None,
-    above: float | None = None,
-    below: float | None = None,
-    choices: Iterable[str] | None = None,
-) -> Any:
-    """One line of a Settings class: its default, its help sentence and its limits."""
-    limits = Limits(least, most, above, below, None if choices is None else tuple(choices))
-    return field(default=default, metadata={"help": help, "limits": limits})
+OPERATORS = {"at least": operator.ge, "above": operator.gt, "at most": operator.le, "below": operator.lt}
+
+
+def setting(default: Any, help: str, *, choices: Iterable[str] | None = None, is_name: bool = False, **bounds: float) -> Any:
+    """One line of a Settings class: its default, its help sentence and its limits, inclusive (least, most) or exclusive (above, below).
+
+    Of a name any text is a value, `none` too.
+    """
+    limits = Limits(**bounds, choices=None if choices is None else tuple(choices))
+    return field(default=default, metadata={"help": help, "limits": limits, "is_name": is_name})
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Base of every settings class: checks types and limits when made, converts from and to plain data.
-
-    Raises SettingError, which names the setting.
-    """
+    """Base of every settings class: checks types and limits when made, converts from and to plain data. Raises SettingError."""
 
     def __post_init__(self) -> None:
         for one in fields(self):
@@ -90,8 +83,38 @@ class Settings:
             if name not in known:
                 raise SettingError(f"{name!r:.60}".strip("'"), f"is no setting of {cls.__name__}")
             kind = known[name]
-            values[name] = kind.from_plain(value) if is_settings(kind) and isinstance(value, Mapping) else value
+            if is_settings(kind) and isinstance(value, Mapping):
+                values[name] = kind.from_plain(value)
+            else:
+                values[name] = tuple(value) if is_several(kind) and isinstance(value, list) else value
         return cls(**values)
+
+
+def collect(cls: type[Any], values: Mapping[str, Any]) -> Any:
+    """Return the settings of a class and of those within it, each value found by its name; raise SettingError."""
+    chosen: dict[str, Any] = {}
+    for one in fields(cls):
+        kind = setting_type(cls, one.name)
+        if is_settings(kind):
+            chosen[one.name] = collect(kind, values)
+        elif one.name in values:
+            chosen[one.name] = values[one.name]
+    return cls(**chosen)
+
+
+def all_settings(settings: Settings) -> list[Settings]:
+    """Return the settings and those nested within them, as far as they have settings of their own."""
+    inner = [getattr(settings, one.name) for one in fields(settings)]
+    found = [nested for part in inner if isinstance(part, Settings) for nested in all_settings(part)]
+    return ([settings] if own_settings(type(settings)) else []) + found
+
+
+def flat(plain: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """Return nested plain data as one level, by path: {"stack": {"cell": "gru"}} -> {"stack.cell": "gru"}."""
+    found: dict[str, Any] = {}
+    for name, value in plain.items():
+        found.update(flat(value, f"{before}{name}.") if isinstance(value, Mapping) else {before + name: value})
+    return found
 
 
 def own_settings(cls: type[Settings]) -> list[Field[Any]]:
@@ -100,8 +123,13 @@ def own_settings(cls: type[Settings]) -> list[Field[Any]]:
 
 
 def setting_type(cls: type[Settings], name: str) -> Any:
-    """The annotated type of a setting."""
-    return get_type_hints(cls)[name]
+    """Return the annotated type of a setting."""
+    return _types(cls)[name]  # type: ignore[arg-type]  # classes are hashable
+
+
+@cache
+def _types(cls: type[Settings]) -> dict[str, Any]:
+    return get_type_hints(cls)
 
 
 def is_settings(kind: Any) -> bool:
@@ -116,6 +144,11 @@ def base_type(kind: Any) -> Any:
     return kind
 
 
+def is_several(kind: Any) -> bool:
+    """Is this annotation tuple[str, ...], a setting that can be given several times?"""
+    return get_origin(kind) is tuple
+
+
 def check_value(one: Field[Any], kind: Any, value: Any) -> None:
     """Raises SettingError unless the value has the field's type and, of a setting, is within its limits."""
     if value is None:
@@ -123,6 +156,10 @@ def check_value(one: Field[Any], kind: Any, value: Any) -> None:
             raise SettingError(one.name, "must be given")
         return
     wanted = base_type(kind)
+    if is_several(wanted):
+        if not isinstance(value, tuple) or not all(isinstance(part, str) for part in value):
+            raise SettingError(one.name, f"must be a tuple of texts, got {shown(value)}")
+        return
     accepted = (int, float) if wanted is float else wanted
     if not isinstance(value, accepted) or (isinstance(value, bool) and wanted is not bool):
         raise SettingError(one.name, f"must be of type {wanted.__name__}, got {shown(value)}")

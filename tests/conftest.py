@@ -21,3 +21,45 @@ def real_data() -> Path:
         if (folder / "shared" / "data").is_dir():
             return folder / "shared" / "data"
     pytest.skip("no folder of real corpora beside the checkout")
+
+
+@pytest.fixture(scope="session")
+def cases() -> Path:
+    """The folder of small inputs that once went wrong; a test that asks for it is skipped where there is none."""
+    for folder in Path(__file__).resolve().parents:
+        if (folder / "shared" / "cases").is_dir():
+            return folder / "shared" / "cases"
+    pytest.skip("no folder of cases beside the checkout")
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, the working directory of the test."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def quick_probe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The speed of training is measured for a moment only."""
+    monkeypatch.setattr("charnn.training.run.GLANCE_SECONDS", 0.01)
+
+
+@pytest.fixture(scope="session")
+def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a small classifier's run and data."""
+    from tests.runs import classifier_run, trained
+
+    folder = tmp_path_factory.mktemp("classifier")
+    trained(classifier_run(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tagger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a small tagger's run and data."""
+    from tests.runs import tagger_run, trained
+
+    folder = tmp_path_factory.mktemp("tagger")
+    trained(tagger_run(folder))
+    return folder

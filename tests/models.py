@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from charnn.cells.settings import StackSettings
-from charnn.data.corpus import CorpusSettings, Document
+from charnn.data.corpus import Document
+from charnn.data.settings import CorpusSettings
 from charnn.data.tokenized import TokenizedText, tokenize_documents, tokenize_text
 from charnn.engine.settings import LanguageNetworkSettings
 from charnn.settings import Settings

@@ -2,22 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from math import prod
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from charnn.cells.settings import GATES, STATES, StackSettings
+from charnn.cells import variants
+from charnn.cells.settings import StackSettings
 from charnn.engine.settings import LanguageNetworkSettings, adaptive_cutoffs
 
 Tensors = dict[str, NDArray[np.float32]]
 
-CELLS = {
-    "rnn": StackSettings(cell="rnn"),
-    "relu": StackSettings(cell="rnn", activation="relu"),
-    "lstm": StackSettings(cell="lstm"),
-    "gru": StackSettings(cell="gru"),
-}
+CELLS = {name: StackSettings(cell=cell, activation=activation) for name, (cell, activation) in variants().items()}
+"""Every cell with each of its activations."""
 
 OPTIONS = {
     "plain": LanguageNetworkSettings(StackSettings(layers=2, hidden_size=37), embedding_size=19),
@@ -44,28 +42,26 @@ def random_tensors(settings: LanguageNetworkSettings, vocabulary: int, labels: i
     """Weights of about the size that training leaves."""
     generator = np.random.default_rng(seed)
     stack, width = settings.stack, settings.width
-    hidden, gates, states = stack.hidden_size, GATES[stack.cell], STATES[stack.cell]
+    hidden = stack.hidden_size
 
     def weights(*shape: int, scale: float | None = None) -> NDArray[np.float32]:
         return (generator.standard_normal(shape) * (scale or shape[-1] ** -0.5)).astype(np.float32)
 
     tensors = {"embedding.weight": weights(vocabulary, width, scale=0.5)}
     for layer, size in enumerate(stack.input_sizes(width)):
-        name = f"stack.cells.{layer}"
-        tensors[f"{name}.input_to_gates"] = weights(gates * hidden, size)
-        tensors[f"{name}.hidden_to_gates"] = weights(gates * hidden, hidden, scale=0.5 * hidden**-0.5)
-        tensors[f"{name}.input_bias"] = weights(gates * hidden, scale=0.3)
-        tensors[f"{name}.hidden_bias"] = weights(gates * hidden, scale=0.3)
+        for name, shape in stack.loaded_cell.shapes(size, hidden).items():
+            scale = 0.3 if len(shape) == 1 else 0.5 * hidden**-0.5 if name == "hidden_to_gates" else None
+            tensors[f"stack.cells.{layer}.{name}"] = weights(*shape, scale=scale)
         if stack.layer_norm:
             tensors[f"stack.norms.{layer}.weight"] = 1 + weights(size, scale=0.1)
             tensors[f"stack.norms.{layer}.bias"] = weights(size, scale=0.1)
     if stack.layer_norm:
         tensors["stack.output_norm.weight"], tensors["stack.output_norm.bias"] = 1 + weights(hidden, scale=0.1), weights(hidden, scale=0.1)
     if stack.initial_state == "learned":
-        tensors["stack.initial_state"] = weights(states, stack.layers, hidden)
+        tensors["stack.initial_state"] = weights(*stack.state_shape)
     if labels:
         tensors["label_embedding.weight"] = weights(labels, width, scale=0.5)
-        tensors["label_state.weight"] = weights(labels, states * stack.layers * hidden, scale=0.5)
+        tensors["label_state.weight"] = weights(labels, prod(stack.state_shape), scale=0.5)
     return tensors | _output_tensors(settings, vocabulary, weights)
 
 
@@ -96,24 +92,35 @@ def reference(settings: LanguageNetworkSettings, tensors: Mapping[str, NDArray[n
 def _reference(settings, tensors, ids, labels):
     stack, w = settings.stack, {name: torch.from_numpy(tensor) for name, tensor in tensors.items()}
     ids = torch.as_tensor(ids)
-    state = torch.zeros(STATES[stack.cell], stack.layers, len(ids), stack.hidden_size)
+    states, layers, hidden = stack.state_shape
+    state = torch.zeros(states, layers, len(ids), hidden)
     if "stack.initial_state" in w:
         state = state + w["stack.initial_state"][:, :, None]
     x = w["embedding.weight"][ids]
     if labels is not None:
         x = x + w["label_embedding.weight"][labels][:, None]
         state = state + w["label_state.weight"][labels].reshape(len(ids), *state.shape[:2], -1).permute(1, 2, 0, 3)
-    run = {"lstm": torch.lstm, "gru": torch.gru, "rnn": torch.rnn_tanh if stack.activation == "tanh" else torch.rnn_relu}[stack.cell]
     after = []
     for layer in range(stack.layers):
-        parts = [w[f"stack.cells.{layer}.{part}"] for part in ("input_to_gates", "hidden_to_gates", "input_bias", "hidden_bias")]
+        parts = [w[f"stack.cells.{layer}.{part}"] for part in stack.loaded_cell.shapes(1, hidden)]
         y = _normed(x, w, f"stack.norms.{layer}") if stack.layer_norm else x
         before = tuple(part[layer : layer + 1].contiguous() for part in state)
+        run = {"lstm": torch.lstm, "gru": torch.gru, "rnn": getattr(torch, f"rnn_{stack.activation}"), "mingru": mingru}[stack.cell]
         h, *last = run(y, before if len(before) > 1 else before[0], parts, True, 1, 0.0, False, False, True)
         after.append(torch.cat(last))
         x = h + x if stack.residual and x.shape[-1] == h.shape[-1] else h
     x = _normed(x, w, "stack.output_norm") if stack.layer_norm else x
     return _logits(settings, w, x).numpy(), torch.stack(after, 1).numpy()
+
+
+def mingru(x, state, weights, *_):
+    """Feng et al. 2024, with the arguments of torch.gru."""
+    update, new = (x @ weights[0].T + weights[1]).chunk(2, -1)
+    new, outputs = torch.where(new >= 0, new + 0.5, torch.sigmoid(new)), [state[0]]
+    for time in range(x.shape[1]):
+        gate = torch.sigmoid(update[:, time])
+        outputs.append((1 - gate) * outputs[-1] + gate * new[:, time])
+    return torch.stack(outputs[1:], 1), outputs[-1][None]
 
 
 def _normed(x, w, name):

@@ -5,21 +5,18 @@ from pathlib import Path
 from typing import Any
 
 from charnn.cells.settings import StackSettings
-from charnn.data.labelled import LabelledSettings
-from charnn.data.pairs import PairFiles
-from charnn.data.series import SeriesSettings
+from charnn.data.settings import LabelledSettings, SeriesSettings
 from charnn.layers.settings import EncoderSettings
 from charnn.settings import Settings
-from charnn.tasks.classifier.job import ClassifierJob
+from charnn.tasks.classifier.model import Classifier
 from charnn.tasks.classifier.settings import ClassifierLossSettings, ClassifierNetworkSettings, ClassifierSettings
-from charnn.tasks.forecaster.job import ForecasterJob
+from charnn.tasks.forecaster.model import Forecaster
 from charnn.tasks.forecaster.settings import ForecasterNetworkSettings, ForecasterSettings
-from charnn.tasks.tagger.job import TaggerJob
+from charnn.tasks.tagger.model import Tagger
 from charnn.tasks.tagger.settings import TaggerLossSettings, TaggerNetworkSettings, TaggerSettings
-from charnn.tasks.translator.job import TranslatorJob
 from charnn.tasks.translator.settings import TranslatorLossSettings, TranslatorNetworkSettings, TranslatorSettings
 from charnn.tokenizers.registry import TokenizerSettings
-from charnn.training.job import Place
+from charnn.training.model import Place, Sources
 from charnn.training.run import Run
 from charnn.training.settings import BudgetSettings, OptimizerSettings, PairLoopSettings, SeriesLoopSettings, TextLoopSettings
 
@@ -131,32 +128,40 @@ def forecaster_settings(**changes: object) -> ForecasterSettings:
     return small(settings, **changes)
 
 
+def place_of(folder: Path, resume: bool) -> Place:
+    """The folder of a run on one thread of the CPU."""
+    return Place(folder / "run", device="cpu", threads=1, overwrite=not resume, resume=resume)
+
+
 def classifier_run(folder: Path, steps: int = 40, table: str = TABLE, *, resume: bool = False, **changes: object) -> Run:
     """A run on the small table, ready to go."""
     (folder / "table.tsv").write_text(table, encoding="utf-8")
-    place = Place([folder / "table.tsv"], folder / "run", device="cpu", threads=1, overwrite=not resume, resume=resume)
-    return Run(place, ClassifierJob(place, classifier_settings(**changes)), BudgetSettings(steps=steps))
+    model = Classifier.prepare(Sources([folder / "table.tsv"]), classifier_settings(**changes))
+    return Run(place_of(folder, resume), model, BudgetSettings(steps=steps))
 
 
 def tagger_run(folder: Path, steps: int = 40, text: str = SENTENCES, *, resume: bool = False, **changes: object) -> Run:
     """A run on the small sentences, ready to go."""
     (folder / "sentences.conll").write_text(text, encoding="utf-8")
-    place = Place([folder / "sentences.conll"], folder / "run", device="cpu", threads=1, overwrite=not resume, resume=resume)
-    return Run(place, TaggerJob(place, tagger_settings(**changes)), BudgetSettings(steps=steps))
+    model = Tagger.prepare(Sources([folder / "sentences.conll"]), tagger_settings(**changes))
+    return Run(place_of(folder, resume), model, BudgetSettings(steps=steps))
 
 
 def translator_run(folder: Path, steps: int = 400, table: str = PAIRS, *, resume: bool = False, **changes: object) -> Run:
     """A run on the small pairs, ready to go; after 400 steps it translates them."""
+    from charnn.tasks.translator.model import Translator
+
     (folder / "pairs.tsv").write_text(table, encoding="utf-8")
-    place = Place([folder / "pairs.tsv"], folder / "run", device="cpu", threads=1, overwrite=not resume, resume=resume)
-    return Run(place, TranslatorJob(place, translator_settings(**changes), PairFiles(place.corpus)), BudgetSettings(steps=steps))
+    place = Place(folder / "run", device="cpu", threads=1, overwrite=not resume, resume=resume)
+    model = Translator.prepare(Sources([folder / "pairs.tsv"]), translator_settings(**changes))
+    return Run(place, model, BudgetSettings(steps=steps))
 
 
 def forecaster_run(folder: Path, steps: int = 40, table: str = SERIES, *, resume: bool = False, **changes: object) -> Run:
     """A run on the small series, ready to go."""
     (folder / "series.csv").write_text(table, encoding="utf-8")
-    place = Place([folder / "series.csv"], folder / "run", device="cpu", threads=1, overwrite=not resume, resume=resume)
-    return Run(place, ForecasterJob(place, forecaster_settings(**changes)), BudgetSettings(steps=steps))
+    model = Forecaster.prepare(Sources([folder / "series.csv"]), forecaster_settings(**changes))
+    return Run(place_of(folder, resume), model, BudgetSettings(steps=steps))
 
 
 def trained(run: Run) -> Run:

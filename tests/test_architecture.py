@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.tree import PAGE, page
+from charnn.cells import CELLS
+from tests.tree import DOCS, page, pages
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "charnn"
@@ -21,7 +22,8 @@ STEPS = [
     ["settings", "files"],
     ["tokenizers", "kernels"],
     ["data", "batches"],
-    ["baselines", "metrics", "check", "device"],
+    ["metrics"],
+    ["baselines", "check", "device"],
     ["cells"],
     ["engine"],
     ["layers"],
@@ -36,11 +38,27 @@ STEPS = [
 
 STEP_OF = {part: number for number, step in enumerate(STEPS) for part in step}
 
-SETTINGS_ONLY = ["charnn.settings", *(f"charnn.{room}.settings" for room in ("cells", "engine", "layers", "decoding", "training"))]
+SETTINGS_ONLY = [
+    "charnn.settings",
+    "charnn.tokenizers.registry",
+    *(f"charnn.{room}.settings" for room in ("cells", "decoding", "engine", "inspection", "layers", "training")),
+]
 
 WITHOUT_TORCH = ["tokenizers", "data", "kernels", "engine", "decoding", "checkpoint", "check", "cli"]
 
-CROSS_CUTTING = {"architecture", "laws", "readme", "formats", "phrasebook", "hostile", "stress", "determinism", "odd_series"}
+HEAVY = {"matplotlib", "numba", "numpy", "rich", "sacrebleu", "safetensors", "scipy", "sentencepiece", "sklearn", "torch", "torchtext"}
+"""What takes long enough to import that an import may wait in a function for it."""
+
+MOST_LATE = 100
+"""Imports inside functions in the whole package."""
+
+LATE_LIGHT = ["charnn.data.builtin"]
+"""Modules whose imports inside functions need not wait."""
+
+CROWDED = ["charnn.data"]
+"""Rooms of more than 16 modules."""
+
+CROSS_CUTTING = {"architecture", "laws", "readme", "formats", "phrasebook", "hostile", "stress", "determinism", "odd_series", "ways"}
 """Tests of what no single module or package does."""
 
 MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in sorted(PACKAGE.rglob("*.py"))}
@@ -54,19 +72,20 @@ def tree(module: str) -> ast.Module:
 
 
 def statements(node: ast.AST, *, inner: bool) -> Iterator[ast.Import | ast.ImportFrom]:
-    """Import statements that run: those for type checkers never do, those in functions run late."""
+    """Import statements; without `inner` only those that run when the module is imported."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Import | ast.ImportFrom):
             yield child
-        elif isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
-            continue
-        elif inner or not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+        elif inner or not (
+            isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
+            or (isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING")
+        ):
             yield from statements(child, inner=inner)
 
 
 @cache
 def imports(module: str, *, inner: bool = True) -> frozenset[str]:
-    """Modules that a module imports: dotted names, submodules resolved."""
+    """Modules that a module imports, for types too: dotted names, submodules resolved."""
     found = set()
     for statement in statements(tree(module), inner=inner):
         if isinstance(statement, ast.Import):
@@ -95,6 +114,14 @@ def loaded(module: str) -> set[str]:
     return seen
 
 
+def late_imports(module: str) -> list[str]:
+    """What a module imports inside functions."""
+    early = set(map(id, statements(tree(module), inner=False)))
+    typed = {id(child) for node in ast.walk(tree(module)) if isinstance(node, ast.If) for child in node.body}
+    late = [one for one in statements(tree(module), inner=True) if id(one) not in early | typed]
+    return [one.module or "" if isinstance(one, ast.ImportFrom) else one.names[0].name for one in late]
+
+
 def functions(module: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     return (node for node in ast.walk(tree(module)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
@@ -118,6 +145,7 @@ def test_a_module_imports_only_from_earlier_steps(module):
 
 
 def test_no_modules_import_each_other_in_a_circle():
+    """Not even for types alone."""
     graph = {module: {name for name in imports(module) if name in MODULES and name != FACE} for module in MODULES if module != FACE}
     order = list(TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle
     assert set(order) == set(graph)
@@ -128,17 +156,31 @@ def test_sampling_never_waits_for_torch(module):
     assert "torch" not in loaded(module)
 
 
+@pytest.mark.parametrize("module", [place.module for place in CELLS.values()])
+def test_a_cell_waits_for_torch_until_it_is_trained(module):
+    assert "torch" not in loaded(module)
+
+
 @pytest.mark.parametrize("module", SETTINGS_ONLY)
 def test_settings_load_no_numerics(module):
-    assert not {"torch", "numba"} & loaded(module)
-    assert not {"numpy", "torch", "numba"} & imports(module)
+    assert not {"numpy", "torch", "numba"} & loaded(module)
 
 
 def test_the_package_itself_loads_nothing():
     assert imports(FACE, inner=False) <= {"os", "typing"}
 
 
-def test_help_pages_load_neither_torch_nor_numba():
+@pytest.mark.parametrize("module", MODULES)
+def test_an_import_waits_in_a_function_only_for_what_takes_long(module):
+    light = [name for name in late_imports(module) if not HEAVY & (loaded(name) if name in MODULES else {name.split(".")[0]})]
+    assert not light or f"{module}.".startswith(tuple(f"{one}." for one in [FACE + "._", *LATE_LIGHT]))
+
+
+def test_few_imports_wait_in_functions():
+    assert sum(len(late_imports(module)) for module in MODULES) <= MOST_LATE
+
+
+def test_help_pages_load_nothing_heavy():
     program = """
 import sys
 import click
@@ -156,8 +198,8 @@ def show(command, words):
 
 shown = []
 show(main, [])
-assert {"train", "train lm", "sample"} <= set(shown)
-print(sorted({"torch", "numba"} & sys.modules.keys()))
+assert {"sample", "inspect", "inspect gates", "plot"} <= set(shown)
+print(sorted(set("numba numpy rich scipy sklearn torch".split()) & sys.modules.keys()))
 """
     assert fresh_python(program) == "[]"
 
@@ -165,6 +207,12 @@ print(sorted({"torch", "numba"} & sys.modules.keys()))
 @pytest.mark.parametrize("module", MODULES)
 def test_a_module_is_short(module):
     assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) <= 400
+
+
+@pytest.mark.parametrize("room", sorted({path.parent for path in MODULES.values()}))
+def test_a_room_has_few_modules(room):
+    name = ".".join(room.relative_to(ROOT).parts)
+    assert name in CROWDED or len([path for path in room.glob("*.py") if path.name != "__init__.py"]) <= 16
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -193,6 +241,6 @@ def test_a_test_lies_in_the_folder_of_what_it_tests():
     assert {path.stem.removeprefix("test_") for path in tests.glob("test_*.py")} <= known
 
 
-def test_the_tree_in_the_documentation_is_up_to_date():
+def test_what_the_documentation_shows_of_the_package_is_up_to_date():
     """`python -m tests.tree` writes it anew."""
-    assert PAGE.read_text(encoding="utf-8") == page()
+    assert {name: (DOCS / name).read_text(encoding="utf-8") for name in pages()} == {name: page(name) for name in pages()}

@@ -11,33 +11,34 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner, Result
 
 from charnn.baselines.linear import fit_referee
 from charnn.batches.texts import Speller
+from charnn.cells import CELLS as REGISTERED
 from charnn.checkpoint.model import SavedModel, load_model, save_model
-from charnn.cli.main import main
 from charnn.data.series import Series
-from charnn.decoding.settings import BeamSettings, SamplingSettings
-from charnn.tasks.classifier.model import Blending, Classifier
-from charnn.tasks.classifier.trained import TrainedClassifier
-from charnn.tasks.forecaster.background import Background
+from charnn.decoding.settings import SamplingSettings
+from charnn.metrics.classification import Blending
+from charnn.tasks.classifier.model import Classifier
+from charnn.tasks.forecaster.data import History
 from charnn.tasks.forecaster.model import Forecaster
 from charnn.tasks.forecaster.scaling import Scaling
-from charnn.tasks.forecaster.trained import TrainedForecaster
 from charnn.tasks.lm.model import LanguageModel
-from charnn.tasks.lm.trained import TrainedLanguageModel
-from charnn.tasks.load import MODELS
-from charnn.tasks.tagger.model import Tagger, Tags
-from charnn.tasks.tagger.trained import TrainedTagger
+from charnn.tasks.registry import TASKS
+from charnn.tasks.tagger.check import Tags
+from charnn.tasks.tagger.model import Tagger
 from charnn.tasks.translator.interpreter import Decoding
+from charnn.tasks.translator.languages import Languages
 from charnn.tasks.translator.model import Translator
-from charnn.tasks.translator.trained import TrainedTranslator
+from charnn.tasks.translator.settings import SearchSettings
 from charnn.tokenizers.registry import TokenizerSettings, fit_tokenizer
 from charnn.tokenizers.vocabulary import Vocabulary
 from tests.models import small_settings
 from tests.networks import CELLS
 from tests.runs import PAIRS, SENTENCES, SERIES, TABLE, classifier_settings, forecaster_settings, tagger_settings, translator_settings
+from tests.tools import charnn
+
+pytestmark = pytest.mark.usefixtures("quick_probe")
 
 WORDS = [f"{a}{b}{c}" for a in "klmn" for b in "aeiou" for c in "prst"]
 LENGTHS = [1, 40, 2, 700, 3, 0, 17, 5, 513, 33, 1, 64, 8, 90, 4, 16, 257, 15, 7, 31]
@@ -68,7 +69,7 @@ def shaken(model):
 
 def saved(model) -> SavedModel:
     """What its file would hold."""
-    return SavedModel(model.name, model.settings.plain(), model.learned(), model.tensors())
+    return SavedModel(model.task, model.settings.plain(), model.learned(), model.tensors())
 
 
 @cache
@@ -95,14 +96,14 @@ def tagger(tags: list[str] | None = None, **changes: object) -> Tagger:
 
 def translator(**changes: object) -> Translator:
     settings = translator_settings(**{"min_count": 1, **changes})
-    return shaken(Translator(settings, tokenizer(settings.tokens.tokenizer), tokenizer(settings.tokens.tokenizer)))
+    return shaken(Translator(settings, Languages(*[tokenizer(settings.tokens.tokenizer)] * 2)))
 
 
 def forecaster(**changes: object) -> Forecaster:
     settings = forecaster_settings(**changes)
     values = np.cumsum(np.random.default_rng(1).normal(size=(200, 1)), 0)
     series = Series(("sold",), 1, values, tuple(map(str, range(200))))
-    return shaken(Forecaster(settings, Background(series, 7, (1.0,)), Scaling.fit(series, settings.scaling, settings.network.horizon)))
+    return shaken(Forecaster(settings, History(series, 7, (1.0,)), Scaling.fit(series, settings.scaling, settings.network.horizon)))
 
 
 # what stands beside a text
@@ -127,18 +128,18 @@ NETWORKS = {
 @pytest.mark.parametrize("network", NETWORKS)
 def test_a_text_is_classified_as_it_is_alone(cell, pooling, network):
     model = classifier(pooling=pooling, window=300, **cell_of(cell), **NETWORKS[network])
-    is_alone_what_it_is_among_others(TrainedClassifier(saved(model)).predict, rows(700))
+    is_alone_what_it_is_among_others(Classifier.restore(saved(model)).predict, rows(700))
 
 
 def test_a_text_whose_characters_are_read_is_classified_as_it_is_alone():
-    is_alone_what_it_is_among_others(TrainedClassifier(saved(classifier(word_characters=True))).predict, rows(700))
+    is_alone_what_it_is_among_others(Classifier.restore(saved(classifier(word_characters=True))).predict, rows(700))
 
 
 def test_a_blend_with_a_linear_model_is_what_it_is_alone():
     model, texts = classifier(), rows(700)
     labels = [number % 3 for number in range(len(texts))]
     model.referee, model.blending = fit_referee(texts, labels, texts, labels, 3, seed=1), Blending(1.3, 0.8, 0.35, 1.1)
-    is_alone_what_it_is_among_others(TrainedClassifier(saved(model)).predict, texts)
+    is_alone_what_it_is_among_others(Classifier.restore(saved(model)).predict, texts)
 
 
 @every_cell
@@ -146,7 +147,7 @@ def test_a_blend_with_a_linear_model_is_what_it_is_alone():
 @pytest.mark.parametrize("tags", [None, list("defg")], ids=["spans", "tags"])
 def test_a_sentence_is_tagged_as_it_is_alone(cell, output, tags):
     model = tagger(tags, output=output, **cell_of(cell))
-    is_alone_what_it_is_among_others(TrainedTagger(saved(model)).predict, rows(90))
+    is_alone_what_it_is_among_others(Tagger.restore(saved(model)).predict, rows(90))
 
 
 TRANSLATORS = {
@@ -157,27 +158,27 @@ TRANSLATORS = {
     "char": {"tokenizer": "char", "hidden_size": 40, "embedding_size": 24},
 }
 DECODINGS = {
-    "beam": Decoding(max_length=0.5, count=2),
-    "greedy with a prefix": Decoding(BeamSettings(1, 0.0), max_length=0.5, prefix="kap ker"),
-    "drawn": Decoding(max_length=0.5, sampling=SamplingSettings(), seed=3),
+    "beam": Decoding(SearchSettings(max_length=0.5), count=2),
+    "greedy with a prefix": Decoding(SearchSettings(1, 0.0, 0.5), prefix="kap ker"),
+    "drawn": Decoding(SearchSettings(max_length=0.5), sampling=SamplingSettings(), seed=3),
 }
 
 
 @every_cell
 @pytest.mark.parametrize("network", TRANSLATORS)
 def test_a_text_is_translated_as_it_is_alone(cell, network):
-    model = TrainedTranslator(saved(translator(**cell_of(cell), **TRANSLATORS[network])))
+    model = Translator.restore(saved(translator(**cell_of(cell), **TRANSLATORS[network])))
     is_alone_what_it_is_among_others(lambda texts: model.predict(texts, DECODINGS["beam"]), rows(20, count=25))
 
 
 @pytest.mark.parametrize("decoding", DECODINGS)
 def test_however_it_is_searched_a_text_is_translated_as_it_is_alone(decoding):
-    model = TrainedTranslator(saved(translator()))
+    model = Translator.restore(saved(translator()))
     is_alone_what_it_is_among_others(lambda texts: model.predict(texts, DECODINGS[decoding], aligns=True), rows(20, count=40))
 
 
 def test_two_cores_change_no_bit_of_a_prediction():
-    model, texts, before = TrainedClassifier(saved(classifier(pooling="attention"))), rows(700), torch.get_num_threads()
+    model, texts, before = Classifier.restore(saved(classifier(pooling="attention"))), rows(700), torch.get_num_threads()
     found = []
     for threads in (1, 2):
         torch.set_num_threads(threads)
@@ -190,7 +191,7 @@ def test_two_cores_change_no_bit_of_a_prediction():
 @pytest.mark.parametrize("option", [{}, {"layers": 2, "layer_norm": True, "tie_weights": True}], ids=["plain", "deep"])
 def test_a_sample_is_the_same_whatever_is_written_beside_it(cell, option):
     """Stop texts let some end early, so that the others change their places in the batch."""
-    trained = TrainedLanguageModel(saved(language_model(**cell_of(cell), **option)))
+    trained = LanguageModel.restore(saved(language_model(**cell_of(cell), **option)))
     texts = trained.samples("ka", count=61, length=80, seed=5, stop=["p"], temperature=0.9)
     assert len({len(text) for text in texts}) > 10
     for count in (1, 2, 7, 33, 60):
@@ -198,10 +199,6 @@ def test_a_sample_is_the_same_whatever_is_written_beside_it(cell, option):
 
 
 # what `predict` prints
-
-
-def charnn(*arguments: object, text: str | bytes | None = None) -> Result:
-    return CliRunner().invoke(main, [str(one) for one in arguments], input=text)
 
 
 @pytest.mark.parametrize("task", ["classifier", "tagger", "translator"])
@@ -223,17 +220,12 @@ TINY = ["--steps", "12", "--reports", "2", "--dropout", "0.2", "--hidden-size", 
 VERSE = "The sea is wide, the sea is blue,\nthe sea has room for me and you.\n" * 20
 
 RUNS = {
-    **{f"lm, {cell}": ["lm", "verse.txt", "--cell", cell, "--window", "16"] for cell in ("rnn", "lstm", "gru")},
+    **{f"lm, {cell}": ["lm", "verse.txt", "--cell", cell, "--window", "16"] for cell in REGISTERED},
     "classifier": ["classifier", "table.tsv", "--word-dropout", "0.1"],
     "tagger": ["tagger", "sentences.conll"],
     "translator": ["translator", "pairs.tsv", "--embedding-size", "16", "--word-dropout", "0.1", "--scheduled-sampling", "constant"],
     "forecaster": ["forecaster", "series.csv", "--target", "sold", "--inputs", "rain", "--horizon", "2", "--objective", "quantile"],
 }
-
-
-@pytest.fixture(autouse=True)
-def _quick_probe(monkeypatch):
-    monkeypatch.setattr("charnn.training.probe.GLANCE_SECONDS", 0.01)
 
 
 @pytest.fixture
@@ -314,16 +306,16 @@ def test_standard_input_trains_as_a_file_does(run, desk):
 
 
 OPENED = {
-    "lm": lambda: (language_model(), lambda model: TrainedLanguageModel(model).network),
-    "classifier": lambda: (classifier(), TrainedClassifier),
-    "tagger": lambda: (tagger(), TrainedTagger),
-    "translator": lambda: (translator(), TrainedTranslator),
-    "forecaster": lambda: (forecaster(), TrainedForecaster),
+    "lm": lambda: (language_model(), lambda model: LanguageModel.restore(model).network),
+    "classifier": lambda: (classifier(), Classifier.restore),
+    "tagger": lambda: (tagger(), Tagger.restore),
+    "translator": lambda: (translator(), Translator.restore),
+    "forecaster": lambda: (forecaster(), Forecaster.restore),
 }
 
 
 def test_every_task_is_opened():
-    assert OPENED.keys() == MODELS.keys()
+    assert OPENED.keys() == TASKS.keys()
 
 
 @pytest.mark.parametrize("task", OPENED)

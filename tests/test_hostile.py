@@ -14,8 +14,7 @@ from charnn.checkpoint.model import MODEL_FILE, SavedModel, load_model, model_pa
 from charnn.cli.main import main
 from charnn.errors import CheckpointError
 from charnn.tasks.load import load
-from charnn.tokenizers.protocol import TokenizerSettings
-from charnn.tokenizers.registry import extended_tokenizer
+from charnn.tokenizers.registry import TokenizerSettings, extended_tokenizer
 from tests.models import small_model
 from tests.stress.children import apart
 from tests.stress.hostile import BROKEN, FORGED, LARGE, MOST_MEGABYTES, forged_parts, measured

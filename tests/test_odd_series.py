@@ -10,12 +10,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from charnn.cli.main import main
-from charnn.data.series import SeriesSettings, read_series
+from charnn.data.series import read_series
+from charnn.data.settings import SeriesSettings
 from charnn.data.times import Clock
 from charnn.errors import DataError, SettingError
-from charnn.tasks.forecaster import trained as forecaster
+from charnn.tasks.forecaster import backtest
 from charnn.tasks.forecaster.model import Forecaster
-from charnn.tasks.forecaster.trained import TrainedForecaster, backtest
 from charnn.tasks.load import load
 from tests.stress.tiny import tiny
 
@@ -25,13 +25,13 @@ TINY = ["--hidden-size", "4", "--steps", "1", "--reports", "1", "--threads", "1"
 @pytest.fixture(autouse=True)
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("charnn.training.probe.GLANCE_SECONDS", 0.01)
+    monkeypatch.setattr("charnn.training.run.GLANCE_SECONDS", 0.01)
 
 
 @pytest.fixture
-def model() -> TrainedForecaster:
+def model() -> Forecaster:
     """An untrained one, of months, with logarithms and a further column."""
-    return TrainedForecaster(tiny("forecaster"))
+    return Forecaster.restore(tiny("forecaster"))
 
 
 def charnn(*arguments: str, text: str | None = None) -> Result:
@@ -55,7 +55,7 @@ def test_a_series_that_ends_with_the_calendar_is_refused() -> None:
     assert (result.exit_code, result.stderr) == (1, f"Error: a.csv:61: {said}.\n")
 
 
-def test_a_forecast_ends_before_the_calendar_does(model: TrainedForecaster) -> None:
+def test_a_forecast_ends_before_the_calendar_does(model: Forecaster) -> None:
     """Very many steps once ended in a traceback."""
     assert model.predict(steps=2).times == ("2011-01", "2011-02")
     with pytest.raises(DataError) as raised:
@@ -113,19 +113,18 @@ def test_what_is_far_beyond_the_training_part_is_measured_in_numbers() -> None:
     assert found["verdict"].startswith("The network")
 
 
-def test_a_value_that_is_no_number_does_not_spoil_a_stream(model: TrainedForecaster) -> None:
+def test_a_value_that_is_no_number_does_not_spoil_a_stream(model: Forecaster) -> None:
     stream = model.stream()
     with pytest.raises(DataError, match=r"^the new value is nan, 1\.0, which is no number; fill it in$"):
         stream.push([float("nan"), 1.0])
     assert np.isfinite(stream.forecast(3).values).all()
 
 
-def test_a_logarithm_that_the_past_of_a_model_lacks_is_refused(model: TrainedForecaster) -> None:
+def test_a_logarithm_that_the_past_of_a_model_lacks_is_refused(model: Forecaster) -> None:
     """Told without a place, since the past of a model has none."""
-    bad = model.model.scaling.levels
     past = model.past
     with pytest.raises(DataError, match=r"^value 1: sold is 0, and --log needs values above 0; leave it out$"):
-        bad(type(past)(past.columns, past.targets, np.zeros((2, 2))))
+        model.predictor.scaling.levels(type(past)(past.columns, past.targets, np.zeros((2, 2))))
 
 
 def test_what_has_no_logarithm_is_refused_in_every_part() -> None:
@@ -137,18 +136,17 @@ def test_what_has_no_logarithm_is_refused_in_every_part() -> None:
     assert (result.exit_code, result.stderr) == (1, "Error: valid.csv:62: sold is -1, and --log needs values above 0; leave it out.\n")
 
 
-def test_an_interval_of_more_steps_than_memory_holds_is_refused(model: TrainedForecaster) -> None:
+def test_an_interval_of_more_steps_than_memory_holds_is_refused(model: Forecaster) -> None:
     with pytest.raises(SettingError) as raised:
         model.predict(steps=1_000_000, share=0.9)
     assert str(raised.value) == "steps can be at most 25,000 with an interval, got 1,000,000; give fewer"
 
 
-def test_a_backtest_holds_no_courses(model: TrainedForecaster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All courses of all origins were held at once: 200 for each number, gigabytes for a month ahead of a year of hours."""
-    monkeypatch.setattr(forecaster, "MOST_DRAWN", 1 << 15)
-    held: Forecaster = model.model
+def test_a_backtest_keeps_no_sample_paths(model: Forecaster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All sample paths of all origins were kept at once: 200 for each number, gigabytes for a month ahead of a year of hours."""
+    monkeypatch.setattr(backtest, "MOST_DRAWN", 1 << 15)
     tracemalloc.start()
-    found = backtest(held, model.past, last=100, horizon=20)
+    found = model.backtest(model.past, last=100, horizon=20)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert found.bounds.shape == (2, 2, 81, 20, 1)

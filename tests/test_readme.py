@@ -16,7 +16,8 @@ from click.testing import CliRunner
 from charnn.cli.main import main
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+CELLS_PAGE = (Path(__file__).parent.parent / "docs" / "cells.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```console\n(.*?)```", README + CELLS_PAGE, re.DOTALL)
 COMMANDS = [line[2:] for block in BLOCKS for line in block.split("\n") if line.startswith("$ ")]
 SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 

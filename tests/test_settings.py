@@ -10,7 +10,7 @@ import charnn
 from charnn.cells.settings import StackSettings
 from charnn.engine.settings import LanguageNetworkSettings
 from charnn.errors import SettingError
-from charnn.settings import Limits, Settings, base_type, check_value, own_settings, setting, setting_type
+from charnn.settings import Limits, Settings, base_type, check_value, flat, is_several, own_settings, setting, setting_type
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def test_a_value_beyond_its_limits_is_refused(values, said):
     [
         ({"colour": "green"}, "colour must be one of red, blue; got 'green'"),
         ({"has_bell": 1}, "has_bell must be of type bool, got 1"),
-        ({"price": 2e6}, "price must be at least 0 and at most 1e+06, got 2000000.0"),
+        ({"price": 2e6}, "price must be at least 0 and at most 1,000,000, got 2000000.0"),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_refused(values, said):
@@ -127,7 +127,7 @@ def test_a_number_too_large_for_a_float_is_refused_like_any_other():
         (lambda: StackSettings(activation="relu"), "activation is a choice of the rnn cell only, and the cell is gru"),
         (
             lambda: StackSettings(cell="rnn", initial_memory=100),
-            "initial_memory is a choice of the gates of lstm and gru, and the cell is rnn",
+            "initial_memory is a choice of gates that keep a state, and the cell rnn has none",
         ),
         (lambda: StackSettings(locked_dropout=True), "locked_dropout has no effect without dropout; give dropout too"),
         (
@@ -184,7 +184,7 @@ def test_every_default_is_within_its_limits(cls, one):
 
 @every_setting
 def test_every_setting_has_a_plain_type(cls, one):
-    assert base_type(setting_type(cls, one.name)) in (bool, int, float, str)
+    assert base_type(setting_type(cls, one.name)) in (bool, int, float, str, tuple[str, ...])
 
 
 @every_setting
@@ -206,4 +206,10 @@ def test_every_class_says_what_it_settles(cls):
 @every_class
 def test_a_field_is_a_setting_or_settings(cls):
     nested = [one for one in fields(cls) if one not in own_settings(cls)]
-    assert all(issubclass(setting_type(cls, one.name), Settings) for one in nested)
+    kinds = [setting_type(cls, one.name) for one in nested]
+    assert all(is_several(kind) or issubclass(kind, Settings) for kind in kinds)
+
+
+def test_nested_settings_are_one_level_by_path():
+    plain = {"network": {"stack": {"layers": 2}, "tie_weights": False}, "seed": 1}
+    assert flat(plain) == {"network.stack.layers": 2, "network.tie_weights": False, "seed": 1}

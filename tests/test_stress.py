@@ -5,7 +5,7 @@ import pytest
 from tests.stress import __main__ as stress
 from tests.stress.row import Row
 
-SCALES = {"corruption": 0.01, "hostile": 0.01, "forgery": 0.01, "faults": 0.03, "full-from-then-on": 0.03, "line": 0.005, "text": 0.01}
+SCALES = {"corruption": 0.01, "hostile": 0.01, "forgery": 0.01, "faults": 0.03, "full-from-then-on": 0.03, "line": 0.002, "text": 0.004}
 """How much of each suite, where it is not 2 %."""
 
 

@@ -6,12 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charnn.cells.settings import STATES
 from charnn.checkpoint.model import SavedModel
-from charnn.data.corpus import CorpusSettings
+from charnn.data.settings import CorpusSettings
 from charnn.engine.settings import LanguageNetworkSettings
+from charnn.tasks.lm.model import LanguageModel
 from charnn.tasks.lm.settings import LanguageModelSettings
-from charnn.tasks.lm.trained import TrainedLanguageModel
 from charnn.tokenizers.registry import TokenizerSettings, fit_tokenizer
 from tests.networks import OPTIONS, random_tensors, with_cell
 
@@ -20,7 +19,7 @@ TEXT = 'The quick "lazy fox" (jumps)\n\tover 42 dogs;\n\nANNA: we don\'t! Ünïc
 
 def random_model(
     option: str = "plain", cell: str = "gru", labels: Sequence[str] = (), tokenizer: str = "char", *, documents: bool = False
-) -> TrainedLanguageModel:
+) -> LanguageModel:
     """A model of documents where there are labels, or where asked for."""
     tokens = TokenizerSettings(tokenizer=tokenizer)
     fitted = fit_tokenizer(lambda: iter([TEXT]), tokens)
@@ -28,7 +27,7 @@ def random_model(
     corpus = CorpusSettings(documents="lines" if documents or labels else "whole", labels_from_files=bool(labels))
     learned = {"tokenizer": fitted.learned(), "labels": list(labels)}
     tensors = random_tensors(network, fitted.size, len(labels)) | {f"tokenizer.{name}": one for name, one in fitted.tensors().items()}
-    return TrainedLanguageModel(SavedModel("lm", LanguageModelSettings(corpus, tokens, network).plain(), learned, tensors), "random")
+    return LanguageModel.restore(SavedModel("lm", LanguageModelSettings(corpus, tokens, network).plain(), learned, tensors), "random")
 
 
 def numpy_states(
@@ -40,7 +39,7 @@ def numpy_states(
 ) -> NDArray[np.float64]:
     """(states, layers, time, hidden): one step after another, one layer after another; clamped outputs replace a layer's own."""
     stack, w = settings.stack, {name: np.asarray(one, np.float64) for name, one in weights.items()}
-    shape = (STATES[stack.cell], stack.layers, stack.hidden_size)
+    shape = stack.state_shape
     state = np.array(w.get("stack.initial_state", np.zeros(shape)))
     if label is not None:
         state = state + w["label_state.weight"][label].reshape(shape)
@@ -66,6 +65,9 @@ def _normed(x, w, name):
 
 def _step(stack, w, name, x, state):
     a = w[f"{name}.input_to_gates"] @ x + w[f"{name}.input_bias"]
+    if stack.cell == "mingru":
+        z, n = np.split(a, 2)
+        return [(1 - _logistic(z)) * state[0] + _logistic(z) * np.where(n >= 0, n + 0.5, _logistic(n))]
     b = w[f"{name}.hidden_to_gates"] @ state[0] + w[f"{name}.hidden_bias"]
     if stack.cell == "rnn":
         return [np.tanh(a + b) if stack.activation == "tanh" else np.maximum(a + b, 0)]

@@ -1,7 +1,8 @@
-"""The referee: a linear classifier of word and character n-grams that trains in seconds and needs nothing but numpy to answer."""
+"""The linear baseline: a classifier of word and character n-grams that trains in seconds and predicts with numpy alone."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,36 +10,22 @@ from numpy.typing import NDArray
 
 from charnn.baselines.ngrams import Ids, NGrams
 from charnn.errors import CheckpointError, DataError
+from charnn.metrics.classification import log_softmax
 from charnn.settings import shown
 
-MOST_FEATURES = 500_000
-"""N-grams of one kind that are kept, by the number of texts they stand in: 8 MB of a model file."""
-
-MOST_VIEWS = 8
-"""Views that a model file may ask for."""
-
-FEW_TEXTS = 1000
-"""Under this many texts, n-grams that stand in one text only are kept too."""
-
-SHORT_TEXT = 200
-"""Texts of a median under this many characters are read character by character as well."""
+MOST_FEATURES = 500_000  # n-grams of one kind that are kept, those of the most texts first: 8 MB of a model file
+MOST_VIEWS = 8  # views that a model file may ask for
+FEW_TEXTS = 1000  # below this number of texts, n-grams of a single text are kept too
+SHORT_TEXT = 200  # texts of a median under this many characters are read character by character as well
 
 REGULARISATIONS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 """Values of C tried, from the strongest regularisation to the weakest, until the validation loss rises."""
 
-TOLERANCE = 1e-5
-"""Gradient at which a fit ends; at 1e-4 one that starts from the last one's weights does not move."""
-
-ABSENT = -20.0
-"""Score of a class that no text was labelled with."""
+TOLERANCE = 1e-5  # gradient at which a fit ends; at 1e-4 one that starts from the last one's weights does not move
+ABSENT = -20.0  # score of a class that no text was labelled with
 
 Floats = NDArray[np.float32]
 Scores = NDArray[np.float64]
-
-
-def _log_softmax(scores: Scores) -> Scores:
-    """Scores whose exponentials add up to 1 in each row."""
-    return scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
 
 
 def _binary(scores: Scores) -> Scores:
@@ -48,14 +35,13 @@ def _binary(scores: Scores) -> Scores:
 
 def _one_vs_rest(scores: Scores) -> Scores:
     """(texts, classes) log-odds of each class against all others, made to add up to 1."""
-    return _log_softmax(-np.logaddexp(0, -scores))
+    return log_softmax(-np.logaddexp(0, -scores))
 
 
-LINKS: dict[str, Callable[[Scores], Scores]] = {"binary": _binary, "softmax": _log_softmax, "one-vs-rest": _one_vs_rest}
-"""How linear scores become log-probabilities."""
+LINKS: dict[str, Callable[[Scores], Scores]] = {"binary": _binary, "softmax": log_softmax, "one-vs-rest": _one_vs_rest}
+"""Functions from linear scores to log-probabilities."""
 
-WEIGHTINGS = {"tf-idf": "TF-IDF", "nb": "NB-weighted TF-IDF"}
-"""How n-grams are weighed before the regression, and what that is called."""
+WEIGHTINGS = {"tf-idf": "TF-IDF", "nb": "NB-weighted TF-IDF"}  # weights of n-grams before the regression, and their names
 
 
 @dataclass(frozen=True)
@@ -76,7 +62,7 @@ class View:
 
 
 class Values(NamedTuple):
-    """What each n-gram counts for in each text: three columns, sorted by text, then feature."""
+    """The value of each n-gram in each text: three columns, sorted by text, then feature."""
 
     texts: Ids
     features: Ids
@@ -84,7 +70,7 @@ class Values(NamedTuple):
 
 
 def values(grams: NGrams, rarity: Floats, texts: Sequence[str]) -> Iterator[Values]:
-    """TF-IDF of each text's n-grams: 1 + log of the count, times rarity, the whole of length 1."""
+    """Return TF-IDF of each text's n-grams: 1 + log of the count, times rarity, scaled to length 1."""
     for part in grams.counts(texts):
         found = (1 + np.log(part.counts)) * rarity[part.features]
         lengths = np.sqrt(np.bincount(part.texts, found * found))
@@ -107,7 +93,7 @@ class Referee:
 
     @property
     def classes(self) -> int:
-        """Classes that it tells apart."""
+        """The number of classes."""
         return max(2, len(self.bias))
 
     def logits(self, texts: Sequence[str]) -> Floats:
@@ -115,13 +101,13 @@ class Referee:
         return LINKS[self.link](self.scores(texts)).astype(np.float32)
 
     def describe(self) -> str:
-        """The model in one line."""
-        kinds = " and ".join(f"{view.grams.unit} {view.grams.shortest}-{view.grams.longest}-grams" for view in self.views)
+        """Return the model in one line."""
+        kinds = " and ".join(view.grams.describe() for view in self.views)
         features = sum(view.grams.size for view in self.views)
         return f"{WEIGHTINGS[self.weighting]} of {kinds}, logistic regression, C={self.regularisation:g}, {features:,} features"
 
     def learned(self) -> dict[str, Any]:
-        """What JSON holds of it."""
+        """Return all but the arrays, ready for JSON."""
         return {
             "classes": self.classes,
             "views": [view.grams.learned() for view in self.views],
@@ -131,7 +117,7 @@ class Referee:
         }
 
     def tensors(self) -> dict[str, NDArray[Any]]:
-        """The arrays of it, by name."""
+        """Return the arrays by name."""
         named: dict[str, NDArray[Any]] = {"bias": self.bias}
         for number, view in enumerate(self.views):
             parts = {**view.grams.tensors(), "rarity": view.rarity, "weights": view.weights}
@@ -140,7 +126,7 @@ class Referee:
 
     @classmethod
     def restore(cls, learned: Any, tensors: Mapping[str, NDArray[Any]]) -> "Referee":
-        """The referee as it was saved; raises CheckpointError where what was saved does not fit together."""
+        """Return the saved baseline. Raises CheckpointError where its parts do not fit together."""
         kinds = {"classes": int, "views": list, "link": str, "weighting": str, "regularisation": float}
         if not isinstance(learned, dict) or not all(type(learned.get(name)) is kind for name, kind in kinds.items()):
             raise CheckpointError(f"the linear model is damaged: it should say {', '.join(kinds)}")
@@ -172,22 +158,27 @@ def _restored_floats(name: str, tensors: Mapping[str, NDArray[Any]], shape: tupl
     return floats
 
 
-
 def fit_referee(
-    texts: Sequence[str], labels: Sequence[int], valid_texts: Sequence[str], valid_labels: Sequence[int], classes: int, seed: int
+    texts: Sequence[str],
+    labels: Sequence[int],
+    valid_texts: Sequence[str],
+    valid_labels: Sequence[int],
+    classes: int,
+    seed: int,
+    unit: str = "unicode word",
 ) -> Referee:
     """The linear model, of those tried, under which the validation labels are likeliest.
 
     Tried are logistic regression on TF-IDF, and on TF-IDF times each n-gram's log-count ratio (Wang and Manning 2012; one class
-    against the rest where there are more than two): on words, on more words in a row for long texts, on characters too for short
-    ones. `labels` hold at least two of the classes 0 to `classes` - 1, and there is a text to validate with. Raises DataError for
-    texts that have nothing in common.
+    against the rest where there are more than two): on words, each a `unit`, on more words in a row for long texts, on characters
+    too for short ones. `labels` hold at least two of the classes 0 to `classes` - 1, and there is a text to validate with. Raises
+    DataError for texts that have nothing in common.
     """
     truth, wanted = np.asarray(labels), np.asarray(valid_labels)
     assert len(np.unique(truth)) > 1
     assert len(wanted) > 0
     found: list[tuple[float, Referee]] = []
-    for grams in _vocabularies(texts):
+    for grams in _vocabularies(texts, unit):
         source = _Source.of(grams, texts)
         matrix, valid = source.matrix(texts), source.matrix(valid_texts)
         for weighting in WEIGHTINGS:
@@ -205,16 +196,12 @@ def fit_referee(
     return found[-1][1]
 
 
-def _vocabularies(texts: Sequence[str]) -> list[tuple[NGrams, ...]]:
-    """The n-grams to try, together or apart."""
-    least = 1 if len(texts) < FEW_TEXTS else 2
-
-    def fit(unit: str, shortest: int, longest: int) -> NGrams:
-        return NGrams.fit(texts, unit, shortest, longest, least=least, most=MOST_FEATURES)
-
-    words = fit("word", 1, 2)
+def _vocabularies(texts: Sequence[str], unit: str) -> list[tuple[NGrams, ...]]:
+    """Return the sets of n-grams to try."""
+    fit = partial(NGrams.fit, texts, least=1 if len(texts) < FEW_TEXTS else 2, most=MOST_FEATURES)
+    words = fit(unit, 1, 2)
     is_short = np.median([len(text) for text in texts]) < SHORT_TEXT
-    vocabularies = [(words,), (words, fit("character", 2, 5))] if is_short else [(words,), (fit("word", 1, 3),)]
+    vocabularies = [(words,), (words, fit("character", 2, 5))] if is_short else [(words,), (fit(unit, 1, 3),)]
     usable = [grams for grams in vocabularies if any(each.size for each in grams)]
     if not usable:
         raise DataError("the texts share no word and no character, so a linear model has nothing to learn; leave it out: --no-referee")
@@ -222,7 +209,7 @@ def _vocabularies(texts: Sequence[str]) -> list[tuple[NGrams, ...]]:
 
 
 def _link(labels: Ids, classes: int, weighting: str) -> str:
-    """How the scores of a regression become probabilities."""
+    """Return the name of the function from scores to probabilities."""
     if classes == 2:
         return "binary"
     return "softmax" if weighting == "tf-idf" and len(np.unique(labels)) == classes else "one-vs-rest"
@@ -251,7 +238,7 @@ class _Source(NamedTuple):
         return hstack(blocks, format="csr")
 
     def views(self, weights: Floats) -> tuple[View, ...]:
-        """The n-grams with their shares of (features, columns) weights."""
+        """Return the n-grams, each with its part of the (features, columns) weights."""
         shares = np.split(weights, np.cumsum([grams.size for grams in self.grams])[:-1])
         return tuple(View(*parts) for parts in zip(self.grams, self.rarity, shares, strict=True))
 
@@ -285,7 +272,5 @@ def _log_count_ratios(matrix: Any, targets: Sequence[NDArray[np.bool_]]) -> Floa
 
 
 def _targets(labels: Ids, classes: int, link: str) -> list[NDArray[Any]]:
-    """What each regression of a link tells apart."""
-    if link == "softmax":
-        return [labels]
-    return [labels == label for label in ([1] if link == "binary" else range(classes))]
+    """Return the target of each regression of a link."""
+    return [labels] if link == "softmax" else [labels == label for label in ([1] if link == "binary" else range(classes))]

@@ -1,7 +1,8 @@
-"""Token ids in the order training reads them: a pure function of (seed, epoch, step), so that any step can be found again."""
+"""Token ids and series in the order training reads them: a pure function of (seed, epoch, step), so that any step can be found again."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -22,53 +23,38 @@ class Batch:
 
 
 Kind = TypeVar("Kind", covariant=True)
+Part = TypeVar("Part")
 
 
 class Batches(Protocol[Kind]):
-    """All batches of a training run, by number."""
+    """All batches of a training run, by number; each epoch has `epoch_steps` of them."""
 
-    def steps(self, epochs: int) -> int:
-        """How many batches the first so many epochs have."""
-
-    def epoch_of(self, step: int) -> float:
-        """How many epochs are over after so many batches."""
+    @property
+    def epoch_steps(self) -> int: ...
 
     def since(self, step: int) -> Iterator[Kind]:
-        """The batches from this number on, without end."""
+        """Endless batches from this number on."""
 
 
 class StreamBatches:
     """One long text as parallel streams, read window by window, so that the recurrent state can be carried on.
 
     Row r of the next batch goes on where row r of this one ends. Each epoch starts at another offset. `restarts` is the
-    share of rows that start anew all the same, so that the network learns to do without a past.
+    fraction of rows that start anew all the same, so that the network learns to do without a past.
     """
 
     def __init__(self, ids: Ids, *, batch_size: int, window: int, restarts: float, seed: int) -> None:
-        self.ids = ids
-        self.window = window
-        self.restarts = restarts
-        self.seed = seed
+        self.ids, self.window, self.restarts, self.seed = ids, window, restarts, seed
         self.rows = max(1, min(batch_size, (len(ids) - 1) // window))
         self.length = (len(ids) - 1) // self.rows
         self.epoch_steps = -(-self.length // window)
 
-    def steps(self, epochs: int) -> int:
-        """How many batches the first so many epochs have."""
-        return epochs * self.epoch_steps
-
-    def epoch_of(self, step: int) -> float:
-        """How many epochs are over after so many batches."""
-        return step / self.epoch_steps
-
     def since(self, step: int) -> Iterator[Batch]:
-        """The batches from this number on, without end."""
-        while True:
-            yield self.batch(*divmod(step, self.epoch_steps))
-            step += 1
+        """Endless batches from this number on."""
+        return (self.batch(*divmod(number, self.epoch_steps)) for number in count(step))
 
     def batch(self, epoch: int, index: int) -> Batch:
-        """Batch `index` of an epoch."""
+        """Return batch `index` of an epoch."""
         total = self.rows * self.length
         shift = int(np.random.default_rng((self.seed, epoch)).integers(total)) if epoch else 0
         width = min(self.window, self.length - index * self.window)
@@ -84,35 +70,20 @@ class DocumentBatches:
     def __init__(
         self, ids: Ids, starts: NDArray[np.int64], labels: NDArray[np.int64] | None, *, batch_size: int, window: int, seed: int
     ) -> None:
-        self.ids = ids
-        self.starts = starts  # (documents + 1,)
-        self.labels = labels
-        self.budget = batch_size * window
-        self.window = window
-        self.seed = seed
-        self._plans: dict[int, list[tuple[NDArray[np.int64], int]]] = {}
+        self.ids, self.starts, self.labels = ids, starts, labels  # starts: (documents + 1,)
+        self.budget, self.window, self.seed = batch_size * window, window, seed
+        self.lengths = np.diff(starts) - 1  # the predictions of each document: its tokens less the first
         # The same lengths make groups of the same sizes, so all epochs have equally many batches.
+        self.sizes = group_sizes(np.minimum(self.lengths, window), len(self.lengths), self.budget)
         self.epoch_steps = len(self.plan(0))
 
-    def steps(self, epochs: int) -> int:
-        """How many batches the first so many epochs have."""
-        return epochs * self.epoch_steps
-
-    def epoch_of(self, step: int) -> float:
-        """How many epochs are over after so many batches."""
-        return step / self.epoch_steps
-
     def since(self, step: int) -> Iterator[Batch]:
-        """The batches from this number on, without end."""
-        epoch, index = divmod(step, self.epoch_steps)
-        while True:
-            for documents, begin in self.plan(epoch)[index:]:
-                yield self.batch(documents, begin)
-            epoch, index = epoch + 1, 0
+        """Endless batches from this number on."""
+        return (self.batch(*part) for part in planned(self.plan, step, self.epoch_steps))
 
     def batch(self, documents: NDArray[np.int64], begin: int) -> Batch:
         """The tokens of these documents from `begin` on, a window wide at most."""
-        lengths = np.clip(self._lengths(documents) - begin, 0, self.window)
+        lengths = np.clip(self.lengths[documents] - begin, 0, self.window)
         steps = np.arange(lengths.max())
         mask = steps < lengths[:, None]  # (batch, time)
         places = np.where(mask, self.starts[documents][:, None] + begin + steps, self.starts[documents][:, None])
@@ -120,37 +91,75 @@ class DocumentBatches:
         return _batch(self.ids, places, np.full(len(documents), begin == 0), mask, labels)
 
     def plan(self, epoch: int) -> list[tuple[NDArray[np.int64], int]]:
-        """The (documents, first position) of every batch of an epoch, in order."""
-        if epoch not in self._plans:
-            self._plans = {kept: plan for kept, plan in self._plans.items() if kept == epoch - 1}
-            self._plans[epoch] = self._make_plan(epoch)
-        return self._plans[epoch]
-
-    def _make_plan(self, epoch: int) -> list[tuple[NDArray[np.int64], int]]:
+        """Return the (documents, first position) of every batch of an epoch, in order."""
         random = np.random.default_rng((self.seed, epoch))
-        order = random.permutation(len(self.starts) - 1)
-        order = order[np.argsort(self._lengths(order), kind="stable")]
-        groups = self._groups(order)
-        plan = []
-        for number in random.permutation(len(groups)):
-            longest = int(self._lengths(groups[number]).max())
-            # Rows stay in place while their state is carried; those that are over are masked.
-            plan += [(groups[number], begin) for begin in range(0, longest, self.window)]
-        return plan
+        order = random.permutation(len(self.lengths))
+        groups = grouped(order[np.argsort(self.lengths[order], kind="stable")], self.sizes)
+        # Rows stay in place while their state is carried; those that are over are masked.
+        return [
+            (groups[number], begin)
+            for number in random.permutation(len(groups))
+            for begin in range(0, int(self.lengths[groups[number]].max()), self.window)
+        ]
 
-    def _groups(self, order: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-        """Cuts documents sorted by length so that a batch holds at most the token budget, padding included."""
-        widths = np.minimum(self._lengths(order), self.window)
-        groups, begin = [], 0
-        for end in range(1, len(order) + 1):
-            if end == len(order) or (end + 1 - begin) * widths[end] > self.budget:
-                groups.append(order[begin:end])
-                begin = end
-        return groups
 
-    def _lengths(self, documents: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Predictions each document asks for: its tokens less the first."""
-        return self.starts[documents + 1] - self.starts[documents] - 1
+@dataclass(frozen=True)
+class Window:
+    """Windows of a series, and the values to predict after each step."""
+
+    inputs: NDArray[np.float32]  # (batch, time, inputs)
+    targets: NDArray[np.float32]  # (batch, time, horizon, columns), NaN where unknown
+
+
+class WindowBatches:
+    """Windows drawn at random, a pure function of (seed, step); an epoch has enough of them to read every value once."""
+
+    def __init__(
+        self, inputs: NDArray[np.float32], targets: NDArray[np.float32], *, batch_size: int, window: int, is_last: bool, seed: int
+    ) -> None:
+        """With `is_last`, only what follows the last value of a window is learned."""
+        self.inputs, self.targets = inputs, targets
+        self.rows, self.width, self.is_last, self.seed = batch_size, min(window, len(inputs)), is_last, seed
+        # A window with nothing known after it teaches nothing.
+        self.places = len(inputs) - self.width + 1 - (len(inputs) > self.width)
+        self.epoch_steps = max(1, len(inputs) // (self.rows * self.width))
+
+    def since(self, step: int) -> Iterator[Window]:
+        """Endless batches from this number on."""
+        return map(self.batch, count(step))
+
+    def batch(self, step: int) -> Window:
+        """Return the batch of a number."""
+        begins = np.random.default_rng((self.seed, step)).integers(self.places, size=self.rows)
+        places = begins[:, None] + np.arange(self.width)  # (batch, time)
+        targets: NDArray[Any] = self.targets[places]
+        if self.is_last:
+            targets[:, :-1] = np.nan
+        return Window(self.inputs[places], targets)
+
+
+def group_sizes(lengths: NDArray[np.int64], batch_size: int, budget: int) -> list[int]:
+    """Sizes of groups of texts sorted by length: at most batch_size texts, and budget tokens with padding."""
+    ordered = np.sort(lengths)
+    sizes, begin = [], 0
+    for end in range(1, len(ordered) + 1):
+        if end == len(ordered) or end - begin == batch_size or (end + 1 - begin) * ordered[end] > budget:
+            sizes.append(end - begin)
+            begin = end
+    return sizes
+
+
+def grouped(order: NDArray[np.int64], sizes: Sequence[int]) -> list[NDArray[np.int64]]:
+    """Cut an order into groups of these sizes."""
+    return np.split(order, np.cumsum(sizes)[:-1]) if sizes else []
+
+
+def planned(plan: Callable[[int], Sequence[Part]], step: int, epoch_steps: int) -> Iterator[Part]:
+    """Endless parts of the plans of epochs, from this step on."""
+    epoch, index = divmod(step, epoch_steps)
+    while True:
+        yield from plan(epoch)[index:]
+        epoch, index = epoch + 1, 0
 
 
 def windows(ids: Ids, width: int, rows: int) -> Iterator[Batch]:
@@ -181,7 +190,7 @@ def streams(ids: Ids, width: int, rows: int, warm: int = 0) -> Iterator[Batch]:
 
 
 def _rest(ids: Ids, begin: int) -> Iterator[Batch]:
-    """What is left of a text behind its even rows, as one row that starts anew."""
+    """The rest of a text behind its even rows, as one row that starts anew."""
     if begin < len(ids) - 1:
         yield _batch(ids, np.arange(begin, len(ids) - 1)[None], np.full(1, True))
 

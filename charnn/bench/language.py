@@ -6,7 +6,8 @@ All contestants of a row take turns, and the medians of several rounds are compa
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -17,46 +18,43 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from charnn.cells.layer import RecurrentLayer
-from charnn.cells.settings import GATES, STATES, StackSettings
+from charnn.cells.settings import StackSettings
 from charnn.decoding.settings import SamplingSettings
 from charnn.decoding.writing import Writer, uniform_streams
 from charnn.engine.engine import Engine
 from charnn.engine.settings import LanguageNetworkSettings
 from charnn.kernels.compile import compiled_sum
-from charnn.tasks.lm.network import LanguageNetwork
+from charnn.tasks.lm.network import LanguageNetwork, TorchEngine
 
-SYMBOLS = 68
-"""Vocabulary of the networks made up for a benchmark: the 65 symbols of a plain English text and 3 specials."""
-
-WINDOW = 64
-"""Time steps of the sequences that `train` is measured on."""
+SYMBOLS = 68  # Vocabulary of the networks made up for a benchmark: the 65 symbols of a plain English text and 3 specials
+WINDOW = 64  # Time steps of the sequences that `train` is measured on
 
 TORCH_SPIN = "300000"
 """GOMP_SPINCOUNT of torch's contestants, which run in a process of their own with the value that torch has without charnn."""
 
-TORCH = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+TORCH: dict[str | None, Any] = {"rnn_tanh": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}  # torch's modules by Cell.torch_name
 
 
 @dataclass(frozen=True)
 class Row:
-    """One network at one batch size: rates per second of charnn, of torch, and of the limit that the machine sets."""
+    """One network at one batch size: rates per second of charnn, of torch where it has the cell, and of the machine's limit."""
 
     cell: str
     layers: int
     hidden_size: int
     batch: int
     charnn: float
-    torch: float
+    torch: float | None
     limit: float
 
     @property
-    def ratio(self) -> float:
+    def ratio(self) -> float | None:
         """How many times as fast as torch."""
-        return self.charnn / self.torch
+        return None if self.torch is None else self.charnn / self.torch
 
     @property
     def share(self) -> float:
-        """Which share of the limit is reached."""
+        """The speed divided by the limit of the machine."""
         return self.charnn / self.limit
 
 
@@ -69,38 +67,50 @@ def bench_sampling(settings: LanguageNetworkSettings, batch: int, rounds: int, t
     vocabulary = SYMBOLS if tensors is None else len(tensors["embedding.weight"])
     network = LanguageNetwork(settings, vocabulary_size=vocabulary).eval()
     weights = tensors or {name: tensor.numpy() for name, tensor in network.state_dict().items()}
-    engine = Engine(settings, weights)
+    engine = TorchEngine(network) if stack.loaded_cell.turn is None else Engine(settings, weights)
     writer = Writer(engine, SamplingSettings(), streams=uniform_streams(1, range(batch)), may_end=False)
     writer.begin(0 if engine.label_count else None)
     writer.read(np.array([3]))
-    with _InOwnProcess(_torch_sampler, settings, vocabulary, batch) as theirs:
-        reader = _reader(weight_bytes(stack, vocabulary))
-        charnn, torch_, steps = take_turns([timed(writer.write), theirs.seconds, timed(reader)], rounds)
-    return Row(stack.cell, stack.layers, stack.hidden_size, batch, charnn * batch, torch_ * batch, steps * batch)
+    reader = _reader(weight_bytes(stack, vocabulary))
+    runs = timed(writer.write), timed(reader)
+    return _beside_torch(stack, batch, batch, runs, rounds, _torch_sampler, settings, vocabulary, batch)
 
 
 def bench_training(cell: str, hidden_size: int, batch: int, rounds: int) -> Row:
     """Time steps per second of one layer, forwards and backwards: charnn's, torch's module, and the bare matrix products it needs."""
-    ours = _training(RecurrentLayer(hidden_size, StackSettings(cell=cell, hidden_size=hidden_size)), cell, hidden_size, batch)
-    with _InOwnProcess(_torch_training, cell, hidden_size, batch) as theirs:
-        products = _products(GATES[cell], hidden_size, batch)
-        rates = take_turns([timed(ours), theirs.seconds, timed(products)], rounds)
-    return Row(cell, 1, hidden_size, batch, *(rate * batch * WINDOW for rate in rates))
+    stack = StackSettings(cell=cell, hidden_size=hidden_size)
+    ours = _training(RecurrentLayer(hidden_size, stack), stack, batch)
+    return _beside_torch(stack, batch, batch * WINDOW, (timed(ours), timed(_products(stack, batch))), rounds, _torch_training, stack, batch)
+
+
+def _beside_torch(
+    stack: StackSettings, batch: int, unit: int, runs: tuple["Timer", "Timer"], rounds: int, make: Callable[..., "Run"], *arguments: Any
+) -> Row:
+    """The row of charnn and the limit, and of torch, made in a process of its own, where it has such a cell; `unit` counts for a run."""
+    names = stack.cell, stack.layers, stack.hidden_size, batch
+    if stack.loaded_cell.torch_name not in TORCH:
+        charnn, limit = take_turns(runs, rounds)
+        return Row(*names, charnn * unit, None, limit * unit)
+    with _in_own_process(make, *arguments) as theirs:
+        # In this order: right behind torch's process, whose threads still wait in a busy loop, the first would be a fifth slower.
+        charnn, torch_, limit = take_turns([runs[0], theirs, runs[1]], rounds)
+    return Row(*names, charnn * unit, torch_ * unit, limit * unit)
 
 
 def weight_bytes(stack: StackSettings, vocabulary: int) -> int:
     """Bytes of weights that a step must read; the first layer's input products come from a table."""
-    rows = GATES[stack.cell] * stack.hidden_size
-    recurrent = rows * stack.hidden_size * (2 * stack.layers - 1)
-    return 4 * (recurrent + vocabulary * stack.hidden_size)
+    hidden, cell = stack.hidden_size, stack.loaded_cell
+    recurrent = len(cell.blocks) * hidden * hidden * (stack.layers - 1 + stack.layers * cell.reads_hidden)
+    return 4 * (recurrent + vocabulary * hidden)
 
 
-Run = Callable[[int], Any]
-"""Does a unit of work so many times."""
+Run = Callable[[int], Any]  # Does a unit of work n times
+
+Timer = Callable[[int], float]  # The same, and says how many seconds that took
 
 
-def take_turns(contestants: Sequence[Callable[[int], float]], rounds: int, seconds: float = 0.15) -> list[float]:
-    """Units per second of each contestant, who says how long so many units took: the median over the rounds."""
+def take_turns(contestants: Sequence[Timer], rounds: int, seconds: float = 0.15) -> list[float]:
+    """Return the units per second of each contestant, which returns the seconds that n units took: the median over the rounds."""
     counts = [_warm_count(contestant, seconds) for contestant in contestants]
     times: list[list[float]] = [[] for _ in contestants]
     for _ in range(rounds):
@@ -110,8 +120,8 @@ def take_turns(contestants: Sequence[Callable[[int], float]], rounds: int, secon
     return [count / median(taken) for count, taken in zip(counts, times, strict=True)]
 
 
-def _warm_count(contestant: Callable[[int], float], seconds: float) -> int:
-    """How many units take about so long; compiles and fills caches on the way."""
+def _warm_count(contestant: Timer, seconds: float) -> int:
+    """Return the number of units that take about this long; compile and fill caches on the way."""
     contestant(2)
     count = 2
     while (taken := contestant(count)) < seconds / 2 and count < 1 << 20:
@@ -119,7 +129,7 @@ def _warm_count(contestant: Callable[[int], float], seconds: float) -> int:
     return count
 
 
-def timed(run: Run) -> Callable[[int], float]:
+def timed(run: Run) -> Timer:
     def seconds(count: int) -> float:
         started = time.perf_counter()
         run(count)
@@ -128,29 +138,26 @@ def timed(run: Run) -> Callable[[int], float]:
     return seconds
 
 
-class _InOwnProcess:
-    """A contestant made and timed in another process, where torch is as it is without charnn."""
+@contextmanager
+def _in_own_process(make: Callable[..., Run], *arguments: Any) -> Iterator[Timer]:
+    """Time a contestant in another process, where torch is as it is without charnn."""
+    context = multiprocessing.get_context("spawn")
+    pipe, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs, torch.get_num_threads(), make, *arguments), daemon=True)
+    before = os.environ.get("GOMP_SPINCOUNT")
+    os.environ["GOMP_SPINCOUNT"] = TORCH_SPIN
+    process.start()
+    os.environ["GOMP_SPINCOUNT"] = before or TORCH_SPIN
 
-    def __init__(self, make: Callable[..., Run], *arguments: Any) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, torch.get_num_threads(), make, *arguments), daemon=True)
-        before = os.environ.get("GOMP_SPINCOUNT")
-        os.environ["GOMP_SPINCOUNT"] = TORCH_SPIN
-        self._process.start()
-        os.environ["GOMP_SPINCOUNT"] = before or TORCH_SPIN
+    def seconds(count: int) -> float:
+        pipe.send(count)
+        return float(pipe.recv())
 
-    def __enter__(self) -> "_InOwnProcess":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._pipe.send(None)
-        self._process.join()
-
-    def seconds(self, count: int) -> float:
-        """How long so many units took there."""
-        self._pipe.send(count)
-        return float(self._pipe.recv())
+    try:
+        yield seconds
+    finally:
+        pipe.send(None)
+        process.join()
 
 
 def _serve(pipe: Any, threads: int, make: Callable[..., Run], *arguments: Any) -> None:
@@ -160,15 +167,17 @@ def _serve(pipe: Any, threads: int, make: Callable[..., Run], *arguments: Any) -
         pipe.send(seconds(count))
 
 
-def _torch_training(cell: str, hidden_size: int, batch: int) -> Run:
-    return _training(TORCH[cell](hidden_size, hidden_size, batch_first=True), cell, hidden_size, batch)
+def _torch_training(stack: StackSettings, batch: int) -> Run:
+    size = stack.hidden_size
+    return _training(TORCH[stack.loaded_cell.torch_name](size, size, batch_first=True), stack, batch)
 
 
-def _training(module: nn.Module, cell: str, hidden_size: int, batch: int) -> Run:
+def _training(module: nn.Module, stack: StackSettings, batch: int) -> Run:
     """Forwards and backwards through a layer, from a zero state."""
+    hidden_size = stack.hidden_size
     x = torch.randn(batch, WINDOW, hidden_size, requires_grad=True)
     outer = torch.randn(batch, WINDOW, hidden_size)
-    parts = tuple(torch.zeros(1, batch, hidden_size) for _ in range(STATES[cell]))
+    parts = tuple(torch.zeros(1, batch, hidden_size) for _ in stack.loaded_cell.states)
     state = parts if isinstance(module, RecurrentLayer | nn.LSTM) else parts[0]
 
     def run(count: int) -> None:
@@ -188,7 +197,7 @@ def _torch_sampler(settings: LanguageNetworkSettings, vocabulary: int, batch: in
     """The loop that PyTorch programs sample with: a module called for one step, softmax, a draw."""
     stack = settings.stack
     embedding, output = nn.Embedding(vocabulary, settings.width), nn.Linear(stack.hidden_size, vocabulary)
-    network = TORCH[stack.cell](settings.width, stack.hidden_size, stack.layers, batch_first=True)
+    network = TORCH[stack.loaded_cell.torch_name](settings.width, stack.hidden_size, stack.layers, batch_first=True)
 
     def run(count: int) -> None:
         tokens, state = torch.zeros(batch, 1, dtype=torch.long), None
@@ -207,7 +216,7 @@ def _sum(numbers: Any) -> Any:
 
 
 def _reader(size: int) -> Run:
-    """Reads so many bytes, again and again: what a step cannot do without."""
+    """Read a number of bytes again and again, as every step must."""
     numbers = np.ones(size // 4, np.float32)
 
     def run(count: int) -> None:
@@ -217,9 +226,10 @@ def _reader(size: int) -> Run:
     return run
 
 
-def _products(gates: int, hidden: int, batch: int) -> Run:
+def _products(stack: StackSettings, batch: int) -> Run:
     """The matrix products of one layer's forward and backward pass, at their shapes, and nothing else."""
-    rows = gates * hidden
+    hidden, cell = stack.hidden_size, stack.loaded_cell
+    rows = len(cell.blocks) * hidden
     x, weights, one = torch.randn(batch * WINDOW, hidden), torch.randn(rows, hidden), torch.randn(batch, hidden)
     all_gates, step_gates = torch.randn(batch * WINDOW, rows), torch.randn(batch, rows)
     transposed = weights.t().contiguous()
@@ -227,11 +237,12 @@ def _products(gates: int, hidden: int, batch: int) -> Run:
     def run(count: int) -> None:
         for _ in range(count):
             torch.mm(x, transposed)
-            for _ in range(WINDOW):
-                torch.mm(one, transposed)
-                torch.mm(step_gates, weights)
             torch.mm(all_gates, weights)
             torch.mm(all_gates.t(), x)
-            torch.mm(all_gates.t(), x)
+            if cell.reads_hidden:
+                for _ in range(WINDOW):
+                    torch.mm(one, transposed)
+                    torch.mm(step_gates, weights)
+                torch.mm(all_gates.t(), x)
 
     return run

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from charnn.batches.pairs import PairSet
-from charnn.batches.texts import text_set
+from charnn.batches.texts import PairSet, text_set
 from charnn.bench.language import take_turns, timed
 from charnn.decoding.settings import BeamSettings
+from charnn.tasks.translator.languages import Languages
 from charnn.tasks.translator.model import Translator
 from charnn.tasks.translator.settings import TranslatorNetworkSettings, TranslatorSettings
 from charnn.tasks.translator.translating import SPARE, Limits, search
@@ -18,8 +18,7 @@ from charnn.tokenizers.characters import CharTokenizer
 from charnn.tokenizers.vocabulary import SPECIALS, Vocabulary
 from charnn.training.trainer import Trainer
 
-VOCABULARY, TOKENS, BEAM = 4000, 15, 5
-"""Tokens of the shared vocabulary, those of a sentence on either side, and the width of the search."""
+VOCABULARY, TOKENS, BEAM = 4000, 15, 5  # Tokens of the shared vocabulary, those of a sentence on either side, and the width of the search
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ def bench_translation(network: TranslatorNetworkSettings, batch: int, rounds: in
     symbols = Vocabulary([chr(0x4E00 + number) for number in range(VOCABULARY - len(SPECIALS))])
     tokenizer = CharTokenizer(symbols, lowercase=False)
     settings = TranslatorSettings(network=network)
-    model = Translator(settings, tokenizer, tokenizer)
+    model = Translator(settings, Languages(tokenizer, tokenizer))
     random = np.random.default_rng(1)
     sources, targets = (random.integers(len(SPECIALS), VOCABULARY, (batch, TOKENS)) for _ in range(2))
     pairs = PairSet(*(text_set(list(ids), lambda row: row) for ids in (sources, targets))).batch(np.arange(batch))
@@ -65,6 +64,6 @@ def _translating(model: Translator, sources: Sequence[Any], beam: int) -> Any:
     def run(count: int) -> None:
         model.network.eval()
         for _ in range(count):
-            search(model, sources, BeamSettings(beam), limits=limits)
+            search(model.network, sources, BeamSettings(beam), limits=limits)
 
     return run

@@ -14,12 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from charnn.cells.loops import input_product
-from charnn.kernels.products import pack_rows, pack_transpose, padded
+from charnn.kernels.products import input_product, pack_rows, pack_transpose, padded
 from charnn.kernels.reading import tanh_rows
 
-LEAST_ROWS = 4
-"""Rows of a batch that a core must have to itself: fewer would not share their loads of the weights."""
+LEAST_ROWS = 4  # Rows of a batch that a core must have to itself: fewer would not share their loads of the weights
 
 _packs: ContextVar[dict[Tensor, list[Any]] | None] = ContextVar("packs", default=None)
 
@@ -69,10 +67,13 @@ def add_inputs(sums: Tensor, bias: Tensor, inputs: Tensor, weight: Tensor) -> No
 
 
 @contextmanager
-def reading() -> Iterator[None]:
-    """Nothing is learned in here: no gradients, and as weights stand still each is packed once."""
-    # Not for longer: torch's fused optimizers change weights without raising their version.
-    outer = _packs.get()
+def reading(known: dict[Tensor, list[Any]] | None = None) -> Iterator[None]:
+    """Nothing is learned in here: no gradients, and as weights stand still each is packed once.
+
+    known: packed weights of earlier readings, of a network that never learns again; new ones are added.
+    """
+    # Not for longer unless asked to: torch's fused optimizers change weights without raising their version.
+    outer = _packs.get() if known is None else known
     token = _packs.set({} if outer is None else outer)
     try:
         with torch.no_grad():
@@ -86,25 +87,17 @@ def packs(weight: Tensor, sizes: Sequence[int] | None = None) -> list[Any]:
     known = _packs.get()
     if known is not None and weight in known:
         return known[weight]
-    parts: Sequence[Tensor] = torch.split(weight.detach(), len(weight) if sizes is None else list(sizes))
-    made = [pack(part) for part in parts]
+    made = [pack(part) for part in torch.split(weight.detach(), len(weight) if sizes is None else list(sizes))]
     if known is not None:
         known[weight] = made
     return made
 
 
-def pack(weight: Tensor) -> Any:
-    """A matrix in the order in which the products read it."""
-    packed = torch.zeros(padded(len(weight)) * weight.shape[1]).numpy()
-    pack_rows(weight.detach().numpy(), packed)
-    return packed
-
-
-def packed_transpose(weight: Tensor) -> Any:
-    """The transpose in that order."""
-    columns, rows = weight.shape
+def pack(weight: Tensor, *, transposed: bool = False) -> Any:
+    """A matrix, or its transpose, in the order in which the products read it."""
+    rows, columns = weight.shape[::-1] if transposed else weight.shape
     packed = torch.zeros(padded(rows) * columns).numpy()
-    pack_transpose(weight.detach().numpy(), packed)
+    (pack_transpose if transposed else pack_rows)(weight.detach().numpy(), packed)
     return packed
 
 

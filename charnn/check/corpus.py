@@ -6,67 +6,47 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import NamedTuple
 
-from charnn.check.findings import Finding, counted
+from charnn.check.contents import Finding, Rows
 from charnn.check.labelled import ordered, shares
-from charnn.check.symbols import SymbolCounts, Symbols
-from charnn.check.tally import Tally, itself
+from charnn.check.symbols import SymbolCounts, Symbols, Tally
 from charnn.data.corpus import Corpus, Document, Stretch
 from charnn.data.labelled import folded, folded_fingerprint
 from charnn.data.tokenized import split_corpus, whole
 
-LEAST_LINE = 20
-"""Characters of a line of running text below which it says nothing that it stands there twice."""
-
-BLOCK = 1 << 18
-"""Characters of running text whose symbols are counted together."""
+LEAST_LINE = 20  # characters of a line of running text below which a repetition means nothing
+BLOCK = 1 << 18  # characters of running text whose symbols are counted together
 
 
 @dataclass(frozen=True)
 class CorpusExamination:
-    """What the lines of running text, or the documents, of a training and a validation part are."""
+    """The lines of running text, or the documents, of a training and a validation part."""
 
-    unit: str
-    """line or document"""
+    unit: str  # line or document
     train: int
-    """How many there are ..."""
-    valid: int
-    """... and in the validation part, a line that the border between the parts cuts included ..."""
-    characters: tuple[int, int]
-    """... and the characters of either part, with ends of lines where they are text."""
-    labels: Mapping[str, int]
-    """Training documents per label, the most frequent first."""
-    duplicates: Finding
-    """Of the training part those that stood before, but for white space and case; short lines apart ..."""
-    shared: Finding
-    """... and of the validation part those that stand in training too ..."""
-    one_in: int
-    """... both estimated, where there are very many, from one different text in so many."""
-    shared_share: float
-    """The characters of what is shared, as a share of the validation part."""
-    lengths: Mapping[int, int]
-    """How many lines or documents have so many characters ..."""
-    symbols: SymbolCounts
-    """... and what all are made of; those of a validation part that is given apart."""
+    valid: int  # Lines or documents of each part; a line that the border between the parts cuts is in the validation part
+    characters: tuple[int, int]  # characters of each part, with ends of lines where they are text
+    labels: Mapping[str, int]  # training documents per label, the most frequent first
+    duplicates: Finding  # training units that occur before, but for white space and case; short lines apart
+    shared: Finding  # validation units that occur in training too
+    one_in: int  # the n where duplicates and shared are estimated from one different text in n; 1 where all are counted
+    shared_share: float  # the fraction of the validation part, in characters, that is shared
+    lengths: Mapping[int, int]  # the number of units of each length in characters
+    symbols: SymbolCounts  # the symbols of all units, without those of a validation part given as files of its own
 
-    def lines(self) -> list[tuple[str, str]]:
-        """(name, value) rows to print: how many, labels, duplicates, warnings."""
-        name = f"{self.unit}s"
+    def lines(self) -> Rows:
+        """Return (name, value) rows to print: numbers, labels, duplicates, warnings."""
         if self.unit == "line":
             rows = [("split", f"{self.characters[0]:,} characters to train on, {self.characters[1]:,} to validate on")]
         else:
-            rows = [(name, f"{self.train:,} to train on, {self.valid:,} to validate on")]
+            rows = [("documents", f"{self.train:,} to train on, {self.valid:,} to validate on")]
         if self.labels:
             rows.append(("labels", shares(self.labels)))
         what = f" of {LEAST_LINE} characters or more" if self.unit == "line" else ""
         about = "" if self.one_in == 1 else f"; estimated from one in {self.one_in}"
-        if self.duplicates.count:
-            stand = counted(self.duplicates.count, f"{self.unit}{what} stands", f"{name}{what} stand")
-            rows.append(("duplicates", f"{stand} there before, for example {self.duplicates.where}{about}"))
-        if self.shared.count:
-            stand = counted(self.shared.count, f"{self.unit}{what} stands", f"{name}{what} stand")
-            share = f"{100 * self.shared_share:.1f} % of the validation part"
-            rows.append(("warning", f"{stand} in both splits ({share}), for example {self.shared.where}{about}"))
-        return rows
+        one, many = f"{self.unit}{what} stands", f"{self.unit}s{what} stand"
+        fraction = f" in both splits ({100 * self.shared_share:.1f} % of the validation part)"
+        rows += self.duplicates.rows("duplicates", one, many, " there before", after=about)
+        return rows + self.shared.rows("warning", one, many, fraction, after=about)
 
 
 class Unit(NamedTuple):
@@ -78,20 +58,6 @@ class Unit(NamedTuple):
     label: str | None
 
 
-def examine_corpus(corpus: Corpus, valid: Corpus | None, seed: int) -> CorpusExamination:
-    """Reads a corpus and its validation part, which is that of split_corpus unless it is given; in bounded memory.
-
-    Raises DataError where there is nothing to read.
-    """
-    measured = _Measured(Symbols(), Counter())
-    if corpus.is_documents:
-        return _examined("document", *_document_parts(corpus, valid, seed, measured), measured)
-    train, held = (whole(corpus), whole(valid)) if valid is not None else split_corpus(corpus, None, seed)
-    sizes = sum(map(len, train.chunks())), sum(map(len, held.chunks()))
-    parts = _line_parts(corpus, valid, sizes[0], measured)
-    return replace(_examined("line", *parts, measured), characters=sizes)
-
-
 class _Measured(NamedTuple):
     """What grows as units are read."""
 
@@ -99,8 +65,20 @@ class _Measured(NamedTuple):
     lengths: Counter[int]
 
 
+def examine_corpus(corpus: Corpus, valid: Corpus | None, seed: int) -> CorpusExamination:
+    """Read a corpus and its validation part, by default that of split_corpus, in bounded memory; raise DataError for no text."""
+    measured = _Measured(Symbols(), Counter())
+    train, held_out = split_corpus(corpus, None, seed) if valid is None else (whole(corpus), whole(valid))
+    if train.documents is not None and held_out.documents is not None:
+        others = _documents(held_out.documents(), measured if valid is None else None)
+        return _examined("document", _documents(train.documents(), measured), others, measured)
+    sizes = sum(map(len, train.chunks())), sum(map(len, held_out.chunks()))
+    parts = _line_parts(corpus, valid, sizes[0], measured)
+    return replace(_examined("line", *parts, measured), characters=sizes)
+
+
 def _examined(unit: str, train: Iterable[Unit], valid: Iterable[Unit], measured: _Measured) -> CorpusExamination:
-    seen: Tally[int] = Tally(itself)
+    seen: Tally[int] = Tally(int)
     labels: Counter[str] = Counter()
     repeat_where = shared_where = None
     total = count = train_size = size = shared = shared_size = 0
@@ -133,15 +111,6 @@ def _examined(unit: str, train: Iterable[Unit], valid: Iterable[Unit], measured:
     )
 
 
-def _document_parts(corpus: Corpus, valid: Corpus | None, seed: int, measured: _Measured) -> tuple[Iterator[Unit], Iterator[Unit]]:
-    if valid is not None:
-        return _documents(corpus.documents(), measured), _documents(valid.documents(), None)
-    train, held = split_corpus(corpus, None, seed)
-    assert train.documents is not None
-    assert held.documents is not None
-    return _documents(train.documents(), measured), _documents(held.documents(), measured)
-
-
 def _documents(documents: Iterable[Document], measured: _Measured | None) -> Iterator[Unit]:
     for one in documents:
         if measured is not None:
@@ -151,7 +120,7 @@ def _documents(documents: Iterable[Document], measured: _Measured | None) -> Ite
 
 
 def _line_parts(corpus: Corpus, valid: Corpus | None, cut: int, measured: _Measured) -> tuple[Iterator[Unit], Iterator[Unit]]:
-    """The lines that end within so many characters, and the others; the latter are to be read after the former."""
+    """Return the lines that end within a number of characters, and the others, which must be read after the former."""
     lines = _lines(corpus, measured)
     if valid is not None:
         return (unit for _, unit in lines), (unit for _, unit in _lines(valid, None))
@@ -164,7 +133,7 @@ def _line_parts(corpus: Corpus, valid: Corpus | None, cut: int, measured: _Measu
                 return
             yield unit
 
-    return before(), chain.from_iterable([border, (unit for _, unit in lines)])
+    return before(), chain(border, (unit for _, unit in lines))
 
 
 def _lines(corpus: Corpus, measured: _Measured | None) -> Iterator[tuple[int, Unit]]:
@@ -183,17 +152,17 @@ def _lines(corpus: Corpus, measured: _Measured | None) -> Iterator[tuple[int, Un
 
 
 def _counted(stretches: Iterable[Stretch], symbols: Symbols) -> Iterator[Stretch]:
-    """The same, their symbols counted, many lines of a file together."""
-    held: list[str] = []
+    """Return the stretches and count their symbols, many lines of a file together."""
+    texts: list[str] = []
     where, size = "", 0
     for one in stretches:
         is_same_file = one.where.rpartition(":")[0] == where.rpartition(":")[0]
-        if held and (size > BLOCK or not is_same_file):
-            symbols.add("".join(held), where)
-            held, size = [], 0
-        where = where if held else one.where
-        held.append(one.text)
+        if texts and (size > BLOCK or not is_same_file):
+            symbols.add("".join(texts), where)
+            texts, size = [], 0
+        where = where if texts else one.where
+        texts.append(one.text)
         size += len(one.text)
         yield one
-    if held:
-        symbols.add("".join(held), where)
+    if texts:
+        symbols.add("".join(texts), where)

@@ -1,127 +1,122 @@
-"""Which task files are for, told by their names and their first lines."""
+"""A first look at files: their names, the options given with them, and their first lines."""
 
-import re
 from collections import Counter
-from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
 
-from charnn.data.conll import CONLLU_COLUMNS
-from charnn.data.labelled import PREFIX
-from charnn.data.pairs import PairFiles, names_pairs
 from charnn.data.readers import Decoding, Source, find_sources, read_text
-from charnn.data.series import NUMBER, SeriesSettings, choose_columns, is_missing, read_cells
-from charnn.data.tables import TABLES, guess_columns
-from charnn.data.times import find_clock
+from charnn.data.series import Cells, read_cells
+from charnn.data.settings import PairFiles, ReadSettings, SeriesSettings
+from charnn.data.tables.columns import columns_of
+from charnn.data.tables.dialects import DELIMITERS, divided_by
+from charnn.data.tables.reading import Reading
+from charnn.data.tables.records import Row
 from charnn.errors import CharnnError, DataError
 
-SAMPLE_LINES = 200
-"""Lines that are looked at."""
-
-CONLL_KINDS = {".conll", ".conllu", ".iob", ".bio", ".bioes"}
-"""Extensions of files with a token a line."""
-
-_TAG = re.compile(r"O|[BIES]-\S+")
+SAMPLE_LINES = 200  # lines that are looked at
+LEAST_LINES = 10  # lines from which it tells something that they have as many signs, or few values
 
 
-class Guess(NamedTuple):
-    """A task, and what tells it."""
+@dataclass(frozen=True)
+class Look:
+    """Files as a task recognises them; a file is read only when it is asked for. Raises DataError for what cannot be read."""
 
-    task: str
-    because: str
+    files: PairFiles
+    given: Collection[str]  # settings of data that were given
+    settings: ReadSettings
 
+    def option(self, *names: str) -> str | None:
+        """Return the first of these settings that was given, as the reason for the only task that has it."""
+        return next((f"only it has --{name.replace('_', '-')}" for name in names if name in self.given), None)
 
-def guess_task(files: PairFiles, given: Collection[str], encoding: str) -> Guess:
-    """What the files are for, told by the settings that were given too. Raises DataError for what is missing or unreadable."""
-    if files.source or files.target:
-        if not files.source and files.tables:
-            return Guess("forecaster", "only it has a --target within a file")
-        return Guess("translator", "its files are parallel")
-    for task, names in TELLING.items():
-        for name in names:
-            if name in given:
-                return Guess(task, f"only it has --{name.replace('_', '-')}")
-    source = find_sources(files.tables)[0]
-    if source.kind in CONLL_KINDS:
-        return Guess("tagger", f"{source.kind} files hold a token and its tag a line")
-    if source.kind in TABLES and "label_column" in given:
-        return Guess("classifier", "it is a table with a label column")
-    lines = _sample(source, encoding)
-    guess = _by_numbers(source, lines) or _by_table(source, lines) or _by_lines(source, lines)
-    return guess or Guess("lm", "nothing tells of labels, tags, pairs or numbers")
+    @cached_property
+    def source(self) -> Source:
+        """Return the first file."""
+        return find_sources(self.files.tables)[0]
 
+    @property
+    def kind(self) -> str:
+        """Return the extension of the first file."""
+        return self.source.kind
 
-TELLING = {
-    "tagger": ("tag_column", "token_column"),
-    "translator": ("source_column", "target_column", "reverse"),
-    "forecaster": ("inputs", "time_column", "missing"),
-    "lm": ("documents", "labels_from_files", "newlines"),
-}
-"""Settings that only data of this task have."""
+    @property
+    def is_table(self) -> bool:
+        """Is the first file a table, by its name or by what was given?"""
+        return self.settings.format_of(self.kind) is not None
 
+    @cached_property
+    def lines(self) -> list[str]:
+        """Return the first whole lines, without their ends; none of what is no text at all."""
+        pieces = read_text(self.source, Decoding(self.settings.encoding, "replace", "unix"))
+        try:
+            text, rest = next(pieces, ""), next(pieces, None)
+            lines = (text if rest != "\n" else text + rest).split("\n", SAMPLE_LINES)
+            if len(lines) > SAMPLE_LINES or lines[-1] == "" or rest is not None:
+                lines.pop()  # no line, or not all of one
+        except DataError:
+            return []
+        return [line.removesuffix("\r") for line in lines]
 
-def _by_numbers(source: Source, lines: Sequence[str]) -> Guess | None:
-    """By cells that are times and numbers, or nothing but numbers, in two rows at least."""
-    text = Source(source.name, source.stem, source.kind, lambda: iter(["".join(f"{line}\n" for line in lines).encode()]))
-    bad: list[DataError] = []
-    try:
-        rows = list(read_cells(text, Decoding("utf-8", "replace", "keep"), bad.append))
-        if len(rows) < max(2, len(bad)) or not rows[0].values:
+    @cached_property
+    def full(self) -> list[str]:
+        """Return the lines that are not blank."""
+        return [line for line in self.lines if line.strip()]
+
+    @cached_property
+    def widths(self) -> Counter[int]:
+        """Count the lines of each number of columns between tabs, comments apart."""
+        return Counter(line.count("\t") + 1 for line in self.full if not line.startswith("#"))
+
+    @cached_property
+    def cells(self) -> list[Cells]:
+        """Return the lines as rows of cells; none where fewer than two, or than half of them, are rows."""
+        told, bad = self.settings, list[DataError]()
+        how = SeriesSettings(input_format=told.input_format, delimiter=told.delimiter, header=told.header)
+        try:
+            rows = list(read_cells(self._head, how, Reading(bad.append)))
+        except CharnnError:
+            return []
+        return rows if len(rows) >= max(2, len(bad)) else []
+
+    @cached_property
+    def row(self) -> Row | None:
+        """Return the first row of a table."""
+        return self.first_row() if self.is_table else None
+
+    def first_row(self, *, has_header: bool = True) -> Row | None:
+        """Return the first good row of the lines as a table, whatever the file is."""
+        form, header = self.settings.format_of(self.kind) or "csv", self.settings.header
+        how = ReadSettings(input_format=form, delimiter=self.settings.delimiter)
+        try:
+            return next(Reading(lambda _: None).rows(self._head, how, lambda _: has_header if header is None else header), None)
+        except DataError:
             return None
-        columns = choose_columns(rows[0], SeriesSettings(target=next(reversed(rows[0].values))))
-    except CharnnError:
-        return None
-    names = [name for name in rows[0].values if name != columns.time]
-    kinds = [all(NUMBER.fullmatch(row.values.get(name, "")) or is_missing(row.values.get(name, "")) for row in rows) for name in names]
-    if columns.time is None:
-        return Guess("forecaster", "it holds nothing but numbers") if all(kinds) else None
-    is_timed = find_clock([row.values.get(columns.time, "") for row in rows])[0] is not None
-    return Guess("forecaster", f"it holds times in {columns.time} and numbers") if is_timed and any(kinds) else None
 
+    def refuse_table(self) -> None:
+        """Raise DataError for a table, by its name or by signs that are as many in nearly all lines, with what to say of it."""
+        full = self.full if len(self.full) >= LEAST_LINES else []
+        counts = [Counter(line.count(sign) for line in full).most_common(1)[0] for sign in DELIMITERS if full]
+        row = self.first_row() if self.is_table or any(signs and 20 * often >= 19 * len(full) for signs, often in counts) else None
+        if row is None:
+            return
+        dialect = row.header and row.header.dialect
+        divided = f" divided by {divided_by(dialect.delimiter)}" if dialect else ""
+        how = "say what it is for with --task" if self.is_table else "say --input-format csv or tsv; or --task lm, if it is running text"
+        raise DataError(f"{self.source.name}: looks like a table{divided} with the columns {columns_of(row)}; {how}")
 
-def _by_table(source: Source, lines: Sequence[str]) -> Guess | None:
-    """By the names of the columns."""
-    if source.kind not in TABLES:
-        return None
-    try:
-        row = next(TABLES[source.kind](source.name, [f"{line}\n" for line in lines], lambda _: None), None)
-        if row is None or names_pairs(row.values):
-            return None if row is None else Guess("translator", "its columns are a source and a target")
-        text, label = guess_columns(row, None, None)
-    except DataError:
-        return None
-    return Guess("classifier", f"its columns {text} and {label} are a text and a label")
+    def refuse_labels(self) -> None:
+        """Raise DataError where one of two columns has a few values again and again, as labels without a header line."""
+        rows = [line.split("\t") for line in self.full if not line.startswith("#")]
+        for label, text in ((0, 1), (1, 0)) if len(self.full) >= LEAST_LINES else ():
+            found = Counter(row[label] for row in rows)
+            if len(found) > 1 and 5 * len(found) <= len(rows) and 5 * len({row[text] for row in rows}) > len(rows):
+                columns = f"--text-column {text + 1} --label-column {label + 1}{'' if self.kind else ' --input-format tsv'}"
+                seems = f"seems to hold labels ({', '.join(f'{name:.20}' for name in list(found)[:3])})"
+                raise DataError(f"{self.source.name}: column {label + 1} {seems}, and no line names the columns; say {columns}")
 
-
-def _by_lines(source: Source, lines: Sequence[str]) -> Guess | None:
-    """By what every line has; of a TSV, most lines."""
-    full = [line for line in lines if line.strip()]
-    if not full:
-        return None
-    if full[0].startswith(PREFIX):
-        return Guess("classifier", f"its lines begin with {PREFIX}")
-    widths = Counter(line.count("\t") + 1 for line in full if not line.startswith("#"))
-    if set(widths) == {len(CONLLU_COLUMNS)} or _are_tagged(lines, full):
-        return Guess("tagger", "its lines are a token and a tag each, blank lines between sentences")
-    if set(widths) == {2} or (source.kind == ".tsv" and 2 * widths[2] > widths.total()):
-        return Guess("translator", "its lines are two texts divided by a tab")
-    return None
-
-
-def _are_tagged(lines: Sequence[str], full: Sequence[str]) -> bool:
-    """Have all lines the same columns of single words, ending in tags of spans or parted by blank lines?"""
-    rows = [re.split(r"\t" if "\t" in full[0] else r"[ \t]+", line.strip(" ")) for line in full if not line.startswith("-DOCSTART-")]
-    if len({len(row) for row in rows}) != 1 or len(rows[0]) < 2 or any(" " in row[0] for row in rows):
-        return False
-    return all(_TAG.fullmatch(row[-1]) for row in rows) or ("\t" in full[0] and len(full) < len(lines))
-
-
-def _sample(source: Source, encoding: str) -> list[str]:
-    """The first whole lines, without their ends; none of what is no text at all."""
-    pieces = read_text(source, Decoding(encoding, "replace", "keep"))
-    try:
-        lines = next(pieces, "").split("\n", SAMPLE_LINES)
-        if len(lines) > SAMPLE_LINES or lines[-1] == "" or next(pieces, None) is not None:
-            lines.pop()  # no line, or not all of one
-    except DataError:
-        return []
-    return [line.removesuffix("\r") for line in lines]
+    @property
+    def _head(self) -> Source:
+        """Return the lines as a file of their own."""
+        text = "".join(f"{line}\n" for line in self.lines)
+        return Source(self.source.name, self.source.stem, self.kind, lambda: iter([text.encode()]))

@@ -1,21 +1,19 @@
-"""What the bytes and line ends of files are like: what is no text is counted, not refused."""
+"""The encoding check: bytes, characters and line ends of files; errors are counted, not refused."""
 
 import codecs
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from charnn.check.findings import Finding, counted
+from charnn.check.contents import Finding, Rows, counted
 from charnn.data.readers import Source, byte_place, foreign_mark
 
 MARKED = "charnn.marked"
 """Name of an error handler that decodes every byte that is no text to U+DC00 plus its value, to which no text decodes."""
 
-WIDE = 0.2
-"""Share of NUL from which what is read as utf-8 is taken for utf-16 without a byte order mark."""
+WIDE = 0.2  # fraction of NUL from which text that is read as utf-8 is taken for utf-16 without a byte order mark
 
 ODDITIES = {
     "nul": (re.compile("\0"), "NUL", "NULs", ", which no text has"),
@@ -35,42 +33,50 @@ ODDITIES = {
     ),
     "lone_cr": (re.compile(r"\r(?!\n)"), "CR", "CRs", " without LF, where other programs end a line and charnn does not"),
 }
-"""What a person should know of: its pattern, what it is called, one and many, and what to say of it."""
+"""Oddities that are reported: pattern, singular, plural, and the rest of the sentence."""
 
 _BAD = re.compile("[\udc00-\udcff]")
 _ENDS = {"lf": re.compile(r"(?<!\r)\n"), "crlf": re.compile(r"\r\n")}
 
 
-@dataclass(frozen=True)
 class Health:
-    """What files are like as bytes, characters and lines, which end at newlines only."""
+    """Bytes, characters and lines of files, each read once and in constant memory; lines end at newlines only.
 
-    encoding: str
-    files: int
-    bytes: int
-    characters: int
-    """Without what is no text."""
-    lines: int
-    beyond_ascii: int
-    """Characters that are not ASCII."""
-    found: Mapping[str, Finding]
-    """By name: the ODDITIES; `invalid` bytes; lines in `lf`, in `crlf`, and `mixed`, which are the fewer of these, those of CSVs apart,
-    whose cells may hold lines; files that are `unterminated`, or begin with their `mark` or a `foreign` one."""
-    invalid_byte: int | None
-    """How many bytes stand before the first that is invalid."""
-    foreign: str | None
-    """The encoding of the first foreign mark. Nothing else is told of a file that has one."""
-    wide: str | None
-    """The kind of utf-16 that this seems to be."""
+    `found` are by name: the ODDITIES; `invalid` bytes; lines in `lf`, in `crlf`, and `mixed`, which are the fewer of these, those of
+    CSVs apart, whose cells may contain lines; files that are `unterminated`, or begin with their `mark` or a `foreign` one, and in the
+    last nothing else is counted. Raises DataError for what cannot be read.
+    """
 
-    def lines_of_text(self) -> list[tuple[str, str]]:
-        """(name, value) rows to print: files, encoding, line ends, warnings."""
+    def __init__(self, sources: Sequence[Source], encoding: str) -> None:
+        self.encoding = encoding
+        self.files = len(sources)
+        self.bytes = self.lines = 0
+        self.characters = self.beyond_ascii = 0  # without invalid bytes
+        self.invalid_byte: int | None = None  # the number of bytes before the first invalid one
+        self.foreign: str | None = None  # the encoding of the first foreign mark
+        self._counts: Counter[str] = Counter()
+        self._first: dict[str, str] = {}
+        self._nuls = [0, 0]  # at even and at odd places of their files
+        for source in sources:
+            self._add(source)
+        fewer = min(("plain crlf", "plain lf"), key=lambda end: self._counts[end])
+        self._note("mixed", self._counts[fewer], self._first.get(fewer, ""))
+        names = ("invalid", "foreign", "mark", *ODDITIES, "lf", "crlf", "mixed", "unterminated")
+        self.found = {name: Finding(self._counts[name], self._first.get(name)) for name in names}
+
+    @property
+    def wide(self) -> str | None:
+        """Return the kind of utf-16 that this seems to be."""
+        return f"utf-16-{'be' if self._nuls[0] > self._nuls[1] else 'le'}" if sum(self._nuls) > WIDE * self.characters else None
+
+    def lines_of_text(self) -> Rows:
+        """Return (name, value) rows to print: files, encoding, line ends, warnings."""
         size = f"{counted(self.bytes, 'byte', 'bytes')}, {counted(self.lines, 'line', 'lines')}"
         rows = [("files", f"{counted(self.files, 'file', 'files')}, {size}"), ("encoding", self._encoding()), ("line ends", self._ends())]
-        return rows + [("warning", text) for text in self._warnings()]
+        return rows + self._warnings()
 
     def facts(self) -> dict[str, Any]:
-        """The same, ready for JSON."""
+        """Return the counts and findings, ready for JSON."""
         sizes = {name: getattr(self, name) for name in ("files", "bytes", "characters", "beyond_ascii", "lines", "encoding")}
         return {**sizes, "invalid_byte": self.invalid_byte, "found": {name: vars(finding) for name, finding in self.found.items()}}
 
@@ -87,71 +93,27 @@ class Health:
         last = self.found["unterminated"]
         return f"{ends}; {counted(last.count, 'file ends', 'files end')} without one, first {last.where}" if last.count else ends
 
-    def _warnings(self) -> Iterator[str]:
-        foreign, invalid = self.found["foreign"], self.found["invalid"]
-        if foreign.count:
-            begin = counted(foreign.count, "file begins", "files begin")
-            yield f"{begin} with the byte order mark of {self.foreign} (say --encoding {self.foreign}), first {foreign.where}"
-        if invalid.count:
-            begin = counted(invalid.count, "byte is", "bytes are")
-            yield f"{begin} no {self.encoding}{self._advice()}, first at {invalid.where} (byte {self.invalid_byte:,})"
+    def _warnings(self) -> Rows:
+        foreign, wide = self.found["foreign"], f"; this seems to be {self.wide} (say --encoding {self.wide})" if self.wide else ""
+        mark = f" with the byte order mark of {self.foreign} (say --encoding {self.foreign})"
+        rows = foreign.rows("warning", "file begins", "files begin", mark, "first")
+        if self.invalid_byte is not None:
+            is_other = codecs.lookup(self.encoding).name == "utf-8" and not self.beyond_ascii
+            advice = ", nor is anything else beyond ASCII, so this may be cp1252 (say --encoding cp1252)" if is_other else ""
+            after = f" (byte {self.invalid_byte:,})"
+            rows += self.found["invalid"].rows("warning", "byte is", "bytes are", f" no {self.encoding}{advice}", "first at", after)
         for name, (_, one, many, rest) in ODDITIES.items():
-            if self.found[name].count:
-                advice = f"; this seems to be {self.wide} (say --encoding {self.wide})" if name == "nul" and self.wide else ""
-                yield f"{counted(self.found[name].count, one, many)}{rest}{advice}, first at {self.found[name].where}"
-        if self.found["mixed"].count:
-            begin = counted(self.found["mixed"].count, "line ends", "lines end")
-            yield f"{begin} otherwise than most do, in LF or in CR LF, first at {self.found['mixed'].where}"
+            rows += self.found[name].rows("warning", one, many, rest + (wide if name == "nul" else ""), "first at")
+        ends = "line ends otherwise", "lines end otherwise"
+        return rows + self.found["mixed"].rows("warning", *ends, " than most do, in LF or in CR LF", "first at")
 
-    def _advice(self) -> str:
-        if codecs.lookup(self.encoding).name != "utf-8" or self.beyond_ascii:
-            return ""
-        return ", nor is anything else beyond ASCII, so this may be cp1252 (say --encoding cp1252)"
-
-
-def examine_bytes(sources: Sequence[Source], encoding: str) -> Health:
-    """Reads every file once, in constant memory. Raises DataError for what cannot be read."""
-    reading = _Reading(encoding)
-    for source in sources:
-        reading.add(source)
-    names = ("invalid", "foreign", "mark", *ODDITIES, "lf", "crlf", "mixed", "unterminated")
-    wide = "utf-16-be" if reading.nuls[0] > reading.nuls[1] else "utf-16-le"
-    fewer = min(("plain crlf", "plain lf"), key=lambda end: reading.counts[end])
-    reading.note("mixed", reading.counts[fewer], reading.first.get(fewer, ""))
-    return Health(
-        encoding=encoding,
-        files=len(sources),
-        bytes=reading.bytes,
-        characters=reading.characters,
-        lines=reading.lines,
-        beyond_ascii=reading.beyond_ascii,
-        found={name: Finding(reading.counts[name], reading.first.get(name)) for name in names},
-        invalid_byte=reading.invalid_byte,
-        foreign=reading.foreign,
-        wide=wide if sum(reading.nuls) > WIDE * reading.characters else None,
-    )
-
-
-class _Reading:
-    """Numbers of the files read so far."""
-
-    def __init__(self, encoding: str) -> None:
-        self.encoding = encoding
-        self.bytes = self.characters = self.lines = self.beyond_ascii = 0
-        self.counts: Counter[str] = Counter()
-        self.first: dict[str, str] = {}
-        self.invalid_byte: int | None = None
-        self.foreign: str | None = None
-        self.nuls = [0, 0]  # at even and at odd places of their files
-
-    def add(self, source: Source) -> None:
-        """Reads a file."""
+    def _add(self, source: Source) -> None:
         blocks = source.blocks()
         begin = next(blocks, b"")
         foreign = foreign_mark(begin, self.encoding)
         if foreign is not None:
             self.foreign = self.foreign or foreign
-            self.note("foreign", 1, source.name)
+            self._note("foreign", 1, source.name)
             self.bytes += len(begin) + sum(map(len, blocks))
             return
         line, place, end = 1, 0, "\n"
@@ -161,21 +123,20 @@ class _Reading:
         self.lines += line - 1
         if end != "\n":
             self.lines += 1
-            self.note("unterminated", 1, source.name)
+            self._note("unterminated", 1, source.name)
 
-    def note(self, name: str, count: int, where: str) -> None:
-        """So many more of what has this name, the first of them there."""
+    def _note(self, name: str, count: int, where: str) -> None:
+        """Count more of an oddity, the first of them at path:line."""
         if count:
-            self.counts[name] += count
-            self.first.setdefault(name, where)
+            self._counts[name] += count
+            self._first.setdefault(name, where)
 
     def _decoded(self, name: str, blocks: Iterator[bytes]) -> Iterator[str]:
-        """The text, without the byte order mark at its begin, bytes that are none as MARKED has them."""
+        """Decode a file without the byte order mark at its begin, with invalid bytes as MARKED has them."""
         decoder = codecs.getincrementaldecoder(self.encoding)(MARKED)
         place, line, is_first = 0, 1, True
         for block in itertools.chain(blocks, [b""]):
-            held: bytes = decoder.getstate()[0]
-            start = place - len(held)
+            start = place - len(decoder.getstate()[0])
             text = decoder.decode(block, final=not block)
             place += len(block)
             bad = [] if text.isascii() else _BAD.findall(text)
@@ -183,14 +144,15 @@ class _Reading:
                 index = text.index(bad[0])
                 if self.invalid_byte is None:
                     self.invalid_byte = byte_place(text[:index], start, self.encoding)
-                self.note("invalid", len(bad), _place(name, line, text, index))
+                self._note("invalid", len(bad), _place(name, line, text, index))
             self.characters -= len(bad)
             self.beyond_ascii -= len(bad)
             line += text.count("\n")
-            if is_first and text.startswith("\ufeff"):
-                self.note("mark", 1, name)
-                text = text[1:]
+            is_marked = is_first and text.startswith("\ufeff")
             is_first = is_first and not text
+            if is_marked:
+                self._note("mark", 1, name)
+                text = text[1:]
             if text:
                 yield text
         self.bytes += place
@@ -200,43 +162,35 @@ class _Reading:
         self.characters += len(text)
         self.beyond_ascii += 0 if is_ascii else len(text) - len(text.encode("ascii", "ignore"))
         for oddity, (pattern, *_) in ODDITIES.items():
-            if not is_ascii or oddity in ("nul", "lone_cr"):
-                self._search(oddity, pattern, text, source.name, line)
+            found = pattern.search(text) if not is_ascii or oddity in ("nul", "lone_cr") else None
+            if found:
+                self._note(oddity, len(pattern.findall(text)), _place(source.name, line, text, found.start()))
         crlf = text.count("\r\n")
         for end, count in {"crlf": crlf, "lf": text.count("\n") - crlf}.items():
             # Quoted cells of a CSV hold lines that may well end in another way than the rows.
             for kind in (end,) if source.kind == ".csv" else (end, f"plain {end}"):
-                self.counts[kind] += count
-                if count and kind not in self.first:
-                    found = _ENDS[end].search(text)
-                    assert found
-                    self.first[kind] = _place(source.name, line, text, found.start())
+                found = _ENDS[end].search(text) if count and kind not in self._first else None
+                self._note(kind, count, _place(source.name, line, text, found.start()) if found else "")
         if "\0" in text:
             for half in (0, 1):
-                self.nuls[half ^ place % 2] += text[half::2].count("\0")
-
-    def _search(self, oddity: str, pattern: re.Pattern[str], text: str, name: str, line: int) -> None:
-        found = pattern.search(text)
-        if found:
-            self.note(oddity, len(pattern.findall(text)), _place(name, line, text, found.start()))
+                self._nuls[half ^ place % 2] += text[half::2].count("\0")
 
 
 def _place(name: str, line: int, text: str, index: int) -> str:
-    """path:line of a place in a text that begins in this line."""
+    """Return path:line of a place in a text that begins in this line."""
     return f"{name}:{line + text.count(chr(10), 0, index)}"
 
 
 def _whole_ends(texts: Iterator[str]) -> Iterator[str]:
-    """The same text in pieces that do not end between a carriage return and its newline."""
-    held = ""
+    """Return the text in pieces that do not end between a carriage return and its newline."""
+    rest = ""
     for text in texts:
-        text = held + text
-        held = "\r" if text.endswith("\r") else ""
-        text = text[: len(text) - len(held)]
-        if text:
-            yield text
-    if held:
-        yield held
+        whole = (rest + text).removesuffix("\r")
+        rest = (rest + text)[len(whole) :]
+        if whole:
+            yield whole
+    if rest:
+        yield rest
 
 
 def _marked(error: UnicodeError) -> tuple[str, int]:

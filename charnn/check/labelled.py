@@ -2,173 +2,147 @@
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charnn.check.findings import counted
+from charnn.check.contents import Finding, Rows
+from charnn.data.conll import Sentence
 from charnn.data.labelled import Example, folded, folded_fingerprint
 from charnn.errors import DataError
 
-PERCENTILES = (5, 50, 95, 100)
-"""Shares of the texts, shortest first, whose greatest length is told."""
+Item = TypeVar("Item", Example, Sentence)
 
-MOST_LABELS = 20
-"""Labels that are told one by one."""
+PERCENTILES = (5, 50, 95, 100)  # percentiles of the lengths that are reported
+MOST_LABELS = 20  # labels that are listed one by one
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """Lengths of texts at the PERCENTILES."""
+
+    characters: tuple[int, ...]
+    words: tuple[int, ...]
+
+    @classmethod
+    def of(cls, *lengths: "NDArray[np.int64] | array[int]") -> "Lengths":
+        """Return the percentiles of the lengths in characters and of those in words."""
+        return cls(*(tuple(map(int, np.percentile(one, PERCENTILES, method="inverted_cdf"))) for one in lengths))
+
+    def __str__(self) -> str:
+        characters, words = (", ".join(f"{number:,}" for number in numbers) for numbers in (self.characters, self.words))
+        return f"{characters} characters; {words} words (at {', '.join(map(str, PERCENTILES))} % of the texts)"
 
 
 @dataclass(frozen=True)
 class Examination:
-    """What a training part, and maybe a validation part, hold."""
+    """The contents of a training part and maybe a validation part; labels with the most frequent first."""
 
     train: Mapping[str, int]
-    """Examples per label, the most frequent first ..."""
-    valid: Mapping[str, int] | None
-    """... and in the validation part."""
-    where: Mapping[str, str]
-    """path:line of each label's first example in training."""
-    duplicates: int
-    """Training texts that stood before, but for white space and case; empty ones apart ..."""
-    contradictions: int
-    """... and those of them whose label is not that of the first ..."""
-    duplicate_where: str | None
-    """... and path:line of the first of these, or of those."""
-    shared: int
-    """Validation texts that stand in training too ..."""
-    shared_where: str | None
-    """... and path:line of the first of them."""
-    empty: int
-    """Texts without anything but white space, in both parts ..."""
-    empty_where: str | None
-    """... and path:line of the first."""
-    characters: tuple[int, ...]
-    """Lengths of training texts at the PERCENTILES, in characters ..."""
-    words: tuple[int, ...]
-    """... and in words."""
-    unseen: Mapping[str, str]
-    """Labels of the validation part that training lacks, and path:line of the first example of each."""
+    valid: Mapping[str, int] | None  # examples per label in each part
+    where: Mapping[str, str]  # path:line of each label's first example in training
+    duplicates: Finding
+    """Training texts that occur before, but for white space and case; the place is that of the first contradiction, if any."""
+    contradictions: int  # duplicates whose label is not that of the first
+    shared: Finding  # validation texts that occur in training too
+    empty: Finding  # texts without anything but white space, in both parts; in nothing else are they compared
+    lengths: Lengths  # lengths of training texts
+    unseen: Mapping[str, str]  # Labels of the validation part that training lacks, and path:line of the first example of each
 
-    def lines(self) -> list[tuple[str, str]]:
-        """(name, value) rows to print: labels, lengths, and what there is of duplicates and warnings."""
-        rows = [("labels", shares(self.train))]
-        if self.valid is not None:
-            rows.append(("validation", shares(self.valid)))
-        points = ", ".join(map(str, PERCENTILES))
-        rows.append(("lengths", f"{_list(self.characters)} characters; {_list(self.words)} words (at {points} % of the texts)"))
-        if self.duplicates:
-            begin = counted(self.duplicates, "text stands", "texts stand")
-            rows.append(("duplicates", f"{begin} there before, {self._contradicting()}, for example {self.duplicate_where}"))
-        return rows + [("warning", text) for text in self._warnings()]
-
-    def _contradicting(self) -> str:
-        return f"{self.contradictions:,} of them with another label" if self.contradictions else "always with the same label"
-
-    def _warnings(self) -> Iterator[str]:
-        if self.shared:
-            yield f"{counted(self.shared, 'text stands', 'texts stand')} in both splits, for example {self.shared_where}"
-        if self.empty:
-            yield f"{counted(self.empty, 'text is', 'texts are')} empty, for example {self.empty_where}"
-        for label, where in self.unseen.items():
-            yield f"training never saw the label {label!r} of the validation part, for example {where}"
+    def lines(self) -> Rows:
+        """Return (name, value) rows to print: labels, lengths, and what there is of duplicates and warnings."""
+        parts = {"labels": self.train, "validation": self.valid}
+        label = f"{self.contradictions:,} of them with another label" if self.contradictions else "always with the same label"
+        return [
+            *((name, shares(counts)) for name, counts in parts.items() if counts is not None),
+            ("lengths", str(self.lengths)),
+            *self.duplicates.rows("duplicates", "text stands", "texts stand", f" there before, {label}"),
+            *self.shared.rows("warning", "text stands", "texts stand", " in both splits"),
+            *self.empty.rows("warning", "text is", "texts are", " empty"),
+            *unseen_rows("label", self.unseen),
+        ]
 
 
 def examine(train: Iterable[Example], valid: Iterable[Example] | None) -> Examination:
-    """Reads each part once; memory holds a few numbers per text. Raises DataError when there is nothing to train on."""
-    seen = _Part()
-    for example in train:
-        seen.add(example)
+    """Read each part once, with a few numbers per text in memory; raise DataError when there is nothing to train on."""
+    seen, held_out = _Part(), _Part()
+    first, repeats, contradictions = repeats_of((seen.add(one), one.label, one) for one in train)
     if not seen.counts:
         raise DataError("the training part holds no examples; give more, or hold out a smaller share")
-    is_repeated, is_contradiction = _repeated(seen)
-    repeats = np.flatnonzero(is_contradiction if is_contradiction.any() else is_repeated)
-    known = set(seen.marks)
-    held, shared, shared_where = _Part(), 0, None
-    for example in valid or ():
-        mark = held.add(example)
-        if mark is not None and mark in known:
-            shared += 1
-            shared_where = shared_where or example.where
+    shared = [one for one in valid or () if held_out.add(one) in first]
     return Examination(
         train=ordered(seen.counts),
-        valid=None if valid is None else ordered(held.counts),
+        valid=None if valid is None else ordered(held_out.counts),
         where=seen.where,
-        duplicates=int(is_repeated.sum()),
-        contradictions=int(is_contradiction.sum()),
-        duplicate_where=seen.places[repeats[0]] if len(repeats) else None,
-        shared=shared,
-        shared_where=shared_where,
-        empty=seen.empty + held.empty,
-        empty_where=seen.empty_where or held.empty_where,
-        characters=_percentiles(seen.characters),
-        words=_percentiles(seen.words),
-        unseen={label: where for label, where in held.where.items() if label not in seen.where},
+        duplicates=Finding(len(repeats), Finding.of(contradictions or repeats).where),
+        contradictions=len(contradictions),
+        shared=Finding.of(shared),
+        empty=Finding.of([*seen.empty, *held_out.empty]),
+        lengths=Lengths.of(seen.characters, seen.words),
+        unseen={label: where for label, where in held_out.where.items() if label not in seen.where},
     )
 
 
 @dataclass
 class _Part:
-    """Numbers of the texts of one part."""
+    """Counts of the texts of one part."""
 
     counts: Counter[str] = field(default_factory=Counter)
     where: dict[str, str] = field(default_factory=dict)
-    marks: "array[int]" = field(default_factory=lambda: array("Q"))  # of texts that are not empty
-    labels: "array[int]" = field(default_factory=lambda: array("L"))  # beside them ...
-    places: list[str] = field(default_factory=list)  # ... and these
-    numbers: dict[str, int] = field(default_factory=dict)  # of the labels
     characters: "array[int]" = field(default_factory=lambda: array("L"))
     words: "array[int]" = field(default_factory=lambda: array("L"))
-    empty: int = 0
-    empty_where: str | None = None
+    empty: list[Example] = field(default_factory=list)
 
     def add(self, example: Example) -> int | None:
-        """The fingerprint of the text; None for an empty one."""
+        """Count a text and return its fingerprint; None for an empty one."""
         text = folded(example.text)
         self.counts[example.label] += 1
         self.where.setdefault(example.label, example.where)
         self.characters.append(len(example.text))
-        self.words.append(text.count(" ") + 1 if text else 0)
-        if not text:
-            self.empty += 1
-            self.empty_where = self.empty_where or example.where
-            return None
-        mark = folded_fingerprint(text)
-        self.marks.append(mark)
-        self.places.append(example.where)
-        self.labels.append(self.numbers.setdefault(example.label, len(self.numbers)))
-        return mark
-
-
-def _repeated(part: _Part) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """(text,) which of the texts that are not empty stood before, and which of them with another label."""
-    labels = np.array(part.labels, np.int64)
-    _, first, group = np.unique(np.array(part.marks, np.uint64), return_index=True, return_inverse=True)
-    return first[group] != np.arange(len(labels)), labels != labels[first][group]
-
-
-def _percentiles(lengths: "array[int]") -> tuple[int, ...]:
-    values = np.percentile(np.array(lengths, np.int64), PERCENTILES, method="inverted_cdf")
-    return tuple(map(int, values))
+        self.words.append(word_count(text))
+        if text:
+            return folded_fingerprint(text)
+        self.empty.append(example)
+        return None
 
 
 def ordered(counts: Mapping[str, int]) -> dict[str, int]:
-    """The most frequent first, ties by name."""
+    """Return the counts with the most frequent first, ties by name."""
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 def shares(counts: Mapping[str, int]) -> str:
-    """How often each label occurs, and which share of all that is; of very many labels the first."""
+    """Return the count and the percentage of each label; of very many labels the first."""
     total = sum(counts.values())
-    told = [f"{label} {count:,} ({_percent(count / total)})" for label, count in list(counts.items())[:MOST_LABELS]]
+    percents = {label: "under 1 %" if count / total < 0.005 else f"{100 * count / total:.0f} %" for label, count in counts.items()}
+    shown = [f"{label} {counts[label]:,} ({percent})" for label, percent in list(percents.items())[:MOST_LABELS]]
     if len(counts) > MOST_LABELS:
-        told.append(f"and {len(counts) - MOST_LABELS:,} more labels")
-    return ", ".join(told) or "none"
+        shown.append(f"and {len(counts) - MOST_LABELS:,} more labels")
+    return ", ".join(shown) or "none"
 
 
-def _percent(share: float) -> str:
-    return "under 1 %" if share < 0.005 else f"{100 * share:.0f} %"
+def word_count(text: str) -> int:
+    """Return the number of words of a folded text."""
+    return text.count(" ") + 1 if text else 0
 
 
-def _list(numbers: tuple[int, ...]) -> str:
-    return ", ".join(f"{number:,}" for number in numbers)
+def repeats_of(items: Iterable[tuple[Hashable, Any, Item]]) -> tuple[dict[Any, Any], list[Item], list[Item]]:
+    """Return the first answer to each key but None, the items whose key occurs before, and those of them with another answer."""
+    first: dict[Any, Any] = {}
+    repeats: list[Item] = []
+    contradictions: list[Item] = []
+    for key, answer, item in items:
+        if key in first:
+            repeats.append(item)
+        if key is not None and first.setdefault(key, answer) != answer:
+            contradictions.append(item)
+    return first, repeats, contradictions
+
+
+def unseen_rows(what: str, unseen: Mapping[str, str]) -> Rows:
+    """Return a warning for each label or tag that only the validation part has, with its first place."""
+    rows = unseen.items()
+    return [("warning", f"training never saw the {what} {name!r} of the validation part, for example {where}") for name, where in rows]

@@ -1,93 +1,60 @@
 """What to know of pairs of texts before training on them: lengths, empty sides, duplicates, overlap, misfits."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charnn.check.findings import Finding, counted
-from charnn.check.labelled import PERCENTILES
+from charnn.check.contents import Finding, Rows
+from charnn.check.labelled import Lengths, word_count
 from charnn.data.labelled import folded, folded_fingerprint
 from charnn.data.pairs import Pair
 from charnn.errors import DataError
 
+# A pair is an outlier when its target has more, or fewer, words than its source lets expect, by both a factor and a number of words.
 OUTLIER_FACTOR = 3
-"""A pair is an outlier when its target has so many times more, or fewer, words than its source lets expect ..."""
-
-OUTLIER_WORDS = 5
-"""... and also more than so many words more, or fewer: a short text says nothing."""
-
-
-@dataclass(frozen=True)
-class Lengths:
-    """Lengths of texts at the PERCENTILES."""
-
-    characters: tuple[int, ...]
-    words: tuple[int, ...]
-
-    def __str__(self) -> str:
-        shares = ", ".join(map(str, PERCENTILES))
-        return f"{_list(self.characters)} characters; {_list(self.words)} words (at {shares} % of the texts)"
+OUTLIER_WORDS = 5  # short texts vary too much
 
 
 @dataclass(frozen=True)
 class PairExamination:
-    """What a training part and a validation part hold; a pair with an empty side counts as nothing but that."""
+    """The contents of a training part and a validation part; a pair with an empty side counts as nothing but that."""
 
     pairs: int
-    """Training pairs ..."""
-    valid: int
-    """... and validation pairs."""
+    valid: int  # pairs of each part
     source: Lengths
-    """Lengths of training sources ..."""
-    target: Lengths
-    """... and of training targets, empty ones too."""
-    duplicates: Finding
-    """Training pairs that stood before, but for white space and case."""
-    ambiguous: Finding
-    """Training sources that have several different targets; the first pair whose source had another one."""
-    shared: Finding
-    """Validation pairs that stand in training too ..."""
-    shared_sources: Finding
-    """... and those of which only the source does, with other targets."""
-    empty: Finding
-    """Pairs of both parts with a side that has nothing but white space."""
-    outliers: Finding
-    """Training pairs whose target is far too long or too short, in words, beside the source."""
+    target: Lengths  # lengths of the sides of training, empty ones too
+    duplicates: Finding  # training pairs that occur before, but for white space and case
+    ambiguous: Finding  # training sources that have several different targets; the first pair whose source had another one
+    shared: Finding  # validation pairs that occur in training too
+    shared_sources: Finding  # validation pairs of which only the source occurs in training, with other targets
+    empty: Finding  # pairs of both parts with a side that has nothing but white space
+    outliers: Finding  # training pairs whose target is far too long or too short, in words, beside the source
 
-    def lines(self) -> list[tuple[str, str]]:
-        """(name, value) rows to print: counts, lengths, and what there is of duplicates and warnings."""
-        rows = [("pairs", f"{self.pairs:,} to train on, {self.valid:,} to validate on")]
-        rows += [("source", str(self.source)), ("target", str(self.target))]
-        if self.duplicates.count:
-            begin = counted(self.duplicates.count, "pair stands", "pairs stand")
-            rows.append(("duplicates", f"{begin} there before, for example {self.duplicates.where}"))
-        if self.ambiguous.count:
-            begin = counted(self.ambiguous.count, "source has", "sources have")
-            rows.append(("ambiguous", f"{begin} several different targets, for example {self.ambiguous.where}"))
-        return rows + [("warning", text) for text in self._warnings()]
-
-    def _warnings(self) -> Iterator[str]:
-        misfit = f"over {OUTLIER_FACTOR} times more or fewer words in the target than is usual for the source"
-        told = [
-            (self.shared, "pair stands", "pairs stand", "in both splits"),
-            (self.shared_sources, "validation pair has", "validation pairs have", "a source that training knows with another target"),
-            (self.empty, "pair is left out, having", "pairs are left out, having", "an empty side"),
-            (self.outliers, "pair has", "pairs have", misfit),
+    def lines(self) -> Rows:
+        """Return (name, value) rows to print: counts, lengths, and what there is of duplicates and warnings."""
+        misfit = f" over {OUTLIER_FACTOR} times more or fewer words in the target than is usual for the source"
+        other = " a source that training knows with another target"
+        return [
+            ("pairs", f"{self.pairs:,} to train on, {self.valid:,} to validate on"),
+            ("source", str(self.source)),
+            ("target", str(self.target)),
+            *self.duplicates.rows("duplicates", "pair stands", "pairs stand", " there before"),
+            *self.ambiguous.rows("ambiguous", "source has", "sources have", " several different targets"),
+            *self.shared.rows("warning", "pair stands", "pairs stand", " in both splits"),
+            *self.shared_sources.rows("warning", "validation pair has", "validation pairs have", other),
+            *self.empty.rows("warning", "pair is left out, having", "pairs are left out, having", " an empty side"),
+            *self.outliers.rows("warning", "pair has", "pairs have", misfit),
         ]
-        for finding, one, many, rest in told:
-            if finding.count:
-                yield f"{counted(finding.count, one, many)} {rest}, for example {finding.where}"
 
 
 def examine_pairs(train: Sequence[Pair], valid: Sequence[Pair]) -> PairExamination:
-    """Reads each part once; beside the pairs memory holds a few numbers for each. Raises DataError when there is nothing to train on."""
+    """Read each part once, with a few numbers per pair in memory; raise DataError when there is nothing to train on."""
     if not train:
         raise DataError("the training part holds no pairs; give more, or hold out a smaller share")
     seen, held = _measured(train), _measured(valid)
-    source, target = (Lengths(_percentiles(seen.characters[:, side]), _percentiles(seen.words[:, side])) for side in (0, 1))
+    source, target = (Lengths.of(seen.characters[:, side], seen.words[:, side]) for side in (0, 1))
     is_first, is_other = _firsts(seen)
     is_shared = held.is_full & np.isin(held.both, seen.both[seen.is_full])
     is_source_shared = held.is_full & np.isin(held.source, seen.source[seen.is_full]) & ~is_shared
@@ -126,7 +93,7 @@ def _measured(pairs: Sequence[Pair]) -> _Measures:
     for number, pair in enumerate(pairs):
         source, target = folded(pair.source), folded(pair.target)
         characters[number] = len(pair.source), len(pair.target)
-        words[number] = _words(source), _words(target)
+        words[number] = word_count(source), word_count(target)
         # No text that is folded holds a newline.
         marks[:, number] = folded_fingerprint(source), folded_fingerprint(f"{source}\n{target}")
     return _Measures(characters, words, *marks)
@@ -144,7 +111,7 @@ def _firsts(part: _Measures) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
 
 
 def _first_of_each(values: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Where each value stands first."""
+    """Return the first place of each value."""
     return np.asarray(np.unique(values, return_index=True)[1])
 
 
@@ -159,17 +126,4 @@ def _outliers(part: _Measures) -> NDArray[np.bool_]:
 
 
 def _finding(is_meant: NDArray[np.bool_], pairs: Sequence[Pair]) -> Finding:
-    found = np.flatnonzero(is_meant)
-    return Finding(len(found), pairs[int(found[0])].where if len(found) else None)
-
-
-def _percentiles(lengths: NDArray[Any]) -> tuple[int, ...]:
-    return tuple(map(int, np.percentile(lengths, PERCENTILES, method="inverted_cdf")))
-
-
-def _words(text: str) -> int:
-    return text.count(" ") + 1 if text else 0
-
-
-def _list(numbers: tuple[int, ...]) -> str:
-    return ", ".join(f"{number:,}" for number in numbers)
+    return Finding.of([pairs[place] for place in np.flatnonzero(is_meant).tolist()])

@@ -1,126 +1,101 @@
-"""What to know of a series before training on it: its columns, how its times go on, and values that stand out."""
+"""The check of a series before training on it: columns, times, outliers and jumps."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charnn.check.findings import Finding, counted
+from charnn.check.contents import Finding, Rows
 from charnn.data.series import LARGEST, NUMBER, Cells, Columns, is_missing
 from charnn.data.times import Clock, find_clock, late_places
 
-MOST_COLUMNS = 20
-"""Columns that are told one by one."""
-
-FAR = 20.0
-"""A step from value to value stands out that is so many times as large as the usual one ..."""
-
-AROUND = 5
-"""... and is a new level unless as many of the next values, at their median, are back where the last ones were."""
+MOST_COLUMNS = 20  # columns that are listed one by one
+FAR = 20.0  # a step between two values is an outlier that is this many times as large as the usual one
+AROUND = 5  # it is a new level unless the median of this many next values is back where the last ones were
 
 
 @dataclass(frozen=True)
 class Column:
-    """What stands in a column."""
+    """The contents of a column."""
 
-    kind: str
-    """time, number or text"""
-    use: str | None
-    """target, input, or nothing."""
-    missing: Finding
-    """Cells without a value ..."""
-    other: Finding
-    """... and those of a column of numbers that hold none."""
+    kind: str  # time, number or text
+    use: str | None  # target, input, or nothing
+    missing: Finding  # cells without a value
+    other: Finding  # cells of a column of numbers that are no number
     least: float | None
     most: float | None
-    outliers: Finding
-    """Values that are far from those around them ..."""
-    jumps: Finding
-    """... and those after which the level is another one."""
+    outliers: Finding  # values that are far from those around them
+    jumps: Finding  # values after which the level is another one
 
     def words(self, name: str) -> str:
-        """The column in a line."""
+        """Return the column in a line."""
         if self.kind != "number":
             return f"{name}: {self.kind}"
         use = {"target": ", to predict", "input": ", to predict from"}.get(self.use or "", "")
-        parts = ["no values"]
+        values = "no values"
         if self.least is not None:
-            parts = [f"always {self.least:.6g}" if self.least == self.most else f"{self.least:.6g} to {self.most:.6g}"]
-        if self.missing.count:
-            parts.append(f"{self.missing.count:,} missing, first at {self.missing.where}")
-        return f"{name}{use}: {'; '.join(parts)}"
+            values = f"always {self.least:.6g}" if self.least == self.most else f"{self.least:.6g} to {self.most:.6g}"
+        missing = f"; {self.missing.count:,} missing, first at {self.missing.where}" if self.missing.count else ""
+        return f"{name}{use}: {values}{missing}"
 
     def facts(self) -> dict[str, Any]:
-        """The same, ready for JSON."""
+        """Return the column, ready for JSON."""
         findings = {name: vars(getattr(self, name)) for name in ("missing", "other", "outliers", "jumps")}
         return {"kind": self.kind, "use": self.use, "least": self.least, "most": self.most, **findings}
 
 
 @dataclass(frozen=True)
 class SeriesExamination:
-    """What the rows of a series hold."""
+    """The contents of a series."""
 
     rows: int
     columns: Mapping[str, Column]
-    clock: Clock | None
-    """How the times go on; None where there are none, or none that can be read and rise."""
+    clock: Clock | None  # the rule of the times; None without times that can be read and rise
     first: str | None
-    """The first time ..."""
-    last: str | None
-    """... and the last, where there are times."""
-    late: Finding
-    """Times that do not come when they should ..."""
-    repeated: Finding
-    """... and those that stood there before."""
+    last: str | None  # the first and the last time, where there are times
+    late: Finding  # times that do not come when they should
+    repeated: Finding  # times that occur before
 
-    def lines(self) -> list[tuple[str, str]]:
-        """(name, value) rows to print: times, columns, warnings."""
+    def lines(self) -> Rows:
+        """Return (name, value) rows to print: times, columns, warnings."""
         rows = [] if self.clock is None else [("times", f"{self.clock.words}, from {self.first} to {self.last}")]
         rows += [("column", column.words(name)) for name, column in list(self.columns.items())[:MOST_COLUMNS] if column.kind != "time"]
         if len(self.columns) > MOST_COLUMNS:
             rows.append(("column", f"and {len(self.columns) - MOST_COLUMNS:,} more columns"))
-        return rows + [("warning", text) for text in self._warnings()]
-
-    def _warnings(self) -> Iterator[str]:
         if self.first is not None and self.clock is None:
-            yield f"the times cannot be read or do not rise, and are left out; the first is {self.first!r:.40}"
-        if self.repeated.count:
-            yield f"{counted(self.repeated.count, 'time stands', 'times stand')} there before, for example {self.repeated.where}"
-        if self.late.count:
-            does = counted(self.late.count, "time does not come when it should, and is", "times do not come when they should, and are")
-            yield f"{does} read as if {'it' if self.late.count == 1 else 'they'} did, first {self.late.where}"
+            rows.append(("warning", f"the times cannot be read or do not rise, and are left out; the first is {self.first!r:.40}"))
+        rows += self.repeated.rows("warning", "time stands", "times stand", " there before")
+        late = ("time does not come when it should, and is", "times do not come when they should, and are")
+        rows += self.late.rows("warning", *late, f" read as if {'it' if self.late.count == 1 else 'they'} did", "first")
         for name, column in self.columns.items():
-            if column.use is None:
-                continue
-            if column.outliers.count:
-                stand = counted(column.outliers.count, f"value of {name} is", f"values of {name} are")
-                yield f"{stand} far from those around, first at {column.outliers.where}"
-            if column.jumps.count:
-                change = counted(column.jumps.count, "sudden change", "sudden changes")
-                yield f"{change} of the level of {name}, first at {column.jumps.where}"
+            if column.use is not None:
+                around = f"value of {name} is", f"values of {name} are"
+                rows += column.outliers.rows("warning", *around, " far from those around", "first at")
+                rows += column.jumps.rows("warning", "sudden change", "sudden changes", f" of the level of {name}", "first at")
+        return rows
 
 
 def examine_series(rows: Sequence[Cells], chosen: Columns | None) -> SeriesExamination:
-    """Reads all cells, given the columns to be used, where they could be told."""
+    """Read all cells, given the columns to be used, where they are known."""
     first = next(iter(rows[0].values), "")
     times = [row.values.get(first if chosen is None else chosen.time or "", "").strip() for row in rows]
     clock = find_clock(times)[0]
     time = (first if clock is not None else None) if chosen is None else chosen.time
     uses = {} if chosen is None else {name: "target" if place < chosen.targets else "input" for place, name in enumerate(chosen.names)}
-    columns = {name: _column(rows, name, uses.get(name), is_time=name == time) for name in rows[0].values}
     times = [] if time is None else times
-    seen = dict(zip(reversed(times), range(len(times) - 1, -1, -1), strict=True))  # where each stands first
+    seen: dict[str, int] = {}
+    repeated = [place for place, one in enumerate(times) if seen.setdefault(one, place) != place and one]
     return SeriesExamination(
         rows=len(rows),
-        columns=columns,
+        columns={name: _column(rows, name, uses.get(name), is_time=name == time) for name in rows[0].values},
         clock=clock,
         first=times[0] if times else None,
         last=times[-1] if times else None,
         late=_finding(rows, [] if clock is None else late_places(clock, times)),
-        repeated=_finding(rows, [place for place, one in enumerate(times) if one and seen[one] != place]),
+        repeated=_finding(rows, repeated),
     )
 
 
@@ -139,16 +114,14 @@ def standing_out(values: NDArray[np.float64]) -> tuple[list[int], list[int]]:
     jumps: list[int] = []
     if len(known) < 4 * AROUND:
         return outliers, jumps
-    level = values[known]
+    level, done = values[known], 0
     with np.errstate(all="ignore"):
         steps = np.diff(level)
-        steps = steps - np.median(steps)
-        usual = np.median(np.abs(steps))
-        large = np.flatnonzero((usual > 0) & (np.abs(steps) > FAR * usual)) + 1
-        done = 0
-        for place in map(int, large):
+        steps = np.abs(steps - np.median(steps))
+        usual = np.median(steps)
+        for place in (np.flatnonzero((usual > 0) & (steps > FAR * usual)) + 1).tolist():
             if place < done:
-                continue  # the way back from what was told
+                continue  # the way back from the last one
             before, after = np.median(level[max(0, place - AROUND) : place]), np.median(level[place : place + AROUND])
             is_level = abs(after - before) > abs(level[place] - before) / 2
             (jumps if is_level else outliers).append(int(known[place]))
@@ -157,24 +130,16 @@ def standing_out(values: NDArray[np.float64]) -> tuple[list[int], list[int]]:
 
 
 def _column(rows: Sequence[Cells], name: str, use: str | None, *, is_time: bool) -> Column:
-    values = numbers_of(rows, name)
-    empty = [place for place, row in enumerate(rows) if is_missing(row.values.get(name, ""))]
-    absent = np.isnan(values)
-    absent[empty] = False
-    known = values[~np.isnan(values)]
-    kind = "time" if is_time else "number" if use is not None or len(known) > absent.sum() else "text"
-    outliers, jumps = standing_out(values) if kind == "number" else ([], [])
-    return Column(
-        kind=kind,
-        use=use,
-        missing=_finding(rows, empty),
-        other=_finding(rows, np.flatnonzero(absent).tolist() if kind == "number" else []),
-        least=float(known.min()) if len(known) and kind == "number" else None,
-        most=float(known.max()) if len(known) and kind == "number" else None,
-        outliers=_finding(rows, outliers),
-        jumps=_finding(rows, jumps),
-    )
+    values, none = numbers_of(rows, name), Finding(0, None)
+    is_empty = np.array([is_missing(row.values.get(name, "")) for row in rows])
+    known, absent = values[~np.isnan(values)], np.isnan(values) & ~is_empty
+    missing = _finding(rows, np.flatnonzero(is_empty).tolist())
+    if is_time or (use is None and len(known) <= absent.sum()):
+        return Column("time" if is_time else "text", use, missing, none, None, None, none, none)
+    other = _finding(rows, np.flatnonzero(absent).tolist())
+    least, most = (float(known.min()), float(known.max())) if len(known) else (None, None)
+    return Column("number", use, missing, other, least, most, *(_finding(rows, places) for places in standing_out(values)))
 
 
 def _finding(rows: Sequence[Cells], places: Sequence[int]) -> Finding:
-    return Finding(len(places), rows[places[0]].where if places else None)
+    return Finding.of([rows[place] for place in places])

@@ -2,17 +2,21 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
+from zlib import crc32
 
 import numpy as np
 
-from charnn.check.findings import Finding, counted
-from charnn.check.tally import Tally, word_hash
+from charnn.check.contents import Finding, Rows
 from charnn.tokenizers.characters import CODE_POINTS, count_characters
-from charnn.tokenizers.protocol import lowered
-from charnn.tokenizers.words import WORD
+from charnn.tokenizers.registry import lowered
+from charnn.tokenizers.splitting import compiled, word
+
+Key = TypeVar("Key", bound=Hashable)
+
+MOST = 1 << 19  # distinct items that are counted, about 80 MB of them
 
 STRANGE = {
     "Cc": ("control", "control character", "control characters"),
@@ -22,17 +26,45 @@ STRANGE = {
 }
 """Unicode categories that texts should not have: their names, what they are called, one and many."""
 
-USUAL = frozenset("\t\n\r\x85\ufffd")
-"""Of these others tell: they are ends of lines, or stand for what is no text."""
+WORD = compiled(word())  # a word, without marks and spaces
+USUAL = frozenset("\t\n\r\x85\ufffd")  # of these others tell: they are ends of lines, or stand for what is no text
+SHOWN = 8  # rare characters that are shown
+HELD = 1 << 18  # characters of short texts that are counted together
+LONGEST_WORD = 1 << 16  # characters without a space after which a word is cut
 
-SHOWN = 8
-"""Rare characters that are shown."""
 
-HELD = 1 << 18
-"""Characters of short texts that are counted together."""
+class Tally(Generic[Key]):
+    """Counts of all items as long as few of them differ, of more those of a fair sample of one in 2, 4, 8 ... of these.
 
-LONGEST_WORD = 1 << 16
-"""Characters without a space after which a word is cut."""
+    The hash decides what is in the sample, so each item is counted from its first occurrence on or not at all.
+    Gibbons 2001, "Distinct sampling for highly-accurate answers to distinct values queries".
+    """
+
+    def __init__(self, hashed: Callable[[Key], int], most: int = MOST) -> None:
+        self.counts: Counter[Key] = Counter()
+        self.one_in = 1
+        self._hashed, self._most = hashed, most
+
+    def add(self, keys: Iterable[Key]) -> None:
+        """Count the items that are in the sample."""
+        self.counts.update(keys if self.one_in == 1 else filter(self.holds, keys))
+        while len(self.counts) > self._most:
+            self.one_in *= 2
+            self.counts = Counter({key: count for key, count in self.counts.items() if self.holds(key)})
+
+    def holds(self, key: Key) -> bool:
+        """Is it in the sample?"""
+        return self._hashed(key) % self.one_in == 0
+
+    def different(self, times: int | None = None) -> int:
+        """Return the number of different items, or of those that occur `times` times."""
+        found = len(self.counts) if times is None else sum(1 for count in self.counts.values() if count == times)
+        return found * self.one_in
+
+
+def word_hash(word: str) -> int:
+    """Return 32 bits for a word, the same in every process."""
+    return crc32(word.encode("utf-8", "surrogatepass"))
 
 
 @dataclass(frozen=True)
@@ -51,15 +83,12 @@ class SymbolCounts:
 
     characters: Usage
     words: Usage
-    one_in: int
-    """Of so many different words one was counted, where there are very many; the numbers are then estimates."""
-    rare: tuple[str, ...]
-    """The first characters, by code point, that occur once or twice."""
-    strange: Mapping[str, Finding]
-    """What of STRANGE there is, by name."""
+    one_in: int  # of so many different words one was counted, where there are very many; the numbers are then estimates
+    rare: tuple[str, ...]  # the first characters, by code point, that occur once or twice
+    strange: Mapping[str, Finding]  # what of STRANGE there is, by name
 
-    def lines(self, what: str = "") -> list[tuple[str, str]]:
-        """(name, value) rows to print: characters and words, of what, if said."""
+    def lines(self, what: str = "") -> Rows:
+        """Return (name, value) rows to print: characters and words, of a part where one is named."""
         of = f"{what}: " if what else ""
         few = self.characters.once + self.characters.twice
         shown = f": {' '.join(map(shown_character, self.rare))}{' ...' if few > len(self.rare) else ''}" if few else ""
@@ -71,39 +100,37 @@ class SymbolCounts:
             rows.append(("words", f"{of}{words}, {self.words.twice:,} twice{about}"))
         return rows
 
-    def warnings(self) -> Iterator[str]:
-        """What is strange, with the first place of each."""
-        for name, one, many in STRANGE.values():
-            if self.strange[name].count:
-                yield f"{counted(self.strange[name].count, one, many)}, first at {self.strange[name].where}"
+    def warnings(self) -> Rows:
+        """Return what is strange as rows, with the first place of each."""
+        rows = (self.strange[name].rows("warning", one, many, first="first at") for name, one, many in STRANGE.values())
+        return [row for found in rows for row in found]
 
     def facts(self) -> dict[str, Any]:
-        """The same, ready for JSON."""
+        """Return the counts and findings, ready for JSON."""
         strange = {name: vars(finding) for name, finding in self.strange.items()}
         return {"characters": vars(self.characters), "words": {**vars(self.words), "one_in": self.one_in}, "strange": strange}
 
 
 class Symbols:
-    """Counts the characters and words of texts as they come, in bounded memory."""
+    """Counts of the characters and words of texts as they come, in bounded memory."""
 
     def __init__(self) -> None:
         self._characters = np.zeros(CODE_POINTS, np.int64)
-        self._words = Tally(word_hash)
-        self._total_words = 0
+        self._words, self._total_words = Tally(word_hash), 0
         self._waiting: list[str] = []
         self._size = 0
         self._seen: set[str] = set()
         self._where: dict[str, str] = {}  # of the first of each strange category
 
     def add(self, text: str, where: str, words: Iterable[str] | None = None) -> None:
-        """Counts a text that begins at path:line; its words are told, or else those that WORD finds."""
+        """Count a text that begins at path:line; its words are those given, by default those that WORD finds."""
         for character in sorted(set(text) - self._seen, key=text.index):
             self._seen.add(character)
             category = unicodedata.category(character)
             if category in STRANGE and character not in USUAL:
                 name, line = where.rsplit(":", 1)
                 self._where.setdefault(category, f"{name}:{int(line) + text.count(chr(10), 0, text.index(character))}")
-        found = [lowered(word) for word in words] if words is not None else WORD.findall(lowered(text))
+        found = WORD.findall(lowered(text)) if words is None else [lowered(word) for word in words]
         self._words.add(found)
         self._total_words += len(found)
         self._waiting.append(text)
@@ -112,12 +139,12 @@ class Symbols:
             self._count()
 
     def counts(self) -> SymbolCounts:
-        """What was counted so far."""
+        """Return what was counted so far."""
         self._count()
         codes = np.flatnonzero(self._characters).tolist()
         times = Counter(self._characters[codes].tolist())
         rare = [chr(code) for code in codes if self._characters[code] <= 2]
-        strange = Counter[str]()
+        strange: Counter[str] = Counter()
         for code in codes:
             if chr(code) not in USUAL:
                 strange[unicodedata.category(chr(code))] += int(self._characters[code])
@@ -136,5 +163,5 @@ class Symbols:
 
 
 def shown_character(character: str) -> str:
-    """The character, or its code point where it cannot be seen."""
+    """Return the character, or its code point where it cannot be seen."""
     return character if character.isprintable() and not character.isspace() else f"U+{ord(character):04X}"

@@ -20,19 +20,13 @@ from charnn.errors import CheckpointError, DataError
 from charnn.files import write_whole
 from charnn.settings import shown
 
-FORMAT = 1
-"""The number of this layout; another one is refused."""
-
-MOST_HEADER = 80_000_000
-"""Bytes of a header: room for a million words of ten Cyrillic letters."""
-
-MOST_ROOM = 204_000_000
-"""Bytes that a JSON text may take in memory, its own included, as _room() reckons them: up to a tenth too many."""
+FORMAT = 1  # The number of this layout; another one is refused
+MOST_HEADER = 80_000_000  # Bytes of a header: room for a million words of ten Cyrillic letters
+MOST_ROOM = 204_000_000  # Bytes that a JSON text may take in memory, its own included, as _room() reckons them: up to a tenth too many
 
 MOST_ARRAYS = 10_000
 
-LARGE = 64_000_000
-"""Bytes of arrays that are read without asking whether they are there, and fit into memory."""
+LARGE = 64_000_000  # Bytes of arrays that are read without asking whether they are there, and fit into memory
 
 KNOWN = "give a run folder or a model.safetensors that charnn wrote"
 AGAIN = "train it again or copy it anew"
@@ -46,10 +40,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 def write_document_file(path: Path, document: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> str:
-    """Writes JSON-ready data and arrays as read_document_file reads them, and returns their checksum.
-
-    Raises StorageError, and DataError for too much data.
-    """
+    """Write JSON-ready data and arrays, and return their checksum. Raises StorageError, and DataError for too much data."""
     data, checksum = packed(document, arrays)
     write_whole(path, data)
     return checksum
@@ -150,7 +141,7 @@ def _parts(header: str) -> tuple[str, dict[str, Any]]:
 
 
 def _parsed(text: str) -> Any:
-    """JSON, refused by ValueError before it takes more than MOST_ROOM, and where a name stands twice."""
+    """Parse JSON; raise ValueError before it takes more than MOST_ROOM, and for a repeated name."""
     if _room(text) > MOST_ROOM:
         raise ValueError("too much of it")
     return json.loads(text, object_pairs_hook=_distinct, parse_int=_short)

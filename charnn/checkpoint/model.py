@@ -1,7 +1,7 @@
 """The model file: weights, settings, vocabulary and metrics in one safetensors file with a checksum; written whole or not at all."""
 
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,29 +9,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charnn.checkpoint.documents import AGAIN, KNOWN, read_document, read_document_file, write_document_file
+from charnn.checkpoint.documents import AGAIN, KNOWN, Arrays, read_document, read_document_file, write_document_file
 from charnn.errors import CheckpointError, SettingError
 from charnn.settings import shown
+from charnn.tokenizers.registry import TOKENIZERS, idle_settings
 from charnn.tokenizers.vocabulary import is_unicode
 
 MODEL_FILE = "model.safetensors"
 METRICS_FILE = "metrics.jsonl"
 CARD_FILE = "README.md"
 
+ADDED = {"classifier": ("objective", "ngram_split", "punctuation"), "tagger": ("words", "word_split", "punctuation")}
+"""For each task the part of a setting that older files lack, its name, and what charnn did before there was a choice."""
+
 
 @dataclass(frozen=True)
 class SavedModel:
-    """What a model file holds: enough to sample, predict, evaluate."""
+    """The contents of a model file: enough to sample, predict, evaluate."""
 
     task: str
     settings: Mapping[str, Any]
     learned: Mapping[str, Any]
-    tensors: Mapping[str, NDArray[Any]]
+    tensors: Arrays
     metrics: Mapping[str, Any] = field(default_factory=dict)
 
 
 def save_model(path: Path, model: SavedModel) -> str:
-    """Writes a model file and returns its checksum; raises StorageError and leaves an older file whole when the disk does not take it."""
+    """Write a model file and return its checksum; raises StorageError and leaves an older file whole when the disk does not take it."""
     parts = {"task": model.task, "settings": model.settings, "learned": model.learned, "metrics": model.metrics}
     return write_document_file(path, parts, model.tensors)
 
@@ -42,17 +46,19 @@ def load_model(model: str | Path) -> SavedModel:
     document, tensors = read_document_file(path)
     if "progress" in document:
         raise CheckpointError(f"{path} is the state of a training run; its model is {MODEL_FILE} beside it")
-    _check_kinds(path, document)
+    kinds = {"task": str, "settings": dict, "learned": dict, "metrics": dict}
+    if not all(isinstance(document.get(name), kind) for name, kind in kinds.items()):
+        raise CheckpointError(f"{path} is damaged: its header is incomplete; {AGAIN}")
     for name, array in tensors.items():
         # The least and the greatest tell: NaN is both.
         if array.dtype.kind == "f" and array.size and not np.isfinite([array.min(), array.max()]).all():
             raise CheckpointError(f"{path} is damaged: its weight {shown(name)} holds numbers that are not finite; {AGAIN}")
-    return SavedModel(document["task"], document["settings"], document["learned"], tensors, document["metrics"])
+    return SavedModel(document["task"], upgraded(document["task"], document["settings"]), document["learned"], tensors, document["metrics"])
 
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Names the file in what is said of its contents: whatever makes no model of them is a CheckpointError."""
+    """Turn every error about the contents of a file into a CheckpointError that names the file."""
     try:
         yield
     except SettingError as error:
@@ -62,7 +68,7 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def restored_strings(values: Any, what: str, least: int) -> list[str]:
-    """A saved list of at least so many distinct strings; raises CheckpointError where it is none."""
+    """Return a saved list of at least `least` distinct strings. Raises CheckpointError for anything else."""
     if not isinstance(values, list) or not all(isinstance(one, str) and is_unicode(one) for one in values):
         raise CheckpointError(f"the model is damaged: its {what} should be a list of words, got {shown(values)}")
     if len(values) < least or len(set(values)) < len(values):
@@ -70,9 +76,9 @@ def restored_strings(values: Any, what: str, least: int) -> list[str]:
     return values
 
 
-def tensors_below(saved: SavedModel, part: str) -> dict[str, NDArray[Any]]:
-    """The tensors of a part of the model, by their names in it: those that begin with `part.`."""
-    return {name.removeprefix(f"{part}."): array for name, array in saved.tensors.items() if name.startswith(f"{part}.")}
+def below(tensors: Arrays, part: str) -> dict[str, NDArray[Any]]:
+    """Return the tensors whose names begin with `part.`, by the rest of their names."""
+    return {name.removeprefix(f"{part}."): array for name, array in tensors.items() if name.startswith(f"{part}.")}
 
 
 def model_path(model: str | Path) -> Path:
@@ -90,31 +96,40 @@ def model_path(model: str | Path) -> Path:
 
 def newest_run(root: Path, tasks: Collection[str]) -> Path:
     """The run of one of the tasks whose model was written last; raises CheckpointError where there is none."""
-    ages = {path: age for path in root.glob(f"*/{MODEL_FILE}") if (age := _age(path)) is not None}
+    ages: dict[Path, float] = {}
+    for path in root.glob(f"*/{MODEL_FILE}"):
+        with suppress(OSError):  # gone meanwhile
+            ages[path] = path.stat().st_mtime
     for path in sorted(ages, key=lambda path: ages[path], reverse=True):
         if read_header(path).get("task") in tuple(tasks):
             return path.parent
     raise CheckpointError(f"{root} holds no trained {' or '.join(tasks)}; make one: charnn train {next(iter(tasks))}")
 
 
-def _check_kinds(path: Path, document: Mapping[str, Any]) -> None:
-    """Raises CheckpointError unless the document is that of a model."""
-    kinds = {"task": str, "settings": dict, "learned": dict, "metrics": dict}
-    if not all(isinstance(document.get(name), kind) for name, kind in kinds.items()):
-        raise CheckpointError(f"{path} is damaged: its header is incomplete; {AGAIN}")
-
-
-def _age(path: Path) -> float | None:
-    """When a file was written; None for one that is gone."""
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return None
-
-
 def read_header(path: Path) -> dict[str, Any]:
-    """The document in a file's header, without reading its tensors; empty for a file that is none of ours, or is missing."""
+    """Return the document in a file's header, without reading its tensors; empty for a foreign or missing file."""
     try:
         return read_document(path)
     except CheckpointError:
         return {}
+
+
+def upgraded(task: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a file, new or old, with the values that are today's way to say the same; damaged ones stay so."""
+    parts = dict(settings)
+    if task in ADDED:
+        section, name, value = ADDED[task]
+        if isinstance(parts.get(section), Mapping):
+            parts[section] = {name: value, **parts[section]}
+    tokens = parts.get("tokens")
+    if isinstance(tokens, Mapping) and isinstance(tokens.get("tokenizer"), str) and tokens["tokenizer"] in TOKENIZERS:
+        idle = idle_settings(tokens["tokenizer"])
+        if "word_split" in idle and tokens.get("word_split") == "punctuation":  # the default in older files
+            parts["tokens"] = {**tokens, "word_split": idle["word_split"]}
+    return parts
+
+
+def recalled(task: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings, by name, of a stored run whose defaults were others when it began."""
+    parts = [part for part in upgraded(task, settings).values() if isinstance(part, Mapping)]
+    return {name: part[name] for part in parts for name in ("word_split", "ngram_split") if name in part}

@@ -1,4 +1,4 @@
-"""The `charnn` command: verbs are loaded when they are used, errors end in one sentence and an exit code."""
+"""The `charnn` command: verbs, and views of `inspect`, are loaded when they are used, errors end in one sentence and an exit code."""
 
 import signal
 import sys
@@ -8,9 +8,8 @@ from typing import Any, NoReturn
 import click
 
 from charnn import __version__
-from charnn.cli.lazy import LazyGroup, Where
-from charnn.cli.signals import EXIT_CODES, Terminated, unwind
-from charnn.cli.streams import discard, standard_streams
+from charnn.cli.options import LazyGroup, Where, flag
+from charnn.cli.process import EXIT_CODES, Terminated, discard, say, standard_streams, unwind
 from charnn.errors import CharnnError, SettingError
 
 VERBS = {
@@ -18,10 +17,22 @@ VERBS = {
     "sample": Where("charnn.cli.verbs.sample:sample", "Write text with a trained language model."),
     "predict": Where("charnn.cli.verbs.predict:predict", "Label, tag or translate texts, or show what comes next."),
     "evaluate": Where("charnn.cli.verbs.evaluate:evaluate", "Measure a model on data."),
-    "inspect": Where("charnn.cli.verbs.inspect:inspect", "See inside a model: its units, gates, gradients, memory, errors."),
+    "inspect": Where("charnn.cli.main:inspect", "See inside a model: its units, gates, gradients, memory, errors."),
     "plot": Where("charnn.cli.verbs.plot:plot", "Draw the losses of runs, and what a model gets right."),
     "data": Where("charnn.cli.verbs.data:data", "Check data before training on them."),
     "bench": Where("charnn.cli.verbs.bench:bench", "Measure how fast this machine samples and trains."),
+}
+
+
+VIEWS = {
+    "neurons": Where("charnn.cli.views.units:neurons", "Hidden units over a text: which of them follow what."),
+    "gates": Where("charnn.cli.views.units:gates", "How open the gates of a network are over a text."),
+    "unroll": Where("charnn.cli.views.units:unroll", "A network step by step: inputs, states, predictions, losses."),
+    "gradients": Where("charnn.cli.views.memory:gradients", "How far back a loss still reaches: gradients over time, and clipping."),
+    "memory": Where("charnn.cli.views.memory:memory", "What lag each cell still learns."),
+    "attention": Where("charnn.cli.views.answers:attention", "Show which words a translator or classifier looked at."),
+    "errors": Where("charnn.cli.views.answers:errors", "List what a model gets most wrong, in context."),
+    "novelty": Where("charnn.cli.views.novelty:novelty", "Tell whether a language model copies its training text."),
 }
 
 
@@ -29,10 +40,8 @@ class Failure(click.ClickException):
     """A charnn error as click prints it: one sentence, and the error's exit code."""
 
     def __init__(self, error: CharnnError) -> None:
-        from charnn.cli.options import flag
-
-        said = f"{flag(error.name)} {error.reason}" if isinstance(error, SettingError) else str(error)
-        super().__init__(said if said.endswith(".") else said + ".")
+        sentence = f"{flag(error.name)} {error.reason}" if isinstance(error, SettingError) else str(error)
+        super().__init__(f"{sentence.removesuffix('.')}.")
         self.exit_code = error.exit_code  # type: ignore[misc]  # click's is the class's; here each error brings its own
 
 
@@ -52,10 +61,10 @@ class Verbs(LazyGroup):
                 raise
             raise Failure(CharnnError("there is not enough memory for this; take a smaller network, batch or window")) from None
         except KeyboardInterrupt:
-            click.echo("\nInterrupted.", err=True)
+            say("\nInterrupted.")
             ctx.exit(EXIT_CODES[signal.SIGINT])
         except Terminated as end:
-            click.echo("\nTerminated.", err=True)
+            say("\nTerminated.")
             ctx.exit(end.exit_code)
         except BrokenPipeError:  # The reader has seen enough, as with `charnn sample | head`.
             discard(sys.stdout)
@@ -67,6 +76,11 @@ class Verbs(LazyGroup):
 @click.option("--debug", is_flag=True, help="Show a traceback where something fails.")
 def main(debug: bool) -> None:
     """Recurrent networks for text: train, sample, predict, evaluate."""
+
+
+@click.group(cls=LazyGroup, table=VIEWS)
+def inspect() -> None:
+    """See inside a model: its units, gates, gradients, memory, errors."""
 
 
 def run(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -1,101 +1,50 @@
 """The pipe of `charnn predict`: rows in, answered block by block, rows out in the same order, in constant memory."""
 
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import click
 
-from charnn.cli.streams import writing
+from charnn.cli.process import say, writing
+from charnn.cli.progress import progress_bar
 from charnn.data.answers import WRITERS, Answer, RowWriter, TextFormat
 from charnn.data.lines import Pause
-from charnn.data.rows import BadRow, Header, Input, InputRow, Item, Meter, PredictSettings, find_inputs, read_rows
+from charnn.data.rows import Input, InputRow, Item, Meter, find_inputs, read_rows
+from charnn.data.settings import PredictSettings
+from charnn.data.tables.records import BadRow, Header
 from charnn.errors import DataError
 
-BLOCK = 1024
-"""Most rows that are predicted together."""
+BLOCK = 1024  # Most rows that are predicted together
+LARGEST = 1 << 22  # Characters after which a block is full, whatever its rows
+SAID = 20  # Bad rows that are told one by one
 
-LARGEST = 1 << 22
-"""Characters after which a block is full, whatever its rows."""
-
-SAID = 20
-"""Bad rows that are told one by one."""
-
-FORMATS = {"argument": "text", "lines": "text", "csv": "csv", "tsv": "tsv", "jsonl": "jsonl"}
+FORMATS = {"argument": "text", "lines": "text", "csv": "csv", "tsv": "tsv", "jsonl": "jsonl", "json": "jsonl"}
 """How rows are written when nothing else is said, by how they were read."""
 
-Predict: TypeAlias = Callable[[list[str]], list[Answer]]
-"""Answers to texts, each with the same keys."""
+Predict: TypeAlias = Callable[[list[str]], list[Answer]]  # Answers to texts, each with the same keys
 
 
 @dataclass(frozen=True)
 class PipeResult:
     """What went through a pipe."""
 
-    rows: int
-    """Answered and written."""
-    bad: int
-    """Left out."""
+    rows: int  # Answered and written
+    bad: int  # Left out
 
 
-class Progress(Protocol):
-    """Shows how far a pipe is."""
+@dataclass(frozen=True)
+class Progress:
+    """Shows how far a pipe is: by default not at all."""
 
-    def move(self, rows: int) -> None:
-        """So many rows are written."""
-
-    def say(self, line: str) -> None:
-        """A line on standard error."""
+    move: Callable[[int], None] = lambda rows: None  # Gets the number of rows written
+    say: Callable[[str], None] = say  # Writes a line to standard error
 
 
-class Silent:
-    """Shows no progress."""
-
-    def move(self, rows: int) -> None:
-        """Nothing."""
-
-    def say(self, line: str) -> None:
-        """The line."""
-        click.echo(line, err=True)
-
-
-class Bar:
-    """A rich progress bar over the bytes of the inputs."""
-
-    def __init__(self, meter: Meter, total: int) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-        self._meter = meter
-        self._bar = Progress(
-            TextColumn("predicting"),
-            BarColumn(),
-            TextColumn("{task.percentage:>3.0f}%  {task.fields[rows]:,} rows "),
-            TimeElapsedColumn(),
-            TextColumn("and"),
-            TimeRemainingColumn(elapsed_when_finished=True),
-            TextColumn("left"),
-            console=Console(stderr=True, highlight=False),
-        )
-        self._task = self._bar.add_task("predicting", total=total, rows=0)
-
-    def __enter__(self) -> "Bar":
-        self._bar.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._bar.stop()
-
-    def move(self, rows: int) -> None:
-        """Moves the bar to the last byte read."""
-        self._bar.update(self._task, completed=self._meter.position, rows=rows)
-
-    def say(self, line: str) -> None:
-        """The line, above the bar."""
-        self._bar.console.print(line, markup=False, emoji=False, soft_wrap=True)
+SILENT = Progress()
 
 
 def pipe(arguments: Sequence[str], settings: PredictSettings, predict: Predict, *, text_format: TextFormat | None = None) -> int:
@@ -110,19 +59,21 @@ def pipe(arguments: Sequence[str], settings: PredictSettings, predict: Predict, 
     writer = WRITERS[settings.format or _format(inputs)](text_format)
     meter = Meter()
     rows = read_rows(inputs, settings, meter)
+    for one in inputs if len(inputs) == 1 else ():
+        if one.kind == "argument" and re.fullmatch(r"[\w-]+", one.value, re.ASCII):
+            click.echo(f"There is no file named {one.value}, so it is taken as a text.", err=True)
     with _progress(inputs, meter) as progress:
         result = run_pipe(rows, predict, writer, strict=settings.strict, progress=progress)
     return 1 if result.bad else 0
 
 
 def run_pipe(
-    rows: Iterable[Item], predict: Predict, writer: RowWriter, *, block: int = BLOCK, strict: bool = False, progress: Progress | None = None
+    rows: Iterable[Item], predict: Predict, writer: RowWriter, *, block: int = BLOCK, strict: bool = False, progress: Progress = SILENT
 ) -> PipeResult:
     """Writes an answered row for every row, in order; bad ones are told and left out, or, when strict, raised as DataError.
 
     Blocks grow 1, 2, 4 ... up to `block` rows, so the first answer comes at once; a pause in the input ends a block.
     """
-    progress = progress or Silent()
     done = bad = 0
     for part in _blocks(_checked(rows, writer, strict), block):
         if isinstance(part, BadRow):
@@ -147,18 +98,14 @@ def _checked(rows: Iterable[Item], writer: RowWriter, strict: bool) -> Iterator[
         if isinstance(item, Header):
             writer.begin(item)
             continue
-        checked = _check(item, writer) if isinstance(item, InputRow) else item
-        if strict and isinstance(checked, BadRow):
-            raise DataError(checked.message)
-        yield checked
-
-
-def _check(row: InputRow, writer: RowWriter) -> InputRow | BadRow:
-    try:
-        writer.check(row)
-    except DataError as error:
-        return BadRow(str(error))
-    return row
+        if isinstance(item, InputRow):
+            try:
+                writer.check(item)
+            except DataError as error:
+                item = BadRow(str(error))
+        if strict and isinstance(item, BadRow):
+            raise DataError(item.message)
+        yield item
 
 
 def _blocks(rows: Iterable[InputRow | BadRow | Pause], most: int) -> Iterator[list[InputRow] | BadRow]:
@@ -208,9 +155,16 @@ def _format(inputs: Sequence[Input]) -> str:
     return found[0]
 
 
-def _progress(inputs: Sequence[Input], meter: Meter) -> AbstractContextManager[Progress]:
-    """A bar when files of known size go elsewhere than to the terminal that would show it."""
+@contextmanager
+def _progress(inputs: Sequence[Input], meter: Meter) -> Iterator[Progress]:
+    """A bar over the bytes read, when files of known size go elsewhere than to the terminal that would show it."""
     sizes = [one.size for one in inputs]
-    if sys.stderr.isatty() and not sys.stdout.isatty() and None not in sizes and any(sizes):
-        return Bar(meter, sum(size or 0 for size in sizes))
-    return nullcontext(Silent())
+    if not sys.stderr.isatty() or sys.stdout.isatty() or None in sizes or not any(sizes):
+        yield Progress()
+        return
+    with progress_bar("predicting", "{task.fields[rows]:,} rows", "and") as bar:
+        task = bar.add_task("predicting", total=sum(size or 0 for size in sizes), rows=0)
+        yield Progress(
+            lambda rows: bar.update(task, completed=meter.position, rows=rows),
+            lambda line: bar.console.print(line, markup=False, emoji=False, soft_wrap=True),
+        )

@@ -3,56 +3,38 @@
 import json
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-import click
+from charnn.cli.process import say
 
 if TYPE_CHECKING:
-    from charnn.training.job import Plan
-    from charnn.training.trainer import Report
+    from rich.progress import Progress
+
+    from charnn.training.model import Plan, Report
 
 
-SAMPLE_LINES = 4
-"""Lines shown of a sample."""
+SAMPLE_LINES = 4  # Lines shown of a sample
 
 
-class Display(Protocol):
-    """Shows a plan, reports and samples."""
-
-    talks: bool  # does it show anything at all?
-
-    def begin(self, plan: "Plan") -> None:
-        """Before the first update."""
-
-    def report(self, report: "Report") -> None:
-        """A sign of life, or a validation."""
-
-    def sample(self, text: str) -> None:
-        """A text written by the model as it stands."""
-
-    def end(self) -> None:
-        """After the last update, or when training stops early."""
-
-
-class Quiet:
-    """Shows nothing."""
+class Display:
+    """Shows a plan, reports and samples; this one shows nothing."""
 
     talks = False
 
     def begin(self, plan: "Plan") -> None:
-        """Nothing."""
+        """Show what a run is about to do."""
 
     def report(self, report: "Report") -> None:
-        """Nothing."""
+        """Show a sign of life, or a validation."""
 
     def sample(self, text: str) -> None:
-        """Nothing."""
+        """Show a text written by the current model."""
 
     def end(self) -> None:
-        """Nothing."""
+        """Show that the last update is over, or that training stops early."""
 
 
-class Plain(Quiet):
+class Plain(Display):
     """A line per validation, for logs and pipes."""
 
     talks = True
@@ -61,21 +43,22 @@ class Plain(Quiet):
         """The plan, a line a fact."""
         self.unit = plan.loss_unit
         for name, value in plan_rows(plan):
-            click.echo(f"{name:<12}{value}", err=True)
+            say(f"{name:<12}{value}")
 
     def report(self, report: "Report") -> None:
         """A line for a validation, or for something one should know; nothing in between."""
         if report.note is not None:
-            click.echo(f"Note: {report.note}.", err=True)
+            say(f"Note: {report.note}.")
         if report.valid_loss is not None:
-            click.echo(report_line(report, self.unit), err=True)
+            say(report_line(report, self.unit))
 
     def sample(self, text: str) -> None:
         """The text, set in."""
-        click.echo("".join(f"    | {line}\n" for line in first_lines(text)), err=True, nl=False)
+        for line in first_lines(text):
+            say(f"    | {line}")
 
 
-class Json(Quiet):
+class Json(Display):
     """One JSON object per validation."""
 
     talks = True
@@ -83,35 +66,22 @@ class Json(Quiet):
     def report(self, report: "Report") -> None:
         """The report's fields; something one should know as an object of its own."""
         if report.note is not None:
-            click.echo(json.dumps({"note": report.note, "step": report.step}), err=True)
+            say(json.dumps({"note": report.note, "step": report.step}))
         if report.valid_loss is not None:
-            click.echo(json.dumps(report.facts()), err=True)
+            say(json.dumps(report.facts()))
 
     def sample(self, text: str) -> None:
         """The text as a JSON object."""
-        click.echo(json.dumps({"sample": text}), err=True)
+        say(json.dumps({"sample": text}))
 
 
-class Live(Quiet):
+class Live(Display):
     """A rich progress bar with the time left, the rate and the loss; a line per validation above it."""
 
     talks = True
 
     def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-        self.console = Console(stderr=True, highlight=False)
-        self.bar = Progress(
-            TextColumn("training"),
-            BarColumn(),
-            TextColumn("{task.percentage:>3.0f}%  {task.fields[rate]}  loss {task.fields[loss]} "),
-            TimeElapsedColumn(),
-            TextColumn("of"),
-            TimeRemainingColumn(elapsed_when_finished=True),
-            TextColumn("left"),
-            console=self.console,
-        )
+        self.bar = progress_bar("training", "{task.fields[rate]}  loss {task.fields[loss]}", "of")
 
     def begin(self, plan: "Plan") -> None:
         """The plan as a table, then the bar."""
@@ -120,7 +90,7 @@ class Live(Quiet):
         table = Table.grid(padding=(0, 2))
         for name, value in plan_rows(plan):
             table.add_row(f"[bold]{name}[/]", value)
-        self.console.print(table)
+        self.bar.console.print(table)
         self.plan = plan
         self.task = self.bar.add_task("training", total=plan.steps, rate="", loss="-")
         self.bar.start()
@@ -143,16 +113,26 @@ class Live(Quiet):
         self.bar.stop()
 
 
-DISPLAYS: dict[str, Callable[[], Display]] = {"bar": Live, "plain": Plain, "json": Json, "none": Quiet}
+DISPLAYS: dict[str, Callable[[], Display]] = {"bar": Live, "plain": Plain, "json": Json, "none": Display}
 
 
 def choose_display(name: str, quiet: bool) -> Display:
     """The display of a --progress choice; `auto` is a bar on a terminal and plain lines elsewhere."""
     if quiet:
-        return Quiet()
+        return Display()
     if name == "auto":
         name = "bar" if sys.stderr.isatty() else "plain"
     return DISPLAYS[name]()
+
+
+def progress_bar(what: str, numbers: str, between: str) -> "Progress":
+    """Return a rich bar on standard error: what goes on, how much of it, the numbers, the time taken and left with a word between."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    percentage = TextColumn("{task.percentage:>3.0f}%  " + numbers + " ")
+    times = TimeElapsedColumn(), TextColumn(between), TimeRemainingColumn(elapsed_when_finished=True), TextColumn("left")
+    return Progress(TextColumn(what), BarColumn(), percentage, *times, console=Console(stderr=True, highlight=False))
 
 
 def plan_rows(plan: "Plan") -> list[tuple[str, str]]:

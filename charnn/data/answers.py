@@ -7,18 +7,16 @@ import re
 from collections.abc import Callable, Collection
 from typing import Any, Protocol, TypeAlias
 
-from charnn.data.rows import Header, InputRow
+from charnn.data.rows import InputRow
+from charnn.data.tables.records import Dialect, Header
 from charnn.errors import DataError
 from charnn.tokenizers.vocabulary import is_unicode
 
-DIGITS = 6
-"""Significant digits of a number in text, CSV and TSV; decimals in JSON."""
+DIGITS = 6  # Significant digits of a number in text, CSV and TSV; decimals in JSON
 
-Answer: TypeAlias = dict[str, Any]
-"""Predicted values by column: what JSON can hold."""
+Answer: TypeAlias = dict[str, Any]  # Predicted values by column: what JSON can hold
 
-TextFormat: TypeAlias = Callable[[str, Answer], str]
-"""What a text and its answer look like for people."""
+TextFormat: TypeAlias = Callable[[str, Answer], str]  # What a text and its answer look like for people
 
 
 class RowWriter(Protocol):
@@ -83,20 +81,20 @@ class JsonlWriter:
 
 
 class TableWriter:
-    """A header line, then cells in the columns of the input and those of the answer."""
+    """A header line, then cells in the columns of the input and of the answer; written as the input is, if that has the format."""
 
-    def __init__(self, join: Callable[[list[str]], str]) -> None:
-        self._join = join
+    def __init__(self, form: str) -> None:
+        self._form = form
+        self._header: Header | None = None
         self._columns: tuple[str, ...] | None = None
         self._names: dict[str, str] | None = None
-        self._line_end = "\n"
 
     def begin(self, header: Header) -> None:
-        """Takes the columns and the line end of the first input."""
-        if self._columns is None:
-            self._columns, self._line_end = header.columns, header.line_end
-        elif self._columns != header.columns:
-            before, now = ", ".join(self._columns), ", ".join(header.columns)
+        """Takes the columns, the delimiter and the line end of the first input."""
+        if self._header is None:
+            self._header, self._columns = header, header.names or header.columns
+        elif self._told(self._header) != self._told(header):
+            before, now = ", ".join(self._told(self._header)), ", ".join(self._told(header))
             raise DataError(f"{header.where}: has the columns {now}, and the input before it {before}; predict them apart or as jsonl")
 
     def check(self, row: InputRow) -> None:
@@ -110,20 +108,37 @@ class TableWriter:
     def write(self, row: InputRow, answer: Answer) -> str:
         """The row, before the first one the header."""
         assert self._columns is not None
-        header = self._header(answer) if self._names is None else ""
+        header = self._first_line(answer) if self._names is None else ""
         assert self._names is not None
         assert answer.keys() <= self._names.keys()
-        cells = [_cell(row.values.get(column)) for column in self._columns] + [_short(answer.get(key)) for key in self._names]
-        return header + self._join(cells) + self._line_end
+        values = row.values
+        return header + self._line([*(_cell(values.get(one)) for one in self._columns), *(_short(answer.get(one)) for one in self._names)])
 
     def end(self, example: Callable[[], Answer]) -> str:
         """The header, if columns are known."""
-        return "" if self._columns is None or self._names is not None else self._header(example())
+        return "" if self._columns is None or self._names is not None else self._first_line(example())
 
-    def _header(self, answer: Answer) -> str:
+    @staticmethod
+    def _told(header: Header) -> tuple[str, ...]:
+        return header.columns if header.is_named else header.names
+
+    def _first_line(self, answer: Answer) -> str:
         assert self._columns is not None
         self._names = _free_names(answer, {column.strip() for column in self._columns})
-        return self._join([*self._columns, *self._names.values()]) + self._line_end
+        if self._header is None:
+            return self._line([*self._columns, *self._names.values()])
+        begin = "" if self._kept() is None else self._header.begin
+        return begin + (self._line([*self._header.columns, *self._names.values()]) if self._header.is_named else "")
+
+    def _line(self, cells: list[str]) -> str:
+        dialect = self._kept() or Dialect(self._form, *((",", True) if self._form == "csv" else ("\t", False)))
+        line = csv_line(cells, dialect.delimiter) if dialect.has_quotes else tsv_line(cells)
+        return line + ("\n" if self._header is None else self._header.line_end)
+
+    def _kept(self) -> Dialect | None:
+        """How the input is written, if it is a table of the same format."""
+        dialect = None if self._header is None else self._header.dialect
+        return dialect if dialect is not None and dialect.form == self._form else None
 
 
 def json_line(values: dict[str, Any]) -> str:
@@ -132,11 +147,11 @@ def json_line(values: dict[str, Any]) -> str:
     return (line if is_unicode(line) else json.dumps(values)) + "\n"
 
 
-def csv_line(cells: list[str]) -> str:
+def csv_line(cells: list[str], delimiter: str = ",") -> str:
     """Cells as a line of CSV without its end, quoted where need be."""
     line = io.StringIO()
     # With this line end, cells that hold either half of it are quoted in every version of Python.
-    csv.writer(line, lineterminator="\r\n").writerow(cells)
+    csv.writer(line, delimiter=delimiter, lineterminator="\r\n").writerow(cells)
     return line.getvalue().removesuffix("\r\n")
 
 
@@ -154,8 +169,8 @@ def tab_format(text: str, answer: Answer) -> str:
 WRITERS: dict[str, Callable[[TextFormat | None], RowWriter]] = {
     "text": TextWriter,
     "jsonl": lambda _: JsonlWriter(),
-    "csv": lambda _: TableWriter(csv_line),
-    "tsv": lambda _: TableWriter(tsv_line),
+    "csv": lambda _: TableWriter("csv"),
+    "tsv": lambda _: TableWriter("tsv"),
 }
 """Writers by format; only text has a task's own look."""
 

@@ -10,8 +10,7 @@ from typing import NamedTuple
 
 from charnn.errors import DataError
 
-CODE_BYTES = 4_000_000
-"""Most bytes of `python-code`."""
+CODE_BYTES = 4_000_000  # Most bytes of `python-code`
 
 SKIPPED = {"site-packages", "dist-packages", "__pycache__", "test", "tests", "idle_test", "encodings", "pydoc_data"}
 """Folders of the standard library that are no part of it, or hold tables."""

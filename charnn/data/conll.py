@@ -9,35 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from charnn.data.corpus import corpus_name
-from charnn.data.readers import Complain, Decoding, Source, check_encoding, find_sources, read_lines, read_text, refuse
+from charnn.data.readers import Complain, Decoding, Source, find_sources, read_lines, read_text, refuse
+from charnn.data.settings import CONLLU_COLUMNS, KINDS, TaggedSettings
 from charnn.data.tokenized import VALID_SHARE
-from charnn.errors import DataError, SettingError
-from charnn.settings import Settings, setting, shown
-
-CONLLU_COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
-"""The names of the ten columns, https://universaldependencies.org/format.html."""
+from charnn.errors import DataError
 
 _WORD_ID = re.compile(r"\d+")
 _NO_WORD_ID = re.compile(r"\d+[-.]\d+")  # 3-4 is a range of words written as one, 8.1 a word that is only understood
 _BLANKS = re.compile(r"[ \t]+")
-
-
-@dataclass(frozen=True)
-class TaggedSettings(Settings):
-    """How files become tagged sentences."""
-
-    token_column: str | None = setting(None, "Column of the token: a number from 1, or a CoNLL-U name; by default the first, or form.")
-    tag_column: str | None = setting(None, "Column of the tag: a number from 1, or a CoNLL-U name; by default the last, or upos.")
-    encoding: str = setting("utf-8", "Encoding of the files.")
-    errors: str = setting("strict", "What to do with bytes that are no text: refuse, or replace by U+FFFD.", choices=("strict", "replace"))
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_encoding(self.encoding)
-        for name in ("token_column", "tag_column"):
-            value = getattr(self, name)
-            if value is not None and value not in CONLLU_COLUMNS and not (value.isdecimal() and len(value) < 10 and int(value) >= 1):
-                raise SettingError(name, f"must be a number from 1, or one of {', '.join(CONLLU_COLUMNS)}; got {shown(value)}")
 
 
 @dataclass(frozen=True)
@@ -46,8 +25,7 @@ class Sentence:
 
     tokens: tuple[str, ...]
     tags: tuple[str, ...]
-    where: str
-    """path:line of the first token."""
+    where: str  # path:line of the first token
 
 
 class TaggedData:
@@ -77,6 +55,10 @@ class TaggedData:
             raise DataError(f"{self.sources[0].name}: holds no sentences; give lines of 'token<TAB>tag', a blank line between sentences")
 
     def _read(self, source: Source) -> Iterator[Sentence]:
+        if KINDS.get(source.kind, "tsv") != "tsv":
+            what = "CSV table" if source.kind == ".csv" else "JSON file"
+            rule = "a token and its tag a line, divided by a tab or blanks, a blank line between sentences"
+            raise DataError(f"{source.name}: is a {what}, and a tagger reads CoNLL: {rule}; write it so")
         places: tuple[int, int] | None = None
         text = read_lines(read_text(source, self._decoding))
         for layout, lines in _sentences(text, source.name, source.kind == ".conllu", self._complain):
@@ -162,7 +144,7 @@ class _Layout:
 
     def cells(self, text: str) -> list[str]:
         """The columns of a line."""
-        return text.split("\t") if self.is_tabbed else _BLANKS.split(text.strip(" \t"))
+        return [cell.strip(" ") or cell for cell in text.split("\t")] if self.is_tabbed else _BLANKS.split(text.strip(" \t"))
 
     def is_left_out(self, cells: Sequence[str], is_first: bool) -> bool:
         """Is this line a comment, or no word of its own?"""

@@ -8,45 +8,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from charnn.data.readers import Complain, Decoding, Source, check_encoding, find_sources, read_lines, read_text, refuse
-from charnn.data.tables import TABLES, label_cell, text_cell, text_column
-from charnn.errors import DataError, SettingError
-from charnn.settings import Settings, setting
+from charnn.data.readers import Decoding, Source, find_sources, read_lines, read_text, refuse
+from charnn.data.settings import KINDS, CorpusSettings
+from charnn.data.tables.columns import find_column, header_rule, label_cell, label_wanted, text_cell, text_wanted
+from charnn.data.tables.reading import Reading
+from charnn.data.tables.records import Row
+from charnn.errors import DataError
 from charnn.tokenizers.vocabulary import check_names
 
-LONGEST_LINE = 1 << 20
-"""Characters of a line of running text that are held at once."""
-
-
-@dataclass(frozen=True)
-class CorpusSettings(Settings):
-    """How files become text."""
-
-    documents: str = setting("whole", "What a document is: the whole text, or each line.", choices=("whole", "lines"))
-    text_column: str | None = setting(None, "Column of a CSV, TSV or JSONL file that holds the text; each row is a document.")
-    label_column: str | None = setting(None, "Column that holds the label of each row.")
-    labels_from_files: bool = setting(False, "Take each file's name as the label of its lines.")
-    encoding: str = setting("utf-8", "Encoding of the text files.")
-    errors: str = setting("strict", "What to do with bytes that are no text: refuse, or replace by U+FFFD.", choices=("strict", "replace"))
-    newlines: str = setting("keep", "Ends of lines: as they are, or all turned into a newline.", choices=("keep", "unix"))
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_encoding(self.encoding)
-        if self.is_table and self.labels_from_files:
-            raise SettingError("labels_from_files", "cannot be combined with text_column or label_column; choose one")
-        if self.is_table and self.documents == "lines":
-            raise SettingError("documents", "cannot be lines when text_column or label_column is given: there each row is a document")
-
-    @property
-    def is_table(self) -> bool:
-        """Do the files hold rows with named columns?"""
-        return self.text_column is not None or self.label_column is not None
-
-    @property
-    def is_documents(self) -> bool:
-        """Does the corpus hold documents, each with a beginning and an end?"""
-        return self.is_table or self.labels_from_files or self.documents == "lines"
+LONGEST_LINE = 1 << 20  # Characters of a line of running text that are held at once
 
 
 @dataclass(frozen=True)
@@ -55,21 +25,16 @@ class Document:
 
     text: str
     label: str | None
-    where: str
-    """path:line"""
+    where: str  # path:line
 
 
 class Stretch(NamedTuple):
     """A line of running text, or a part of a line too long to be held."""
 
-    text: str
-    """With the newline."""
-    where: str
-    """path:line"""
-    begins: bool
-    """Does the line begin with it ..."""
-    ends: bool
-    """... and end with it?"""
+    text: str  # With the newline
+    where: str  # path:line
+    begins: bool  # Does the line begin with it
+    ends: bool  # ... and end with it?
 
 
 class Corpus:
@@ -78,12 +43,12 @@ class Corpus:
     Raises DataError, when made, for what is missing or unreadable; when read, for what is no text or empty; complains of bad rows.
     """
 
-    def __init__(self, paths: Sequence[str | Path], settings: CorpusSettings | None = None, complain: Complain = refuse) -> None:
+    def __init__(self, paths: Sequence[str | Path], settings: CorpusSettings | None = None, reading: Reading | None = None) -> None:
         self.settings = settings or CorpusSettings()
         self.is_documents = self.settings.is_documents
         self.name = corpus_name([str(path) for path in paths])
         self.sources = find_sources(paths)
-        self._complain = complain
+        self.reading = reading or Reading(refuse, skips=self.settings.skip_bad_rows)
         self._decoding = Decoding(self.settings.encoding, self.settings.errors, self.settings.newlines)
         self._read = self._rows if self.settings.is_table else self._lines
 
@@ -131,6 +96,12 @@ class Corpus:
         if is_empty:
             raise DataError(f"{self._names()}: holds no documents: no line or row has any text; give a file that does")
 
+    def facts(self) -> list[tuple[str, str]]:
+        """The columns that were taken and the rows left out; a warning where a table is read as running text."""
+        tables = [one.name for one in self.sources if one.kind in KINDS and not self.settings.is_documents]
+        warnings = [("warning", f"{tables[0]} is a table, read as it is; to train on a column of it say --text-column")] if tables else []
+        return [*self.reading.facts(), *warnings]
+
     def labels(self) -> list[str]:
         """The distinct labels, sorted; none for a corpus without labels. Reads the whole corpus the first time."""
         return list(self._labels)
@@ -161,18 +132,20 @@ class Corpus:
             yield Document(line.removesuffix("\n").removesuffix("\r"), label, f"{source.name}:{number}")
 
     def _rows(self, source: Source) -> Iterator[Document]:
-        if source.kind not in TABLES:
-            raise DataError(f"{source.name}: is no table; columns are read from files named {', '.join(TABLES)} (or one of them and .gz)")
-        column, label_column = self.settings.text_column, self.settings.label_column
-        for row in TABLES[source.kind](source.name, read_lines(read_text(source, self._decoding)), self._complain):
-            column = column or text_column(row)
-            try:
-                label = None if label_column is None else label_cell(row, label_column)
-                document = Document(text_cell(row, column), label, row.where)
-            except DataError as error:
-                self._complain(error)
-            else:
-                yield document
+        if self.settings.format_of(source.kind) is None:
+            named = f"columns are read from files named {', '.join(KINDS)} (packed ones too), or with --input-format csv, tsv or jsonl"
+            raise DataError(f"{source.name}: is no table; {named}")
+        wanted = [text_wanted(self.settings.text_column)]
+        wanted += [label_wanted(self.settings.label_column)] if self.settings.label_column is not None else []
+        rows = self.reading.rows(source, self.settings, header_rule(self.settings, [one.given for one in wanted]))
+        yield from self.reading.items(rows, lambda row: tuple(find_column(row, one) for one in wanted), self._document)
+
+    def _document(self, row: Row, columns: tuple[str, ...]) -> Document:
+        label = label_cell(row, columns[1]) if len(columns) > 1 else None
+        text = text_cell(row, columns[0])
+        if self.settings.newlines == "unix":
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
+        return Document(text, label, row.where)
 
     def _names(self) -> str:
         first = self.sources[0].name
@@ -183,6 +156,6 @@ def corpus_name(paths: Sequence[str]) -> str:
     """A short name that is fit for a folder: that of the first file, and how many more there are."""
     assert paths
     first = Path(os.path.abspath(paths[0])).name if paths[0] != "-" else "stdin"
-    stem = re.sub(r"(?<=.)(\.[A-Za-z]\w{0,7})?(\.gz)?$", "", first, count=1)
+    stem = re.sub(r"(?<=.)(\.[A-Za-z]\w{0,7})?(\.(gz|bz2|xz))?$", "", first, count=1)
     name = re.sub(r"[^\w.-]+", "-", stem).strip("-.") or "corpus"
     return name if len(paths) == 1 else f"{name}-and-{len(paths) - 1}-more"

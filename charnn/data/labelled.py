@@ -14,39 +14,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charnn.data.corpus import corpus_name
-from charnn.data.readers import Complain, Decoding, Source, check_encoding, find_sources, read_lines, read_text, refuse
-from charnn.data.tables import TABLES, guess_columns, label_cell, text_cell
+from charnn.data.readers import Complain, Decoding, Source, find_sources, read_lines, read_text, refuse
+from charnn.data.settings import KINDS, LabelledSettings
+from charnn.data.tables.columns import find_columns, header_rule, label_cell, label_wanted, text_cell, text_wanted
+from charnn.data.tables.reading import Reading
 from charnn.data.tokenized import VALID_SHARE
 from charnn.errors import DataError
-from charnn.settings import Settings, setting
 from charnn.tokenizers.vocabulary import check_names
 
-LEAST_EXAMPLES = 20
-"""Of fewer, none are held out unless somebody names a share."""
-
-PREFIX = "__label__"
-"""What a label begins with in the lines that fastText reads."""
+LEAST_EXAMPLES = 20  # Of fewer, none are held out unless somebody names a share
+PREFIX = "__label__"  # What a label begins with in the lines that fastText reads
 
 _LABEL = re.compile(rf"(?:^|(?<=[ \t])){PREFIX}([^ \t]*)[ \t]*")
 
 FORMATS = (
-    f"give a table ({', '.join(TABLES)}), lines such as '{PREFIX}good a fine film', a folder with a folder or a file per label, "
-    "or several files, one per label"
+    f"give a table ({', '.join(KINDS)}, or --input-format csv, tsv or jsonl), lines such as '{PREFIX}good a fine film', "
+    "a folder with a folder or a file per label, or several files, one per label"
 )
-
-
-@dataclass(frozen=True)
-class LabelledSettings(Settings):
-    """How files become texts with labels."""
-
-    text_column: str | None = setting(None, "Column of a CSV, TSV or JSONL file that holds the text; guessed when obvious.")
-    label_column: str | None = setting(None, "Column that holds the label; guessed when obvious.")
-    encoding: str = setting("utf-8", "Encoding of the files.")
-    errors: str = setting("strict", "What to do with bytes that are no text: refuse, or replace by U+FFFD.", choices=("strict", "replace"))
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_encoding(self.encoding)
 
 
 @dataclass(frozen=True)
@@ -55,8 +39,7 @@ class Example:
 
     text: str
     label: str
-    where: str
-    """path:line"""
+    where: str  # path:line
 
 
 @dataclass(frozen=True)
@@ -74,12 +57,12 @@ class LabelledData:
     Raises DataError, when made, for what is missing or unreadable; when read, for what is no text or has no labels at all.
     """
 
-    def __init__(self, paths: Sequence[str | Path], settings: LabelledSettings | None = None, complain: Complain = refuse) -> None:
+    def __init__(self, paths: Sequence[str | Path], settings: LabelledSettings | None = None, reading: Reading | None = None) -> None:
         self.settings = settings or LabelledSettings()
         self.name = corpus_name([str(path) for path in paths])
-        self._files = _find_files([str(path) for path in paths])
+        self._files = _find_files([str(path) for path in paths], self.settings)
         self._decoding = Decoding(self.settings.encoding, self.settings.errors, "keep")
-        self._complain = complain
+        self.reading = reading or Reading(refuse, skips=self.settings.skip_bad_rows)
 
     @property
     def sources(self) -> list[Source]:
@@ -100,22 +83,19 @@ class LabelledData:
             raise DataError(f"{self._files[0].source.name}: holds no examples; give a file with texts and their labels")
 
     def _read(self, file: _File) -> Iterator[Example]:
-        if file.source.kind in TABLES:
+        if self.settings.format_of(file.source.kind) is not None:
             return self._rows(file.source)
-        if (self.settings.text_column, self.settings.label_column) != (None, None):
-            raise DataError(f"{file.source.name}: is no table, so --text-column and --label-column have no effect; leave them out")
+        self.settings.refuse_without_table(file.source.name, "text_column", "label_column")
         return self._whole(file) if file.is_text else self._lines(file)
 
     def _rows(self, source: Source) -> Iterator[Example]:
-        columns: tuple[str, str] | None = None
-        for row in TABLES[source.kind](source.name, read_lines(read_text(source, self._decoding)), self._complain):
-            columns = columns or guess_columns(row, self.settings.text_column, self.settings.label_column)
-            try:
-                example = Example(text_cell(row, columns[0]), label_cell(row, columns[1]), row.where)
-            except DataError as error:
-                self._complain(error)
-            else:
-                yield example
+        wanted = text_wanted(self.settings.text_column), label_wanted(self.settings.label_column)
+        rows = self.reading.rows(source, self.settings, header_rule(self.settings, [one.given for one in wanted]))
+        return self.reading.items(
+            rows,
+            lambda row: find_columns(row, *wanted),
+            lambda row, columns: Example(text_cell(row, columns[0]), label_cell(row, columns[1]), row.where),
+        )
 
     def _whole(self, file: _File) -> Iterator[Example]:
         assert file.label is not None
@@ -131,7 +111,7 @@ class LabelledData:
             if is_fasttext is None:
                 is_fasttext = line.startswith(PREFIX)
             if is_fasttext:
-                yield from _fasttext(line, where, self._complain)
+                yield from _fasttext(line, where, self.reading.complain)
             elif file.label is None:
                 raise DataError(f"{where}: has no label; {FORMATS}")
             else:
@@ -208,15 +188,15 @@ def folded_fingerprint(text: str) -> int:
     return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
-def _find_files(paths: Sequence[str]) -> list[_File]:
+def _find_files(paths: Sequence[str], settings: LabelledSettings) -> list[_File]:
     found: list[_File] = []
     plain: list[int] = []  # which of the files were named one by one and hold no table
     for path in paths:
         sources = find_sources([path])
         if path != "-" and os.path.isdir(path):
-            found += _in_folder(path, sources)
+            found += _in_folder(path, sources, settings)
         else:
-            if path != "-" and sources[0].kind not in TABLES:
+            if path != "-" and settings.format_of(sources[0].kind) is None:
                 plain.append(len(found))
             found.append(_File(sources[0]))
     if len(plain) > 1:
@@ -232,15 +212,15 @@ def _file_labels(sources: Sequence[Source]) -> list[str]:
     return [source.kind.removeprefix(".") or source.stem if is_told_by_kind else source.stem for source in sources]
 
 
-def _in_folder(folder: str, sources: Sequence[Source]) -> list[_File]:
+def _in_folder(folder: str, sources: Sequence[Source], settings: LabelledSettings) -> list[_File]:
     """Tables; and a file per text in sub-folders named as labels, or where there are none, a file of lines per label.
 
     What lies beside such sub-folders is not read: aclImdb keeps lists of addresses there.
     """
     places = [Path(source.name).relative_to(folder).parts for source in sources]
-    texts = [(source, parts) for source, parts in zip(sources, places, strict=True) if source.kind not in TABLES]
+    texts = [(source, parts) for source, parts in zip(sources, places, strict=True) if settings.format_of(source.kind) is None]
     has_folders = any(len(parts) > 1 for _, parts in texts)
-    files = [_File(source) for source in sources if source.kind in TABLES]
+    files = [_File(source) for source in sources if settings.format_of(source.kind) is not None]
     if not has_folders:
         plain = [source for source, _ in texts]
         return files + [_File(source, label) for source, label in zip(plain, _file_labels(plain), strict=True)]
@@ -256,6 +236,9 @@ def _fasttext(line: str, where: str, complain: Complain) -> Iterator[Example]:
     labels = list(_LABEL.finditer(line))
     if len(labels) > 1:
         complain(DataError(f"{where}: has several labels, {labels[0][1]} and {labels[1][1]}; a text can have only one, leave one"))
+    elif labels and not labels[0].start() and "," in labels[0][1]:
+        label = labels[0][1].partition(",")[0]
+        complain(DataError(f"{where}: has a comma in its label {labels[0][1]!r:.40}; put a blank between '{PREFIX}{label}' and the text"))
     elif not labels or labels[0].start() or not labels[0][1]:
         complain(DataError(f"{where}: has no label; expected '{PREFIX}' and a label before the text, got {line:.40}"))
     else:

@@ -1,31 +1,26 @@
-"""Lines of a stream as they come: split at newlines only, decoded one by one, never waiting for more than the next line."""
+"""Lines of bytes as they come: split at line ends only, decoded one by one, never waiting for more than the next line."""
 
 import codecs
 import select
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import AnyStr, BinaryIO
 
-from charnn.data.readers import refuse_foreign_mark
+from charnn.data.readers import refuse_foreign
 from charnn.errors import DataError
 
-PIECE = 1 << 16
-"""Bytes that are read at a time: what a pipe holds."""
-
-PATIENCE = 0.05
-"""Seconds without input before a pause."""
+PIECE = 1 << 16  # Bytes that are read at a time: what a pipe holds
+PATIENCE = 0.05  # Seconds without input before a pause
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Line:
     """One line of a file."""
 
-    number: int
-    """From 1."""
-    text: str
-    """With its newline."""
-    problem: str | None = None
-    """Why it is no text, with path:line; it then has U+FFFD where it is none."""
+    number: int  # From 1
+    text: str  # With its line end
+    problem: str | None = None  # Why it is no text, with path:line; it then has U+FFFD where it is none
 
 
 @dataclass(frozen=True)
@@ -34,34 +29,45 @@ class Pause:
 
 
 def live_lines(name: str, stream: BinaryIO, encoding: str, errors: str) -> Iterator[Line | Pause]:
-    """The lines of a stream without its byte order mark; those that are no text are marked, unless errors is `replace`.
+    """The lines of a stream as soon as they come, by decoded_lines."""
+    return decoded_lines(name, live_pieces(stream), encoding, errors)
 
-    Raises DataError for a wrong byte order mark, and for bad bytes in an encoding such as utf-16, whose lines cannot be told apart.
+
+def decoded_lines(
+    name: str, pieces: Iterable[bytes | Pause], encoding: str, errors: str, *, takes_returns: bool = False
+) -> Iterator[Line | Pause]:
+    """The lines of bytes without their byte order mark; those that are no text are marked, unless errors is `replace`.
+
+    A line ends in a newline; where returns are taken, and the bytes begin with carriage returns alone, in one of those.
+    Raises DataError for a wrong byte order mark, for what is no text file at all, and for bad bytes in an encoding such as utf-16,
+    whose lines cannot be told apart.
     """
-    if codecs.lookup(encoding).name == "utf-8-sig":
-        encoding = "utf-8"  # the mark is taken off below, and from the first line only
-    number = 0
-    for line in _undecoded(name, stream, encoding, errors):
-        if isinstance(line, Pause):
-            yield line
-            continue
-        number += 1
-        if number == 1 and isinstance(line, bytes):
-            refuse_foreign_mark(name, line, encoding)
-        text, problem = _decode(line, encoding, errors)
-        text = text.removeprefix("\ufeff") if number == 1 else text
-        yield Line(number, text, f"{name}:{number}: {problem}" if problem else None)
-
-
-def _undecoded(name: str, stream: BinaryIO, encoding: str, errors: str) -> Iterator[bytes | str | Pause]:
-    """Lines as bytes; as text in an encoding that does not write a newline as the byte 10."""
+    # A byte order mark is taken off below, and from the first line only.
+    encoding = "utf-8" if codecs.lookup(encoding).name in ("utf-8", "utf-8-sig") else encoding
+    checked = _checked(name, pieces, encoding)
+    parts: Iterator[tuple[bytes | str, str] | Pause]
     if "\n".encode(encoding) == b"\n":
-        yield from _split(_pieces(stream), b"\n")
+        parts = _whole_lines(checked, b"\n", b"\r" if takes_returns else None)
     else:
-        yield from _split(_texts(name, _pieces(stream), encoding, errors), "\n")
+        parts = _whole_lines(_texts(name, checked, encoding, errors), "\n", "\r" if takes_returns else None)
+    number = 0
+    for part in parts:
+        if isinstance(part, Pause):
+            yield part
+            continue
+        text, newline = part
+        lines = _decoded(text, newline, encoding, errors)
+        if number == 0:
+            lines[0].text = lines[0].text.removeprefix("\ufeff")
+        for line in lines:
+            line.number = number = number + 1
+            if line.problem is not None:
+                line.problem = f"{name}:{number}: {line.problem}"
+            yield line
 
 
-def _pieces(stream: BinaryIO) -> Iterator[bytes | Pause]:
+def live_pieces(stream: BinaryIO) -> Iterator[bytes | Pause]:
+    """What a stream holds, as it comes, with pauses where nothing does."""
     try:
         descriptor = stream.fileno()
     except (OSError, ValueError, AttributeError):  # held in memory, so there is nothing to wait for
@@ -75,21 +81,36 @@ def _pieces(stream: BinaryIO) -> Iterator[bytes | Pause]:
         yield piece
 
 
-def _split(pieces: Iterable[AnyStr | Pause], newline: AnyStr) -> Iterator[AnyStr | Pause]:
+def _checked(name: str, pieces: Iterable[bytes | Pause], encoding: str) -> Iterator[bytes | Pause]:
+    """The pieces, none larger than a few lines take as objects, of bytes that are text as far as the first ones tell."""
+    is_first = True
+    for piece in pieces:
+        if isinstance(piece, Pause):
+            yield piece
+            continue
+        if is_first:
+            refuse_foreign(name, piece, encoding)
+            is_first = False
+        yield from (piece[begin : begin + PIECE] for begin in range(0, len(piece), PIECE))
+
+
+def _whole_lines(pieces: Iterable[AnyStr | Pause], newline: AnyStr, other: AnyStr | None) -> Iterator[tuple[AnyStr, str] | Pause]:
+    """Pieces cut between lines, each with what ends its lines: the other sign where the first piece has one within and no newline."""
     held: list[AnyStr] = []
     for piece in pieces:
         if isinstance(piece, Pause):
             yield piece
             continue
-        parts = piece.split(newline)
-        for part in parts[:-1]:
-            held.append(part + newline)
-            yield newline[:0].join(held)
-            held = []
-        held.append(parts[-1])
+        if other is not None and (newline in piece or other in piece[:-1]):
+            newline, other = (newline if newline in piece else other), None
+        held.append(piece)
+        if newline in piece:
+            whole, end, rest = newline[:0].join(held).rpartition(newline)
+            yield whole + end, "\n" if end in ("\n", b"\n") else "\r"
+            held = [rest]
     last = newline[:0].join(held)
     if last:
-        yield last
+        yield last, "\n" if newline in ("\n", b"\n") else "\r"
 
 
 def _texts(name: str, pieces: Iterable[bytes | Pause], encoding: str, errors: str) -> Iterator[str | Pause]:
@@ -100,6 +121,26 @@ def _texts(name: str, pieces: Iterable[bytes | Pause], encoding: str, errors: st
         yield decoder.decode(b"", final=True)
     except UnicodeError as error:
         raise DataError(f"{name}: is not valid {encoding}; say the right --encoding, or --errors replace") from error
+
+
+def _decoded(part: bytes | str, newline: str, encoding: str, errors: str) -> list[Line]:
+    """The lines of a part, not numbered yet."""
+    text = part if isinstance(part, str) else None
+    if isinstance(part, bytes) and encoding == "utf-8":
+        # All lines at once take a third of the time; in other encodings a state might go on from one to the next.
+        with suppress(UnicodeDecodeError):
+            text = part.decode(encoding)
+    if text is None or "\0" in text:
+        lines = _split(part, newline) if isinstance(part, str) else _split(part, newline.encode("ascii"))
+        return [Line(0, *_decode(line, encoding, errors)) for line in lines]
+    return [Line(0, line) for line in _split(text, newline)]
+
+
+def _split(text: AnyStr, newline: AnyStr) -> list[AnyStr]:
+    """Lines, each with its end."""
+    parts = text.split(newline)
+    whole: list[AnyStr] = [part + newline for part in parts[:-1]]
+    return whole + parts[-1:] if parts[-1] else whole
 
 
 def _decode(line: bytes | str, encoding: str, errors: str) -> tuple[str, str | None]:

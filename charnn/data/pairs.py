@@ -4,49 +4,18 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
 from charnn.data.corpus import corpus_name
 from charnn.data.labelled import folded
-from charnn.data.readers import Complain, Decoding, Source, check_encoding, find_sources, read_lines, read_text, refuse
-from charnn.data.tables import TABLES, Row, read_tsv, text_cell
+from charnn.data.readers import Decoding, Source, find_sources, read_lines, read_text, refuse
+from charnn.data.settings import OF_TABLES, PairFiles, PairSettings
+from charnn.data.tables.columns import SOURCE_COLUMNS, TARGET_COLUMNS, Wanted, find_columns, header_rule, text_cell
+from charnn.data.tables.reading import Reading
+from charnn.data.tables.records import Row
 from charnn.data.tokenized import VALID_SHARE
 from charnn.errors import DataError, SettingError
-from charnn.settings import Settings, setting
-
-SOURCE_COLUMNS = ("source", "src")
-"""Names by which the column of the source is known when it is not said, the surest first ..."""
-
-TARGET_COLUMNS = ("target", "tgt", "trg")
-"""... and that of the target."""
-
-
-@dataclass(frozen=True)
-class PairSettings(Settings):
-    """How files become pairs of texts."""
-
-    source_column: str | None = setting(
-        None, "Column of a CSV, TSV or JSONL file that holds the source; by default known by its name, else the first."
-    )
-    target_column: str | None = setting(None, "Column that holds the target; by default known by its name, else the second.")
-    reverse: bool = setting(False, "Translate the other way: source and target change places.")
-    encoding: str = setting("utf-8", "Encoding of the files.")
-    errors: str = setting("strict", "What to do with bytes that are no text: refuse, or replace by U+FFFD.", choices=("strict", "replace"))
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_encoding(self.encoding)
-
-
-@dataclass(frozen=True)
-class PairFiles:
-    """Where pairs are: tables, or files of lines that are parallel."""
-
-    tables: Sequence[str | Path] = ()
-    source: Sequence[str | Path] = ()
-    target: Sequence[str | Path] = ()
 
 
 @dataclass(frozen=True)
@@ -55,8 +24,7 @@ class Pair:
 
     source: str
     target: str
-    where: str
-    """path:line, of the source where the two stand in two files."""
+    where: str  # path:line, of the source where the two stand in two files
 
 
 class PairData:
@@ -66,13 +34,13 @@ class PairData:
     when read, for what is no text, or files that are not parallel.
     """
 
-    def __init__(self, files: PairFiles, settings: PairSettings | None = None, complain: Complain = refuse) -> None:
+    def __init__(self, files: PairFiles, settings: PairSettings | None = None, reading: Reading | None = None) -> None:
         self.settings = settings or PairSettings()
         _check(files, self.settings)
         self.name = corpus_name([str(path) for path in files.tables or files.source])
         self._tables, self._sources, self._targets = map(find_sources, (files.tables, files.source, files.target))
         self._decoding = Decoding(self.settings.encoding, self.settings.errors, "keep")
-        self._complain = complain
+        self.reading = reading or Reading(refuse, skips=self.settings.skip_bad_rows)
 
     @property
     def sources(self) -> list[Source]:
@@ -92,28 +60,19 @@ class PairData:
             raise DataError(f"{(self._tables or self._sources)[0].name}: holds no pairs; give sources and their targets")
 
     def _table(self, source: Source) -> Iterator[Pair]:
-        read = TABLES.get(source.kind, read_tsv)
-        if read is read_tsv and not self._has_header(source):
-            return _headless(source.name, self._lines(source), self._complain)
-        return self._rows(read(source.name, self._lines(source), self._complain))
+        settings = replace(self.settings, input_format=self.settings.format_of(source.kind) or "tsv")
+        given = (settings.source_column, settings.target_column)
+        # Of a TSV the first line is a pair like any other, unless its columns are asked for or known by their names.
+        is_plain = settings.input_format == "tsv" and given == (None, None) and settings.header is None
+        rule = names_pairs if is_plain else header_rule(settings, given)
+        return self.reading.items(self.reading.rows(source, settings, rule, is_ragged=True), self._columns, _pair)
 
-    def _has_header(self, source: Source) -> bool:
-        """Does the first line of a TSV name its columns?"""
-        if (self.settings.source_column, self.settings.target_column) != (None, None):
-            return True
-        cells = next((cells for _, cells in _tab_cells(self._lines(source))), [])
-        return names_pairs(cells)
-
-    def _rows(self, rows: Iterable[Row]) -> Iterator[Pair]:
-        columns: tuple[str, str] | None = None
-        for row in rows:
-            columns = columns or _find_columns(row, self.settings.source_column, self.settings.target_column)
-            try:
-                pair = Pair(text_cell(row, columns[0]), text_cell(row, columns[1]), row.where)
-            except DataError as error:
-                self._complain(error)
-            else:
-                yield pair
+    def _columns(self, row: Row) -> tuple[str, str]:
+        given = (self.settings.source_column, self.settings.target_column)
+        if given != (None, None) or row.header is None or row.header.is_named:
+            source, target = Wanted("source", given[0], SOURCE_COLUMNS), Wanted("target", given[1], TARGET_COLUMNS)
+            return find_columns(row, source, target, in_order=True)
+        return ("2", "4") if is_tatoeba(row) else ("1", "2")
 
     def _parallel(self) -> Iterator[Pair]:
         sources, targets = self._numbered(self._sources), self._numbered(self._targets)
@@ -145,13 +104,13 @@ class PairData:
 
 def settings_for(files: PairFiles, settings: PairSettings) -> PairSettings:
     """The settings of other data as far as they have an effect on these: files of parallel lines have no columns."""
-    return settings if files.tables else replace(settings, source_column=None, target_column=None)
+    return settings if files.tables else replace(settings, **OF_TABLES)
 
 
 def names_pairs(columns: Iterable[str]) -> bool:
     """Are there a source and a target among the columns, by their names?"""
-    names = list(columns)
-    return _known(names, SOURCE_COLUMNS) is not None and _known(names, TARGET_COLUMNS) is not None
+    names = {name.strip().casefold() for name in columns}
+    return not names.isdisjoint(SOURCE_COLUMNS) and not names.isdisjoint(TARGET_COLUMNS)
 
 
 def usable(pairs: Sequence[Pair]) -> list[Pair]:
@@ -203,54 +162,21 @@ def _check(files: PairFiles, settings: PairSettings) -> None:
         return
     if not (files.source and files.target):
         raise SettingError(side, f"needs a {other} file beside it, with a line for each of its lines; give --{other} too")
-    for name in ("source_column", "target_column"):
-        if getattr(settings, name) is not None:
+    for name in OF_TABLES:
+        if getattr(settings, name) != OF_TABLES[name]:
             raise SettingError(name, "has no effect on files of parallel lines, which have no columns; leave it out")
 
 
-def _headless(name: str, lines: Iterable[str], complain: Complain) -> Iterator[Pair]:
-    """The first two cells of every line of a TSV; what follows them, such as Tatoeba's attribution, is left out."""
-    for number, cells in _tab_cells(lines):
-        if len(cells) == 1:
-            complain(DataError(f"{name}:{number}: expected 'source<TAB>target', found no tab"))
-        else:
-            yield Pair(cells[0], cells[1], f"{name}:{number}")
+def _pair(row: Row, columns: tuple[str, ...]) -> Pair:
+    if len(row.cells) < 2 and row.header is not None and not row.header.is_named:
+        raise DataError(f"{row.where}: expected 'source<TAB>target', found no tab")
+    return Pair(text_cell(row, columns[0]), text_cell(row, columns[1]), row.where)
 
 
-def _tab_cells(lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
-    """The number of every line that is not empty, and its cells."""
-    for number, line in enumerate(map(_without_end, lines), 1):
-        if line:
-            yield number, line.split("\t")
-
-
-def _find_columns(row: Row, source: str | None, target: str | None) -> tuple[str, str]:
-    """The columns of source and target: as said, else known by name, else of two columns the one that is left, source first.
-
-    Raises DataError when a column that was said is missing, or one that was not said cannot be told.
-    """
-    for said in (source, target):
-        if said is not None:
-            text_cell(row, said)
-    source = _known(row.values, SOURCE_COLUMNS, other=target) if source is None else source
-    target = _known(row.values, TARGET_COLUMNS, other=source) if target is None else target
-    if len(row.values) == 2:
-        source = next(one for one in row.values if one != target) if source is None else source
-        target = next(one for one in row.values if one != source) if target is None else target
-    if source is None or target is None:
-        unknown = [name for name, column in (("source", source), ("target", target)) if column is None]
-        asked = "which column holds the" if len(unknown) == 1 else "which columns hold the"
-        options = " and ".join(f"--{name}-column" for name in unknown)
-        columns = ", ".join(f"{column:.40}" for column in row.values)
-        raise DataError(f"{row.where}: {asked} {' and the '.join(unknown)}? say {options}; there are {columns}")
-    if source == target:
-        raise DataError(f"{row.where}: the column {source} cannot hold both the source and the target; say another one")
-    return source, target
-
-
-def _known(columns: Iterable[str], names: Sequence[str], other: str | None = None) -> str | None:
-    known = {column.strip().casefold(): column for column in reversed(list(columns)) if column != other}
-    return next((known[name] for name in names if name in known), None)
+def is_tatoeba(row: Row) -> bool:
+    """Does a row without column names hold a number before the source and before the target, as the pairs of tatoeba.org do?"""
+    cells = list(row.values.values())
+    return row.header is not None and not row.header.is_named and len(cells) == 4 and cells[0].isdecimal() and cells[2].isdecimal()
 
 
 def _names(sources: Sequence[Source]) -> tuple[str, str]:

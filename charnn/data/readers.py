@@ -1,45 +1,81 @@
 """From paths to text: files, folders, standard input, gzip; decoded strictly, piece by piece."""
 
+import bz2
 import codecs
 import gzip
 import io
 import itertools
+import lzma
 import os
+import re
 import shutil
 import sys
 import tempfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, Any, BinaryIO
 
 from charnn.data.builtin import BUILTIN
 from charnn.errors import DataError, SettingError, StorageError
-from charnn.settings import shown
+from charnn.settings import Settings, setting, shown
 
-BLOCK = 1 << 20
-"""Bytes that are read and decoded at a time."""
+BLOCK = 1 << 20  # Bytes that are read and decoded at a time
 
 MARKS = {"utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE), "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)}
 """Byte order marks that tell an encoding; utf-32 first, since its mark begins with that of utf-16."""
+
+PACKED: Mapping[str, tuple[str, Callable[..., Any]]] = {
+    ".gz": ("gzip", lambda file: gzip.GzipFile(fileobj=file)),
+    ".bz2": ("bzip2", bz2.BZ2File),
+    ".xz": ("xz", lzma.LZMAFile),
+}
+"""Extensions of packed files, the name of each kind, and what unpacks it."""
+
+FOREIGN = (
+    (rb"PK\x03\x04.*xl/", "an Excel workbook; save it as CSV"),
+    (rb"PK\x03\x04.*word/", "a Word document; save it as text"),
+    (rb"PK(\x03\x04|\x05\x06)", "a zip archive; unpack it first"),
+    (rb"\x1f\x8b\x08", "packed by gzip; give the file itself, with a name that ends in .gz"),
+    (rb"BZh[1-9]1AY&SY", "packed by bzip2; give the file itself, with a name that ends in .bz2"),
+    (rb"\xfd7zXZ\x00", "packed by xz; give the file itself, with a name that ends in .xz"),
+    (rb"\x28\xb5\x2f\xfd", "packed by zstd; unpack it first"),
+    (rb"7z\xbc\xaf\x27\x1c", "a 7z archive; unpack it first"),
+    (rb"Rar!\x1a\x07", "a rar archive; unpack it first"),
+    (rb"%PDF-", "a PDF document; save it as text"),
+    (rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Word or Excel file; save it as text or CSV"),
+    (rb"PAR1", "a parquet table; write it as CSV"),
+    (rb"SQLite format 3\x00", "a SQLite database; write its table as CSV"),
+    (rb"\x89PNG|\xff\xd8\xff|GIF8[79]a", "a picture, not text; give a text file"),
+)
+"""What the first bytes of files that hold no text look like, and what to do with them."""
+
+
+@dataclass(frozen=True)
+class TextSettings(Settings):
+    """How bytes become text."""
+
+    encoding: str = setting("utf-8", "Encoding of the files.")
+    errors: str = setting("strict", "What to do with bytes that are no text: refuse, or replace by U+FFFD.", choices=("strict", "replace"))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_encoding(self.encoding)
 
 
 @dataclass(frozen=True)
 class Source:
     """One file of a corpus, which can be read again and again."""
 
-    name: str
-    """What errors call it."""
-    stem: str
-    """Its file name without folder and extensions."""
-    kind: str
-    """Its extension in lower case, `.gz` apart: `.csv`."""
-    blocks: Callable[[], Iterator[bytes]]
+    name: str  # What errors call it
+    stem: str  # Its file name without folder and extensions
+    kind: str  # Its extension in lower case, that of a packed file apart: `.csv`
+    blocks: Callable[[], Iterator[Any]]  # Its bytes; of a stream that is read as it comes, pauses too
 
 
-Complain = Callable[[DataError], None]
-"""Is told of a bad row: raises, or returns where the row shall be left out."""
+Complain = Callable[[DataError], None]  # Is told of a bad row: raises, or returns where the row shall be left out
 
 
 @dataclass(frozen=True)
@@ -80,8 +116,11 @@ def foreign_mark(begin: bytes, encoding: str) -> str | None:
     return next((name for name, marks in MARKS.items() if begin.startswith(marks)), None)
 
 
-def refuse_foreign_mark(name: str, begin: bytes, encoding: str) -> None:
-    """Raises DataError where a file begins with the byte order mark of another encoding."""
+def refuse_foreign(name: str, begin: bytes, encoding: str) -> None:
+    """Raises DataError where a file begins as archives, documents and the like do, or with the byte order mark of another encoding."""
+    for pattern, what in FOREIGN:
+        if re.match(pattern, begin, re.DOTALL):
+            raise DataError(f"{name}: is {what}")
     foreign = foreign_mark(begin, encoding)
     if foreign is not None:
         raise DataError(f"{name}: begins with the byte order mark of {foreign}; say --encoding {foreign}")
@@ -165,22 +204,35 @@ def _reraise(error: OSError) -> None:
 
 def _file(path: Path) -> Source:
     path.open("rb").close()  # an unreadable file is told before any work is done
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    is_packed = suffixes[-1:] == [".gz"]
-    kind = "".join(suffixes[:-1][-1:] if is_packed else suffixes[-1:])
-    stem = path.name[: len(path.name) - len(kind) - (len(".gz") if is_packed else 0)]
-    return Source(str(path), stem, kind, lambda: _blocks(path, is_packed))
+    kind = kind_of(path)
+    packing = path.suffix if path.suffix.lower() in PACKED else ""
+    stem = path.name[: len(path.name) - len(kind) - len(packing)]
+    return Source(str(path), stem, kind, lambda: _blocks(path))
 
 
-def _blocks(path: Path, is_packed: bool) -> Iterator[bytes]:
+def kind_of(path: str | Path) -> str:
+    """The extension of a file in lower case, that of a packed file apart: `.csv` of `a.CSV.gz`."""
+    suffixes = [suffix.lower() for suffix in Path(path).suffixes]
+    return "".join(suffixes[:-1][-1:] if suffixes[-1:] and suffixes[-1] in PACKED else suffixes[-1:])
+
+
+@contextmanager
+def unpacked(path: str | Path, name: str, opened: Callable[[], AbstractContextManager[BinaryIO]]) -> Iterator[BinaryIO]:
+    """The bytes of a file whose extension says whether it is packed; what fails while they are read becomes a DataError."""
+    packing, unpack = PACKED.get(Path(path).suffix.lower(), ("", None))
     try:
-        with gzip.open(path) if is_packed else path.open("rb") as file:
-            while block := file.read(BLOCK):
-                yield block
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: is not a complete gzip file: {error}") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+        with opened() as file:
+            yield file if unpack is None else unpack(file)
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise DataError(f"{name}: cannot be read: {error.strerror or error}") from error
+        raise DataError(f"{name}: is not a complete {packing} file: {error}") from error
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    with unpacked(path, str(path), lambda: path.open("rb")) as stream:
+        while block := stream.read(BLOCK):
+            yield block
 
 
 def _spooled(stream: IO[bytes], name: str, stem: str) -> Source:
@@ -211,7 +263,7 @@ def _decoded(source: Source, decoding: Decoding) -> Iterator[str]:
     place = 0
     for block in itertools.chain(source.blocks(), [b""]):
         if place == 0:
-            refuse_foreign_mark(source.name, block, decoding.encoding)
+            refuse_foreign(source.name, block, decoding.encoding)
         held: bytes = decoder.getstate()[0]
         start = place - len(held)  # where the bytes begin that the decoder looks at
         try:

@@ -9,16 +9,14 @@ from numpy.typing import NDArray
 from charnn.data.conll import Sentence
 from charnn.errors import DataError
 
-SCHEMES = ("IOB1", "BIO", "BIOES", "none")
-"""Ways to mark spans; none: a tag says something of its token alone."""
+SCHEMES = ("IOB1", "BIO", "BIOES", "none")  # Ways to mark spans; none: a tag says something of its token alone
 
 OUTSIDE = "O"
 
 _BARE = ("B", "I", "E", "S")
 _TYPED = re.compile(r"([BIES])-(.+)", re.DOTALL)
 
-Span = tuple[int, int, str]
-"""Its first token, the first behind it, its type."""
+Span = tuple[int, int, str]  # Its first token, the first behind it, its type
 
 _Mark = tuple[str, str]  # prefix and type: ("B", "person"); an outside tag is ("O", "")
 _Pair = tuple[str | None, str | None]  # two tags side by side; None is an end of the sentence

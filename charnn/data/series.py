@@ -1,9 +1,7 @@
 """Series: columns of numbers over time, from a table or a file with a number a line."""
 
-import csv
-import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -11,62 +9,37 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from charnn.data.readers import Complain, Decoding, Source, check_encoding, find_sources, read_lines, read_text, refuse
-from charnn.data.tables import read_jsonl
+from charnn.data.readers import Source, find_sources, refuse
+from charnn.data.settings import SeriesSettings
+from charnn.data.tables.reading import Reading
+from charnn.data.tables.records import Header, HeaderRule, Row
 from charnn.data.times import Clock, find_clock
 from charnn.errors import DataError, SettingError
-from charnn.settings import Settings, setting
 from charnn.tokenizers.vocabulary import is_unicode
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
-LARGEST = 1e100
-"""The most that a number may be: its square is one, too, and that of many."""
-
-MISSING = {"", "na", "n/a", "nan", "null", "none", "-", "?"}
-"""What stands, in small letters, where a value is missing."""
+LARGEST = 1e100  # The most that a number may be: its square is one, too, and that of many
+MISSING = {"", "na", "n/a", "nan", "null", "none", "-", "?"}  # What stands, in small letters, where a value is missing
 
 
-UNNAMED = "value"
-"""What the only column is called where there is no header line; it stands for any column that a model knows."""
-
-
-@dataclass(frozen=True)
-class SeriesSettings(Settings):
-    """How a series is read."""
-
-    target: str | None = setting(None, "Column to predict, or several with commas between; by default the only one of numbers.")
-    inputs: str | None = setting(None, "Further columns to predict it from, with commas between, or all.")
-    time_column: str | None = setting(None, "Column of the time; by default the first one, if it holds no numbers.")
-    missing: str = setting("refuse", "What to do where a value is missing: refuse, or interpolate.", choices=("refuse", "interpolate"))
-    encoding: str = setting("utf-8", "Encoding of the files.")
-    errors: str = setting("strict", "What to do with bytes that are no text: refuse, or replace by U+FFFD.", choices=("strict", "replace"))
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_encoding(self.encoding)
+UNNAMED = "value"  # What the only column is called where there is no header line; it stands for any column that a model knows
 
 
 @dataclass(frozen=True, eq=False)
 class Series:
     """Columns of numbers, row by row in time."""
 
-    columns: tuple[str, ...]
-    """Those to predict first."""
-    targets: int
-    """How many of them are to be predicted."""
-    values: NDArray[np.float64]
-    """(time, columns)"""
-    places: tuple[str, ...] = ()
-    """path:line of every row, or nothing."""
+    columns: tuple[str, ...]  # Those to predict first
+    targets: int  # How many of them are to be predicted
+    values: NDArray[np.float64]  # (time, columns)
+    places: tuple[str, ...] = ()  # path:line of every row, or nothing
     time_column: str | None = None
-    times: tuple[str, ...] | None = None
-    """None where there are none, or none that can be read and rise."""
-    interpolated: int = 0
-    """Values that were missing."""
+    times: tuple[str, ...] | None = None  # None where there are none, or none that can be read and rise
+    interpolated: int = 0  # Values that were missing
     clock: Clock | None = None
-    irregular: int = 0
-    """Times that do not come when they should."""
+    irregular: int = 0  # Times that do not come when they should
+    facts: tuple[tuple[str, str], ...] = ()  # How its files were read, a name and a value each
 
     def __len__(self) -> int:
         return len(self.values)
@@ -103,7 +76,8 @@ def read_series(paths: Sequence[str | Path], settings: SeriesSettings, columns: 
     Raises DataError with path:line for what is no number, for a missing value unless it may be interpolated, and for a table
     whose columns are others; SettingError where it cannot be told which column is meant.
     """
-    rows = [row for source in find_sources(paths) for row in read_cells(source, Decoding(settings.encoding, settings.errors, "keep"))]
+    reading = Reading(refuse, skips=settings.skip_bad_rows)
+    rows = [row for source in find_sources(paths) for row in read_cells(source, settings, reading)]
     if not rows:
         raise no_rows(paths)
     chosen = columns or choose_columns(rows[0], settings)
@@ -112,7 +86,8 @@ def read_series(paths: Sequence[str | Path], settings: SeriesSettings, columns: 
     for number, name in enumerate(chosen.names):
         values[:, number] = filled(values[:, number], name, str(paths[0]))
     times, clock, irregular = read_times(rows, chosen.time)
-    return Series(chosen.names, chosen.targets, values, tuple(row.where for row in rows), chosen.time, times, absent, clock, irregular)
+    places, facts = tuple(row.where for row in rows), tuple(reading.facts())
+    return Series(chosen.names, chosen.targets, values, places, chosen.time, times, absent, clock, irregular, facts)
 
 
 def read_times(rows: Sequence[Cells], column: str | None) -> tuple[tuple[str, ...] | None, Clock | None, int]:
@@ -140,42 +115,47 @@ def read_row(row: Cells, names: Sequence[str], missing: str) -> list[float]:
     return [_number(row, name, missing) for name in names]
 
 
-def read_cells(source: Source, decoding: Decoding, complain: Complain = refuse) -> Iterator[Cells]:
-    """The rows of a file as cells by column. A first line that has numbers is a row: there is no header then.
+def read_cells(source: Source, settings: SeriesSettings, reading: Reading) -> Iterator[Cells]:
+    """The rows of a file as cells by column; a file that is no table by its name is one of any delimiter, or a number a line.
 
     Complains with path:line of a malformed row.
     """
-    lines = read_lines(read_text(source, decoding))
-    if source.kind in (".jsonl", ".ndjson"):
-        for row in read_jsonl(source.name, lines, complain):
-            yield Cells(row.where, {name: "" if value is None else str(value) for name, value in row.values.items()})
-        return
-    yield from cells_of(source.name, lines, "\t" if source.kind == ".tsv" else None, complain)
+    form = settings.format_of(source.kind) or "csv"
+    return cells_of(reading.rows(source, replace(settings, input_format=form), names_columns(settings)), settings, reading)
 
 
-def cells_of(name: str, lines: Iterable[str], delimiter: str | None = None, complain: Complain = refuse) -> Iterator[Cells]:
-    """The rows of a table, as they come; cells are divided by tabs, semicolons or commas, by what the first line holds."""
-    header: list[str] | None = None
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        delimiter = delimiter or next((sign for sign in "\t;" if sign in line), ",")
-        try:
-            cells = _cells(f"{name}:{number}", line, delimiter)
-        except DataError as error:
-            complain(error)
-            continue
-        if header is None:
-            is_header = not any(NUMBER.fullmatch(cell) for cell in cells)
-            header = cells if is_header else _numbered(cells)
-            if len(set(header)) != len(header):
-                raise DataError(f"{name}:{number}: the header line names a column twice: {', '.join(header)}")
-            if is_header:
-                continue
-        if len(cells) != len(header):
-            complain(DataError(f"{name}:{number}: expected {len(header)} columns ({_listed(header)}), found {len(cells)}"))
-            continue
-        yield Cells(f"{name}:{number}", dict(zip(header, cells, strict=True)))
+def cells_of(rows: Iterable[Row], settings: SeriesSettings, reading: Reading) -> Iterator[Cells]:
+    """The cells of rows, without white space around them; without a header the columns are numbered, and a single one is of values.
+
+    Raises DataError where two columns have a name that was asked for.
+    """
+    return reading.items(rows, lambda row: _names(row, settings), _cells)
+
+
+def _names(row: Row, settings: SeriesSettings) -> tuple[str, ...]:
+    if row.header is None or row.header.is_named:
+        _refuse_repeated(row.header, settings)
+        return tuple(row.values)
+    return (UNNAMED,) if len(row.values) == 1 else tuple(f"column{name}" for name in row.values)
+
+
+def _cells(row: Row, names: tuple[str, ...]) -> Cells:
+    if isinstance(row.cells, Mapping):
+        return Cells(row.where, {name: "" if value is None else str(value) for name, value in row.cells.items()})
+    return Cells(row.where, {name: cell.strip() for name, cell in zip(names, row.cells, strict=True)})
+
+
+def names_columns(settings: SeriesSettings) -> HeaderRule:
+    """The rule that a first row names columns if none of its cells is a number."""
+    return lambda cells: not any(map(NUMBER.fullmatch, cells)) if settings.header is None else settings.header
+
+
+def _refuse_repeated(header: Header | None, settings: SeriesSettings) -> None:
+    names = [] if header is None else [cell.strip() for cell in header.columns]
+    asked = {settings.target, settings.time_column, *(settings.target or "").split(","), *(settings.inputs or "").split(",")}
+    is_any = settings.target is None or settings.inputs == "all"
+    if any(names.count(name) > 1 and (is_any or name in asked) for name in names if name):
+        raise DataError(f"{header and header.where}: the header line names a column twice: {', '.join(names)}")
 
 
 def choose_columns(first: Cells, settings: SeriesSettings) -> Columns:
@@ -216,20 +196,6 @@ def _named(said: str | None, there: Sequence[str], option: str, where: str) -> l
     if len(set(names)) != len(names):
         raise SettingError(option, f"names a column twice: {said}")
     return names
-
-
-def _cells(where: str, line: str, delimiter: str) -> list[str]:
-    """The cells of a line, without white space around them."""
-    try:
-        cells = next(csv.reader(io.StringIO(line, newline=""), delimiter=delimiter, strict=True))
-    except csv.Error as error:
-        raise DataError(f"{where}: is not valid csv: {error}") from None
-    return [cell.strip() for cell in cells]
-
-
-def _numbered(cells: Sequence[str]) -> list[str]:
-    """Names for columns that have none."""
-    return [UNNAMED] if len(cells) == 1 else [f"column{number}" for number in range(1, len(cells) + 1)]
 
 
 def _number(row: Cells, name: str, missing: str) -> float:

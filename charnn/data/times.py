@@ -23,18 +23,15 @@ MINUTE, DAY = 60, 86_400
 SEASONS = ((MINUTE, 60 * MINUTE), (DAY / 2, DAY), (DAY, 7 * DAY), (7 * DAY, 364 * DAY))
 """Up to so many seconds between two values, so many make a season: an hour, a day, a week, a year."""
 
-MONTH_SEASONS = {1: 12, 2: 6, 3: 4, 6: 2}
-"""The same by months between two values."""
+MONTH_SEASONS = {1: 12, 2: 6, 3: 4, 6: 2}  # The same by months between two values
 
 
 @dataclass(frozen=True)
 class Clock:
     """How the times of a series go on."""
 
-    format: str
-    """One of FORMATS."""
-    months: int
-    """Months between two values; 0 where it is minutes."""
+    format: str  # One of FORMATS
+    months: int  # Months between two values; 0 where it is minutes
     seconds: float
 
     def after(self, time: str, steps: int) -> str:

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from charnn.errors import DataError
 
-PEEK = 100
-"""Lines that tell the width of a file without a header."""
+PEEK = 100  # Lines that tell the width of a file without a header
 
 _HEADER = re.compile(rb"\d+ \d+\s*")
 _NUMBER = re.compile(rb"[-+]?\d+\.\d+(e[-+]?\d+)?", re.IGNORECASE)

@@ -27,14 +27,10 @@ Pick = Callable[[AnyState, Sequence[int]], AnyState]
 class Hypothesis:
     """A sequence that the search found."""
 
-    tokens: tuple[int, ...]
-    """Without the end token."""
-    log_probability: float
-    """In nats, the end token's included."""
-    score: float
-    """The log-probability over the length penalty; hypotheses are ranked by it."""
-    is_ended: bool
-    """False where the length limit cut it off."""
+    tokens: tuple[int, ...]  # Without the end token
+    log_probability: float  # In nats, the end token's included
+    score: float  # The log-probability over the length penalty; hypotheses are ranked by it
+    is_ended: bool  # False where the length limit cut it off
 
 
 def likeliest(log_probabilities: NDArray[np.floating], count: int) -> Candidates:
@@ -62,7 +58,7 @@ class BeamSearch(Generic[AnyState]):
 
     @property
     def candidates(self) -> int:
-        """So many continuations of each row can matter: `beam` that go on, beside as many that end."""
+        """The continuations of each row that can matter: `beam` that go on, beside as many that end."""
         return 2 * self.settings.beam
 
     def best(self, first: Candidates, state: AnyState, length: int, count: int = 1) -> list[Hypothesis]:
@@ -78,24 +74,20 @@ class BeamSearch(Generic[AnyState]):
         greedy decoding; sequences cut off at the length limit rank behind those that ended.
         """
         searches = [_Search(self.settings, self.end, length, count) for length in lengths]
-        for number, total in enumerate(totals or ()):
-            searches[number].totals[0] = total
-        open_searches, candidates = list(searches), first
+        for one, total in zip(searches, totals or (), strict=False):
+            one.totals[0] = total
+        under_way, candidates = searches, first
         while True:
             rows: list[int] = []
-            place, still = 0, []
-            for one in open_searches:
-                width = len(one.totals)
-                part = slice(place, place + width)
-                kept = one.extend(candidates.log_probabilities[part], candidates.tokens[part])
-                if not one.is_over:
-                    rows += [place + row for row in kept.tolist()]
-                    still.append(one)
-                place += width
-            open_searches = still
-            if not open_searches:
+            end = 0
+            for one in under_way:
+                begin, end = end, end + len(one.totals)
+                kept = one.extend(candidates.log_probabilities[begin:end], candidates.tokens[begin:end])
+                rows += [] if one.is_over else (begin + kept).tolist()
+            under_way = [one for one in under_way if not one.is_over]
+            if not under_way:
                 return [one.result() for one in searches]
-            tokens = np.concatenate([one.tokens[:, -1] for one in open_searches])
+            tokens = np.concatenate([one.tokens[:, -1] for one in under_way])
             candidates, state = self.step(tokens, self.pick(state, rows))
 
 

@@ -5,29 +5,23 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from charnn.cells.settings import Clamps
 from charnn.decoding.beam import BeamSearch, Candidates, likeliest
-from charnn.decoding.rules import NEVER
 from charnn.decoding.settings import BeamSettings, SamplingSettings
-from charnn.decoding.stopping import StopWatch
-from charnn.decoding.writing import SteppedEngine, Writer, uniform_streams
-from charnn.engine.engine import Engine
-from charnn.engine.units import Clamps
+from charnn.decoding.writing import Writer, mask_specials, uniform_streams
+from charnn.engine.engine import EngineState, LanguageEngine
 from charnn.errors import CheckpointError, SettingError
 from charnn.kernels.activations import log_softmax
-from charnn.tokenizers.protocol import TextStream, Tokenizer
+from charnn.tokenizers.registry import TextStream, Tokenizer
 from charnn.tokenizers.vocabulary import END, SPECIALS, START, UNKNOWN
 
-LENGTH = 500
-"""Tokens of a text unless told otherwise."""
-
-LENGTH_UNTIL_END = 100_000
-"""Tokens after which a text that should run to its end is cut off unless told otherwise."""
+LENGTH = 500  # Tokens of a text unless told otherwise
+LENGTH_UNTIL_END = 100_000  # Tokens after which a text that should run to its end is cut off unless told otherwise
 
 FIRST_CHUNK, CHUNK = 8, 64
 """Tokens written without returning to Python: few at first, for the text to appear at once; more later, to save time."""
 
-PRIMER = 16
-"""Last tokens of the prompt that a decoder is shown, so that it knows what the text continues: a space or none, say."""
+PRIMER = 16  # Last tokens of the prompt that a decoder is shown, so that it knows what the text continues: a space or none, say
 
 
 class Generator:
@@ -38,7 +32,7 @@ class Generator:
     each as likely as the other. Sample number i of a seed is the same text whatever the number of samples.
     """
 
-    def __init__(self, engine: SteppedEngine, tokenizer: Tokenizer, *, documents: bool, labels: Sequence[str] = ()) -> None:
+    def __init__(self, engine: LanguageEngine, tokenizer: Tokenizer, *, documents: bool, labels: Sequence[str] = ()) -> None:
         """Raises CheckpointError where the network is of another vocabulary or has other labels."""
         if (engine.vocabulary_size, engine.label_count) != (tokenizer.size, len(labels)):
             raise CheckpointError(
@@ -51,8 +45,6 @@ class Generator:
         """One that writes with these hidden units held at values, from the first token of the prompt on. Raises SettingError."""
         if not clamps:
             return self
-        if not isinstance(self.engine, Engine):
-            raise SettingError("clamp", "works where charnn's own engine writes, which is on a CPU; leave it out")
         return Generator(self.engine.clamped(clamps), self.tokenizer, documents=self.documents, labels=self.labels)
 
     def stream(
@@ -93,11 +85,11 @@ class Generator:
         until_end: bool = False,
     ) -> list[str]:
         """Whole texts, without the prompt; everything as in `stream`."""
-        texts: list[list[str]] = [[] for _ in range(max(count, 0))]
+        texts = [""] * count
         pieces = self.stream(prompt, settings=settings, length=length, seed=seed, label=label, count=count, stop=stop, until_end=until_end)
         for number, piece in pieces:
-            texts[number].append(piece)
-        return ["".join(parts) for parts in texts]
+            texts[number] += piece
+        return texts
 
     def search(
         self,
@@ -119,13 +111,13 @@ class Generator:
         ids = self.prompt_ids(prompt)
         state = self.engine.start(1, self.label_id(label))
 
-        def step(tokens: NDArray[np.int64], state: object) -> tuple[Candidates, object]:
+        def step(tokens: NDArray[np.int64], state: EngineState) -> tuple[Candidates, EngineState]:
             return likeliest(self._possible(self.engine.step(tokens, state)), search.candidates), state
 
         search = BeamSearch(step, lambda state, rows: state.pick(rows), settings, END if self.documents else None)
         first = likeliest(self._possible(self.engine.read(ids, state)), search.candidates)
         found = search.best(first, state, limit, count)
-        return [_cut(self._continuation(ids, one.tokens), stop) for one in found]
+        return [_Sample(0, self._primed(ids), StopWatch(stop), limit).take(np.array([*one.tokens, END])) for one in found]
 
     def predict(self, prompt: str = "", *, top: int = 5, label: str | None = None) -> list[tuple[str, float]]:
         """The likeliest next tokens as a person may read them, with their probabilities among all tokens, best first."""
@@ -141,22 +133,15 @@ class Generator:
         """A text written in turns."""
         return Conversation(self, settings or SamplingSettings(), seed, label)
 
-    def unknown_symbols(self, prompt: str) -> list[str]:
-        """The prompt's symbols that the model's vocabulary lacks; the model reads them as its unknown symbol."""
-        return list(self.tokenizer.unknown_symbols(prompt))
-
     def prompt_ids(self, prompt: str) -> NDArray[np.int64]:
         """(time,) ids that the network reads before it writes; never empty."""
         ids = np.asarray(self.tokenizer.encode(prompt), np.int64)
         if self.documents:
             return np.concatenate([[START], ids])
-        return ids if len(ids) else np.array([self._plain_start()])
-
-    def _plain_start(self) -> int:
         newline = self.tokenizer.encode("\n")
         is_known = len(newline) == 1 and newline[0] != UNKNOWN
         # Vocabularies are ordered by frequency.
-        return int(newline[0]) if is_known else len(SPECIALS)
+        return ids if len(ids) else np.array([int(newline[0]) if is_known else len(SPECIALS)])
 
     def _limit(self, length: int | None, until_end: bool) -> int:
         """The largest number of tokens in a text."""
@@ -196,16 +181,12 @@ class Generator:
             stream.push(id)
         return stream
 
-    def _continuation(self, prompt_ids: NDArray[np.int64], tokens: Sequence[int]) -> str:
-        stream = self._primed(prompt_ids)
-        return "".join([*map(stream.push, tokens), stream.finish()])
-
     def _possible(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """Log-probabilities, with what is never written at minus infinity."""
         rows = np.array(logits, np.float32, order="C")
         for row in rows:
             log_softmax(row)
-        rows[:, [UNKNOWN, START] if self.documents else [UNKNOWN, START, END]] = NEVER
+            mask_specials(row, self.documents)
         return rows
 
 
@@ -225,12 +206,10 @@ class Conversation:
     def reply(self, text: str, *, length: int | None = None, stop: Sequence[str] = (), until_end: bool = False) -> Iterator[str]:
         """Reads the text and writes what follows, piece by piece."""
         limit, watch = self._generator._limit(length, until_end), StopWatch(stop)
+        ids = self._generator.prompt_ids(text) if self._is_new else np.asarray(self._generator.tokenizer.encode(text), np.int64)
         if self._is_new:
-            ids = self._generator.prompt_ids(text)
             self._writer.begin(self._labels)
-            self._is_new = False
-        else:
-            ids = np.asarray(self._generator.tokenizer.encode(text), np.int64)
+        self._is_new = False
         self._writer.read(ids)
         return self._pieces(_Sample(0, self._generator._primed(ids), watch, limit))
 
@@ -243,12 +222,44 @@ class Conversation:
                 yield piece
 
 
+class StopWatch:
+    """Passes a text on piece by piece up to the stop text that is completed first.
+
+    Holds back the longest end of a piece that could begin a stop text, so nothing has to be taken back.
+    """
+
+    def __init__(self, stops: Sequence[str]) -> None:
+        if "" in stops:
+            raise SettingError("stop", "must be a text of at least one character, got an empty one")
+        self.stops = tuple(stops)
+        self.is_stopped = False
+        self._held = ""
+
+    def push(self, piece: str) -> str:
+        """What can be shown now."""
+        if self.is_stopped:
+            return ""
+        text = self._held + piece
+        # The stop text that ends first counts, of several the one that begins first: so the cut cannot depend on the pieces.
+        found = [(at + len(stop), at) for stop in self.stops if (at := text.find(stop)) >= 0]
+        if found:
+            self.is_stopped, self._held = True, ""
+            return text[: min(found)[1]]
+        shown = len(text) - max((_overlap(text, stop) for stop in self.stops), default=0)
+        self._held = text[shown:]
+        return text[:shown]
+
+    def finish(self) -> str:
+        """What was held back, once the text has ended without a stop text."""
+        held, self._held = self._held, ""
+        return held
+
+
 class _Sample:
     """One text under way: from ids to text, up to its end."""
 
     def __init__(self, number: int, stream: TextStream, watch: StopWatch, limit: int) -> None:
-        self.number, self.remaining = number, limit
-        self.is_done = False
+        self.number, self.remaining, self.is_done = number, limit, False
         self._stream, self._watch = stream, watch
 
     def take(self, ids: NDArray[np.int64]) -> str:
@@ -284,13 +295,13 @@ def _write_pieces(writer: Writer, labels: list[int] | None, ids: NDArray[np.int6
         chunk = min(2 * chunk, CHUNK)
 
 
-def _cut(text: str, stop: Sequence[str]) -> str:
-    """The text before its first stop text."""
-    watch = StopWatch(stop)
-    return watch.push(text) + watch.finish()
-
-
 def check_positive(name: str, value: int) -> None:
     """Raises SettingError unless the number is at least 1."""
     if value < 1:
         raise SettingError(name, f"must be at least 1, got {value}")
+
+
+def _overlap(text: str, stop: str) -> int:
+    """The length of the longest end of the text that is a beginning of the stop text."""
+    longest = min(len(stop) - 1, len(text))
+    return next((length for length in range(longest, 0, -1) if text.endswith(stop[:length])), 0)

@@ -4,11 +4,8 @@ from dataclasses import dataclass
 
 from charnn.settings import Settings, setting
 
-WINDOW = 4096
-"""Tokens that no_repeat looks back on, the prompt's among them; the bound keeps memory the same however long the text gets."""
-
-PENALTY_WINDOW = 256
-"""Tokens that repetition_penalty looks back on; over a longer stretch of characters it would punish the whole alphabet."""
+WINDOW = 4096  # Tokens that no_repeat looks back on, the prompt's among them; the bound keeps memory the same however long the text gets
+PENALTY_WINDOW = 256  # Tokens that repetition_penalty looks back on; over a longer stretch of characters it would punish the whole alphabet
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,14 @@
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from charnn.decoding.rules import NEVER, choose_token, rule_numbers
 from charnn.decoding.settings import WINDOW, SamplingSettings
-from charnn.engine.engine import Engine, EngineState
+from charnn.engine.engine import Engine, EngineState, LanguageEngine
 from charnn.engine.network import Network, advance, predict, workspace
 from charnn.errors import CharnnError
 from charnn.kernels.compile import compiled
@@ -20,8 +20,7 @@ from charnn.tokenizers.vocabulary import END, START, UNKNOWN
 Ids = NDArray[np.int64]
 
 
-LEAST_ROWS = 8
-"""Samples for which it pays to use another core."""
+LEAST_ROWS = 8  # Samples for which it pays to use another core
 
 
 def cores() -> int:
@@ -34,50 +33,16 @@ def uniform_streams(seed: int, samples: Sequence[int]) -> list[np.random.Generat
     return [np.random.Generator(np.random.Philox(key=np.array([seed, sample], np.uint64))) for sample in samples]
 
 
-class State(Protocol):
-    """What an engine remembers of each sample."""
-
-    def pick(self, rows: Sequence[int]) -> "State":
-        """A state of its own with these samples."""
-        ...
-
-
-class SteppedEngine(Protocol):
-    """A language network that reads tokens; `kernels.engine.Engine` and a network on a GPU are such."""
-
-    @property
-    def vocabulary_size(self) -> int:
-        """Ids are below it."""
-        ...
-
-    @property
-    def label_count(self) -> int:
-        """Labels the network knows, 0 for one without."""
-        ...
-
-    def start(self, count: int, labels: ArrayLike | None = None) -> Any:
-        """The state of so many samples before the first token."""
-        ...
-
-    def read(self, ids: ArrayLike, state: Any) -> NDArray[np.float32]:
-        """(batch, time) ids, or (time,) for all samples -> (batch, vocabulary) logits of what follows; changes the state."""
-        ...
-
-    def step(self, tokens: ArrayLike, state: Any) -> NDArray[np.float32]:
-        """(batch,) ids -> (batch, vocabulary) logits of what follows; changes the state."""
-        ...
-
-
 class Writer:
     """Samples under way in one batch: their states, the logits of what comes next, their last tokens, their random numbers."""
 
-    def __init__(self, engine: SteppedEngine, settings: SamplingSettings, *, streams: list[np.random.Generator], may_end: bool) -> None:
+    def __init__(self, engine: LanguageEngine, settings: SamplingSettings, *, streams: list[np.random.Generator], may_end: bool) -> None:
         self.engine, self.streams, self.may_end = engine, streams, may_end
         self.numbers = rule_numbers(settings)
         self._logits = np.empty((0, 0), np.float32)
         self._history = np.zeros((len(streams), 2 * WINDOW), np.int64)
         self._lengths = np.zeros(len(streams), np.int64)
-        self._state: Any = None
+        self._state: EngineState  # from `begin` on
 
     def begin(self, labels: ArrayLike | None) -> None:
         """Forgets everything written; labels as in the engine's start."""

@@ -3,15 +3,14 @@
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from charnn.cells.settings import STATES
-from charnn.engine.network import Network, advance, predict, workspace
-from charnn.engine.packing import pack_network
+from charnn.cells.settings import Clamps, check_clamps
+from charnn.engine.network import Network, advance, pack_network, predict, workspace
 from charnn.engine.settings import LanguageNetworkSettings
-from charnn.engine.units import Clamps, check_clamps
 from charnn.kernels.activations import log_softmax
 from charnn.kernels.compile import compiled
 from charnn.kernels.products import Floats, copy_row
@@ -23,14 +22,27 @@ Ids = NDArray[np.int64]
 class EngineState:
     """What the network remembers of each sample; changed in place by every step."""
 
-    memory: Floats
-    """(states, layers, batch, hidden): unpacks into the tuple (h,) or (h, c)."""
-    labels: Ids
-    """(batch,) label ids, zeros in a network without labels."""
+    memory: Floats  # (states, layers, batch, hidden): unpacks into the parts that the cell names, (h,) or (h, c)
+    labels: Ids  # (batch,) label ids, zeros in a network without labels
 
     def pick(self, rows: Sequence[int] | NDArray[np.integer]) -> "EngineState":
         """A state of its own with these samples; a row may occur several times."""
         return EngineState(np.ascontiguousarray(self.memory[:, :, rows]), self.labels[rows])
+
+
+class LanguageEngine(Protocol):
+    """What writes, scores and examines text: `Engine`, or `TorchEngine` for cells without compiled steps; methods as of `Engine`."""
+
+    @property
+    def vocabulary_size(self) -> int: ...
+    @property
+    def label_count(self) -> int: ...
+    def start(self, count: int, labels: ArrayLike | None = None) -> EngineState: ...
+    def clamped(self, clamps: Clamps) -> "LanguageEngine": ...
+    def step(self, tokens: ArrayLike, state: EngineState) -> Floats: ...
+    def read(self, ids: ArrayLike, state: EngineState) -> Floats: ...
+    def log_probabilities(self, ids: ArrayLike, state: EngineState) -> Floats: ...
+    def trace(self, ids: ArrayLike, state: EngineState) -> tuple[Floats, Floats]: ...
 
 
 class Engine:
@@ -41,8 +53,7 @@ class Engine:
         self.network: Network = pack_network(settings, tensors)
         self.vocabulary_size = len(self.network.embedding)
         self.label_count = len(self.network.label_embedding)
-        stack = settings.stack
-        shape = (STATES[stack.cell], stack.layers, stack.hidden_size)
+        shape = settings.stack.state_shape
         self._initial = np.asarray(tensors.get("stack.initial_state", np.zeros(shape)), np.float32).reshape(shape)
         self._of_label = np.asarray(tensors.get("label_state.weight", np.zeros((1, *shape))), np.float32).reshape(-1, *shape)
 
@@ -54,9 +65,9 @@ class Engine:
         return EngineState(np.ascontiguousarray(memory), ids)
 
     def clamped(self, clamps: Clamps) -> "Engine":
-        """An engine with the same weights in which these units' outputs are held at their values after every step.
+        """Return an engine with the same weights in which these units' outputs are fixed after every step.
 
-        The held output is what the layer above and the next step read; an lstm's memory cell goes on as it is. Raises SettingError.
+        The fixed output is what the layer above and the next step read; an lstm's memory cell goes on as it is. Raises SettingError.
         """
         check_clamps(clamps, self.settings.stack)
         places = np.array([(layer - 1, unit) for layer, unit in clamps], np.int64).reshape(-1, 2)
@@ -71,7 +82,7 @@ class Engine:
     def read(self, ids: ArrayLike, state: EngineState) -> Floats:
         """(batch, time) ids, or (time,) for every sample, at least one -> (batch, vocabulary) logits of what follows the last."""
         logits = np.empty((len(state.labels), self.vocabulary_size), np.float32)
-        _read(self.network, self._rows(ids, state), state.labels, state.memory, logits)
+        _read(self.network, id_rows(ids, len(state.labels), self.vocabulary_size), state.labels, state.memory, logits)
         return logits
 
     def log_probabilities(self, ids: ArrayLike, state: EngineState) -> Floats:
@@ -79,14 +90,14 @@ class Engine:
 
         Feeds all ids but the last, so that a long text can be scored in pieces that overlap by one id.
         """
-        rows = self._rows(ids, state)
+        rows = id_rows(ids, len(state.labels), self.vocabulary_size)
         scores = np.empty((rows.shape[0], rows.shape[1] - 1), np.float32)
         _score(self.network, rows, state.labels, state.memory, scores)
         return scores
 
     def trace(self, ids: ArrayLike, state: EngineState) -> tuple[Floats, Floats]:
         """(time,) ids of one sample -> its memory (states, layers, time, hidden) and logits (time, vocabulary) after every id."""
-        rows = self._rows(ids, state)
+        rows = id_rows(ids, len(state.labels), self.vocabulary_size)
         states, layers, batch, hidden = state.memory.shape
         assert batch == 1
         memories = np.empty((states, layers, rows.shape[1], hidden), np.float32)
@@ -94,13 +105,14 @@ class Engine:
         _trace(self.network, rows, state.labels, state.memory, memories, logits)
         return memories, logits
 
-    def _rows(self, ids: ArrayLike, state: EngineState) -> Ids:
-        """The ids as a (batch, time) array of the type that compiled code takes."""
-        array = np.asarray(ids, np.int64)
-        assert array.size > 0
-        assert array.min() >= 0
-        assert array.max() < self.vocabulary_size
-        return np.ascontiguousarray(np.broadcast_to(array, (len(state.labels), array.shape[-1])))
+
+def id_rows(ids: ArrayLike, batch: int, vocabulary_size: int) -> Ids:
+    """(batch, time) ids, or (time,) for every sample, at least one -> (batch, time), checked, which compiled code does not do."""
+    array = np.asarray(ids, np.int64)
+    assert array.size > 0
+    assert array.min() >= 0
+    assert array.max() < vocabulary_size
+    return np.ascontiguousarray(np.broadcast_to(array, (batch, array.shape[-1])))
 
 
 @compiled

@@ -1,13 +1,20 @@
-"""What a language network is made of: settings that the torch network and the compiled engine are both built from."""
+"""What a language network is made of, in torch and in compiled code: its settings, and the names and shapes of its weights."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from math import prod
+from typing import TYPE_CHECKING, Any
 
 from charnn.cells.settings import StackSettings
-from charnn.errors import SettingError
-from charnn.settings import Settings, setting
+from charnn.errors import CheckpointError, SettingError
+from charnn.settings import Settings, setting, shown
 
-SMALL_VOCABULARY, SMALL_EMBEDDING = 1000, 64
-"""Up to so many tokens an embedding has so many units, unless told otherwise."""
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SMALL_VOCABULARY, SMALL_EMBEDDING = 1000, 64  # Up to 1000 tokens an embedding has 64 units by default
+
+Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -60,3 +67,59 @@ def adaptive_cutoffs(vocabulary_size: int) -> list[int]:
     if vocabulary_size < 4000:
         raise SettingError("adaptive_softmax", f"needs a vocabulary of at least 4,000 tokens, this one has {vocabulary_size:,}")
     return [vocabulary_size // 8, vocabulary_size // 2]
+
+
+def check_shapes(settings: LanguageNetworkSettings, tensors: "Mapping[str, NDArray[Any]]") -> None:
+    """Raises CheckpointError, naming the weight, unless all weights of these settings are there and shaped to fit."""
+    vocabulary = _rows(tensors, "embedding.weight")
+    labels = _rows(tensors, "label_embedding.weight") if "label_embedding.weight" in tensors else 0
+    check_weights(tensors, weight_shapes(settings, vocabulary, labels))
+
+
+def check_weights(tensors: "Mapping[str, NDArray[Any]]", shapes: Mapping[str, Shape]) -> None:
+    """Raises CheckpointError, naming the weight, unless just these are there, of these shapes, in float32."""
+    for name, shape in shapes.items():
+        found = f"{tensors[name].dtype} {tensors[name].shape}" if name in tensors else "missing"
+        if found != f"float32 {shape}":
+            raise CheckpointError(f"the model is damaged: its weight {name} is {found}, expected float32 {shape}")
+    for name in sorted(tensors.keys() - shapes.keys())[:1]:
+        raise CheckpointError(f"the model is damaged: its weight {shown(name)} belongs to no network of its settings")
+
+
+def weight_shapes(settings: LanguageNetworkSettings, vocabulary: int, labels: int) -> dict[str, Shape]:
+    """The shape of every weight by its name."""
+    stack, hidden, width = settings.stack, settings.stack.hidden_size, settings.width
+    shapes: dict[str, Shape] = {"embedding.weight": (vocabulary, width)}
+    for layer, size in enumerate(stack.input_sizes(width)):
+        norm = f"stack.norms.{layer}"
+        shapes |= {f"stack.cells.{layer}.{name}": shape for name, shape in stack.loaded_cell.shapes(size, hidden).items()}
+        if stack.layer_norm:
+            shapes |= {f"{norm}.weight": (size,), f"{norm}.bias": (size,)}
+    if stack.layer_norm:
+        shapes |= {"stack.output_norm.weight": (hidden,), "stack.output_norm.bias": (hidden,)}
+    if stack.initial_state == "learned":
+        shapes["stack.initial_state"] = stack.state_shape
+    if labels:
+        shapes |= {"label_embedding.weight": (labels, width), "label_state.weight": (labels, prod(stack.state_shape))}
+    return shapes | _output_shapes(settings, vocabulary)
+
+
+def _output_shapes(settings: LanguageNetworkSettings, vocabulary: int) -> dict[str, Shape]:
+    hidden = settings.stack.hidden_size
+    if not settings.adaptive_softmax:
+        weight: dict[str, Shape] = {} if settings.tie_weights else {"output.weight": (vocabulary, hidden)}
+        return weight | {"output.bias": (vocabulary,)}
+    cutoffs = [*adaptive_cutoffs(vocabulary), vocabulary]
+    shapes: dict[str, Shape] = {"output.head.weight": (cutoffs[0] + len(cutoffs) - 1, hidden)}
+    for tail in range(len(cutoffs) - 1):
+        projected = max(hidden // 4 ** (tail + 1), 1)
+        shapes[f"output.tail.{tail}.0.weight"] = (projected, hidden)
+        shapes[f"output.tail.{tail}.1.weight"] = (cutoffs[tail + 1] - cutoffs[tail], projected)
+    return shapes
+
+
+def _rows(tensors: "Mapping[str, NDArray[Any]]", name: str) -> int:
+    """The rows of a matrix. Raises CheckpointError where there is none."""
+    if name not in tensors or tensors[name].ndim != 2:
+        raise CheckpointError(f"the model is damaged: it has no matrix {name}")
+    return len(tensors[name])

@@ -1,7 +1,7 @@
-"""What training reported: the lines of metrics.jsonl, one a validation."""
+"""Learning curves: the lines of metrics.jsonl, one a validation."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite, nan
 from pathlib import Path
@@ -13,7 +13,7 @@ from charnn.errors import CheckpointError, DataError, SettingError
 OVER = {"updates": ("step", 1.0), "minutes": ("seconds", 60.0), "epochs": ("epoch", 1.0), "predictions": ("predictions", 1.0)}
 """What reports may be drawn over: their key, and what that is divided by."""
 
-LOSSES = ("train_loss", "valid_loss")
+_AGAIN = "copy the file anew, or take the line out"
 
 
 @dataclass(frozen=True)
@@ -21,52 +21,49 @@ class Curves:
     """The reports of a run."""
 
     name: str
-    reports: Sequence[dict[str, float]]
-    """Each report's numbers; not a number where a loss was none."""
+    reports: Sequence[dict[str, float]]  # the numbers of each report; NaN for a loss that was not finite
 
     @property
     def metrics(self) -> list[str]:
-        """What was reported, in the order in which it came."""
+        """The names of all metrics, in the order of their first report."""
         return list(dict.fromkeys(name for report in self.reports for name in report))
 
     def series(self, metric: str, over: str) -> tuple[list[float], list[float]]:
-        """Where on the axis a report stands, and what it said."""
+        """Return the places of the reports on an axis, and the values of a metric."""
         key, unit = OVER[over]
         found = [(report.get(key, nan) / unit, report[metric]) for report in self.reports if metric in report]
         return [x for x, _ in found], [y for _, y in found]
 
     @property
     def best(self) -> dict[str, float] | None:
-        """The report with the lowest validation loss; None where there is no such loss."""
+        """The report with the lowest validation loss; None without one."""
         known = [report for report in self.reports if isfinite(report.get("valid_loss", nan))]
         return min(known, key=lambda report: report["valid_loss"], default=None)
 
 
 def read_curves(runs: Sequence[str | Path]) -> list[Curves]:
-    """The reports of run folders. Raises CheckpointError for what is none, DataError with path:line for a bad line."""
-    return [Curves(name, list(read_reports(Path(run)))) for name, run in zip(short_names(runs), runs, strict=True)]
+    """Return the reports of run folders; raise CheckpointError for another folder, DataError with path:line for a bad line."""
+    return [Curves(name, _reports(Path(run))) for name, run in zip(short_names(runs), runs, strict=True)]
 
 
-def read_reports(folder: Path) -> Iterator[dict[str, float]]:
-    """The numbers of each line, but for a last one that is not written to its end. Raises CheckpointError, DataError."""
+def _reports(folder: Path) -> list[dict[str, float]]:
+    """Return the numbers of each line, without an unfinished last one."""
     path = folder / METRICS_FILE
     if folder.is_file():
         raise CheckpointError(f"{folder} is a file, and the losses of a run are in its folder; give that")
     try:
         *lines, _ = path.read_bytes().split(b"\n")
     except OSError as error:
-        known = "give a run folder that charnn train wrote"
-        said = f"holds no {METRICS_FILE}" if folder.is_dir() else "is no run folder"
+        lack = f"holds no {METRICS_FILE}" if folder.is_dir() else "is no run folder"
         reason = "" if isinstance(error, FileNotFoundError | NotADirectoryError) else f": {error.strerror}"
-        raise CheckpointError(f"{folder} {said}{reason}; {known}") from None
+        raise CheckpointError(f"{folder} {lack}{reason}; give a run folder that charnn train wrote") from None
     if not lines:
         raise DataError(f"{path} holds no report yet; the first comes with the first validation")
-    for number, line in enumerate(lines, 1):
-        yield _report(line, f"{path}:{number}")
+    return [_report(line, f"{path}:{number}") for number, line in enumerate(lines, 1)]
 
 
 def check_metrics(runs: Sequence[Curves], metrics: Sequence[str]) -> None:
-    """Raises SettingError for a metric that no run reported, with those that there are."""
+    """Raise SettingError, with the known metrics, for one that no run reported."""
     known = sorted({name for run in runs for name in run.metrics})
     for metric in metrics:
         if metric not in known:
@@ -74,22 +71,20 @@ def check_metrics(runs: Sequence[Curves], metrics: Sequence[str]) -> None:
 
 
 def short_names(runs: Sequence[str | Path]) -> list[str]:
-    """The folders' names, with as much of the path before them as tells them apart."""
+    """Return the folders' names, with as much of the path before them as makes them different."""
     parts = [Path(run).resolve().parts for run in runs]
     lengths = [1] * len(parts)
     while True:
         names = ["/".join(one[-length:]) for one, length in zip(parts, lengths, strict=True)]
-        longer = [
-            min(length + any(name == other and one != another for other, another in zip(names, parts, strict=True)), len(one))
-            for name, one, length in zip(names, parts, lengths, strict=True)
-        ]
+        runs_of = {name: {one for other, one in zip(names, parts, strict=True) if other == name} for name in names}
+        longer = [min(length + (len(runs_of[name]) > 1), len(one)) for name, one, length in zip(names, parts, lengths, strict=True)]
         if longer == lengths:
             return names
         lengths = longer
 
 
 def _report(line: bytes, where: str) -> dict[str, float]:
-    """A line's numbers; what is true or false is none."""
+    """Return the numbers of a line, without booleans."""
     try:
         found = json.loads(line)
     except (ValueError, RecursionError):
@@ -108,6 +103,3 @@ def _number(value: Any, name: str, where: str) -> float:
         return float(value)
     except OverflowError:
         raise DataError(f"{where}: {name!r:.40} should be a number, got one that is too large; {_AGAIN}") from None
-
-
-_AGAIN = "copy the file anew, or take the line out"

@@ -1,10 +1,11 @@
-"""How far back a loss still reaches: the norm of its gradient with respect to the state so many steps before."""
+"""How far back a loss still reaches: the norm of its gradient by the state k steps before; untrained and trained networks side by side."""
 
 import copy
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,25 +13,35 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from charnn.batches.streams import StreamBatches
+from charnn.cells.layer import State
 from charnn.cells.settings import StackSettings
-from charnn.cells.state import State
-from charnn.inspection.lags import LagBatch, LagTask
+from charnn.check.contents import counted
+from charnn.data.corpus import Corpus
+from charnn.data.tokenized import TokenizedText, scratch_folder, split_corpus, tokenize_text
+from charnn.engine.settings import LanguageNetworkSettings
+from charnn.errors import DataError, DivergedError
+from charnn.inspection.memory import PROBLEMS, LagBatch, LagBatches, LagTask, enlarge, lag_stack, learn_lag, make_task, prepare
+from charnn.inspection.settings import MemorySettings, ReachSettings
 from charnn.layers.stack import RecurrentStack
 from charnn.plots.chart import Chart, Line
+from charnn.tasks.lm.evaluation import quick_loss
+from charnn.tasks.lm.model import LanguageModel
 from charnn.tasks.lm.network import LanguageNetwork
-from charnn.training.optimizers import clip
-from charnn.training.settings import OptimizerSettings
-from charnn.training.task import Task
+from charnn.tasks.lm.settings import LanguageModelSettings
+from charnn.tokenizers.registry import fit_tokenizer
+from charnn.training.model import Score, Trainable
+from charnn.training.settings import OPTIMIZERS, OptimizerSettings, WindowSettings
+from charnn.training.trainer import Trainer, clip
 
-VANISHED = 1e-4
-"""The share of the first norm below which a gradient is called vanished."""
+VANISHED = 1e-4  # The share of the first norm below which a gradient is called vanished
+PLACES = (1, 10, 100, 1000)  # Steps back that a table names
+NUMBERS = 1 << 22  # Units times steps that are unrolled together; each keeps some sixteen numbers of eight bytes, so it is half a gigabyte
+LEAST_DRAWN = 1e-12  # A fraction below it is not drawn: it would press all that is left into the top of the chart
+LONGEST = 1000  # Steps back in a text by default
+EVERY = 200  # Updates of a language model between two validations
 
-PLACES = (1, 10, 100, 1000)
-"""Steps back that a table names."""
-
-
-NUMBERS = 1 << 22
-"""Units times steps that are unrolled together; each keeps some sixteen numbers of eight bytes, so it is half a gigabyte."""
+Say = Callable[[str], None]  # Receives messages for the user during the computation
 
 
 class Unrolled(NamedTuple):
@@ -53,11 +64,15 @@ def state_norms(unrolled: Unrolled) -> NDArray[np.float64]:
         outputs, state = stack(step, state)
         states.append(state)
     parts = [part for one in reversed(states[:-1]) for part in one]
-    gradients = torch.autograd.grad(unrolled.losses(outputs[:, -1]).sum(), [outputs, *parts])
-    norms = [_norms(gradients[0].transpose(0, 1))]
-    for first in range(1, len(gradients), len(state)):
-        norms.append(_norms(torch.cat(gradients[first : first + len(state)])))
-    return torch.stack(norms, 1).numpy()  # (batch, time)
+    last, *rest = torch.autograd.grad(unrolled.losses(outputs[:, -1]).sum(), [outputs, *parts])
+    earlier = (_norms(torch.cat(rest[first : first + len(state)])) for first in range(0, len(rest), len(state)))
+    return torch.stack([_norms(last.transpose(0, 1)), *earlier], 1).numpy()  # (batch, time)
+
+
+def mean_norms(groups: Iterable[Unrolled]) -> NDArray[np.float64]:
+    """Return (time,) means over all sequences of the norms by states, one group of sequences after another."""
+    means: NDArray[np.float64] = np.concatenate([state_norms(group) for group in groups]).mean(0)
+    return means
 
 
 def _norms(parts: Tensor) -> Tensor:
@@ -75,10 +90,9 @@ def unrolled_lag(task: LagTask, batch: LagBatch) -> Unrolled:
 
 def unrolled_text(network: LanguageNetwork, windows: NDArray[np.int64]) -> Unrolled:
     """(batch, time + 1) ids -> the loss of each window's last token, the state empty before its first; in double precision as well."""
-    network = copy.deepcopy(network).eval().double()
-    ids = torch.from_numpy(windows)
-    inputs = network.embedding(ids[:, :-1])
-    return Unrolled(network.stack, inputs, network.start(len(ids)), lambda last: network.losses(last, ids[:, -1]))
+    network, ids = copy.deepcopy(network).eval().double(), torch.from_numpy(windows)
+    start = network.start(len(ids))
+    return Unrolled(network.stack, network.embedding(ids[:, :-1]), start, lambda last: network.losses(last, ids[:, -1]))
 
 
 def windows_of(ids: NDArray[Any], steps: int, count: int) -> NDArray[np.int64]:
@@ -101,26 +115,16 @@ class Clipping:
     norms: Sequence[float]  # before, a batch each
     clip_norm: float | None
 
-    @property
-    def limit(self) -> float:
-        """The longest that a gradient may be."""
-        return math.inf if self.clip_norm is None else self.clip_norm
-
-    @property
-    def share(self) -> float:
-        """Of batches whose gradient is shortened; one that is not finite counts."""
-        return sum(not norm <= self.limit for norm in self.norms) / len(self.norms)
-
     def facts(self) -> dict[str, Any]:
-        """Norms before and after, median and largest, and the share clipped."""
-        before = np.asarray(self.norms)
-        after = np.minimum(before, self.limit)
-        medians = {f"median_{when}": finite(float(np.median(norms))) for when, norms in (("before", before), ("after", after))}
-        largest = {f"largest_{when}": finite(float(norms.max())) for when, norms in (("before", before), ("after", after))}
-        return {**medians, **largest, "clipped": self.share}
+        """Return norms before and after, median and largest, and the fraction of batches clipped; one that is not finite counts."""
+        before, limit = np.asarray(self.norms), math.inf if self.clip_norm is None else self.clip_norm
+        both = {"before": before, "after": np.minimum(before, limit)}
+        medians = {f"median_{when}": finite(float(np.median(norms))) for when, norms in both.items()}
+        largest = {f"largest_{when}": finite(float(norms.max())) for when, norms in both.items()}
+        return {**medians, **largest, "clipped": sum(not norm <= limit for norm in self.norms) / len(self.norms)}
 
 
-def measure_clipping(task: Task, batches: Iterator[Any], count: int, clip_norm: float | None) -> Clipping:
+def measure_clipping(task: Trainable, batches: Iterator[Any], count: int, clip_norm: float | None) -> Clipping:
     """The gradients of so many batches at the weights as they are, none of which is followed; nothing is dropped."""
     task.network.eval()
     parameters: list[Tensor] = [one for group in task.groups() for one in group.parameters]
@@ -145,17 +149,12 @@ class Reach:
     norms: NDArray[np.float64]  # (time,)
     clipping: Clipping
 
-    @classmethod
-    def of(cls, name: str, cell: str, is_trained: bool, groups: Iterable[Unrolled], clipping: Clipping) -> "Reach":
-        """Measured, one group of sequences after another."""
-        return cls(name, cell, is_trained, np.concatenate([state_norms(group) for group in groups]).mean(0), clipping)
-
     @property
     def relative(self) -> NDArray[np.float64]:
-        """Shares of the norm at k = 0."""
+        """Fractions of the norm at k = 0."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            shares: NDArray[np.float64] = self.norms / self.norms[0]
-        return shares
+            fractions: NDArray[np.float64] = self.norms / self.norms[0]
+        return fractions
 
     @property
     def vanished(self) -> int | None:
@@ -180,10 +179,6 @@ class Reach:
         }
 
 
-LEAST_DRAWN = 1e-12
-"""A share below it is not drawn: it would press all that is left into the top of the chart."""
-
-
 def reach_chart(reaches: Sequence[Reach], data: str) -> Chart:
     """A line a network, a colour a cell, dashed before training; logarithmic upwards, where a constant shrinking is a straight line."""
     cells = list(dict.fromkeys(one.cell for one in reaches))
@@ -198,3 +193,109 @@ def reach_chart(reaches: Sequence[Reach], data: str) -> Chart:
 def finite(number: float) -> float | None:
     """A number as JSON takes it."""
     return number if math.isfinite(number) else None
+
+
+def compare_lag(cells: Sequence[str], lag: int, training: MemorySettings, looking: ReachSettings, say: Say) -> Iterator[Reach]:
+    """Measure each cell on the adding problem, before and after training."""
+    problem = PROBLEMS["adding"]
+    batches = LagBatches(problem, lag, training.batch_size, training.seed)
+    inputs, targets = next(LagBatches(problem, lag, looking.sequences, training.seed).unseen(0, 1))
+    last = None if looking.steps is None else looking.steps + 1
+
+    def measured(task: LagTask, cell: str, *, is_trained: bool) -> Reach:
+        places = groups(len(targets), lag, task.network.stack.settings)
+        norms = mean_norms(unrolled_lag(task, LagBatch(inputs[part], targets[part])) for part in places)
+        clipping = measure_clipping(task, batches.since(0), looking.batches, training.clip_norm)
+        return Reach(name_of(cell, is_trained), cell, is_trained, norms[:last], clipping)
+
+    for cell in cells:
+        task = make_task(problem, cell, lag, training, looking.scale)
+        yield measured(task, cell, is_trained=False)
+        row = learn_lag(task, batches, cell, training)
+        error = f"{problem.error_name} {row.error:.4f}"
+        say(f"{cell}: {row.outcome} after {counted(row.updates, 'update', 'updates')} and {row.seconds:.1f} s, {error}")
+        yield measured(task, cell, is_trained=True)
+
+
+def compare_text(cells: Sequence[str], path: Path, training: MemorySettings, looking: ReachSettings, say: Say) -> Iterator[Reach]:
+    """Measure each cell as a language model of a file, before and after training, in the end of the file."""
+    scratch = scratch_folder()
+    for cell in cells:
+        model, texts = _language_model(cell, path, training, scratch)
+        prepare(model.network.stack, looking.scale)
+        models = _learning(model, texts, training, cell, say)
+        yield from _text_reaches(cell, models, texts[1].ids, f"the last tenth of {path}", training.clip_norm, looking)
+
+
+def compare_run(model: LanguageModel, ids: NDArray[Any], what: str, clip_norm: float | None, looking: ReachSettings) -> Iterator[Reach]:
+    """Measure a trained language model on a text, after the same network as it was before training."""
+
+    def models() -> Iterator[LanguageModel]:
+        for one in (LanguageModel(model.settings, model.tokenizer, model.labels), model):
+            enlarge(one.network.stack, looking.scale)
+            yield one
+
+    return _text_reaches(model.settings.network.stack.cell, models(), ids, what, clip_norm, looking)
+
+
+def _text_reaches(
+    cell: str, models: Iterable[LanguageModel], ids: NDArray[Any], what: str, clip_norm: float | None, looking: ReachSettings
+) -> Iterator[Reach]:
+    """Measure an untrained and a trained model on a text, with gradients by all weights in windows as they are trained on."""
+    steps = LONGEST if looking.steps is None else looking.steps
+    if len(ids) < steps + 2:
+        needed = f"looking {steps:,} steps back needs {steps + 2:,}"
+        raise DataError(f"{what} has {len(ids):,} tokens, and {needed}; give more text or a smaller --steps")
+    windows = windows_of(ids, steps, looking.sequences)
+    for is_trained, model in enumerate(models):
+        loop, stack = model.settings.loop, model.settings.network.stack
+        batches = StreamBatches(ids, batch_size=loop.batch_size, window=min(loop.window, len(ids) - 1), restarts=0, seed=loop.seed)
+        norms = mean_norms(unrolled_text(model.network, windows[part]) for part in groups(len(windows), windows.shape[1], stack))
+        clipping = measure_clipping(model, batches.since(0), looking.batches, clip_norm)
+        yield Reach(name_of(cell, bool(is_trained)), stack.cell, bool(is_trained), norms, clipping)
+
+
+def name_of(cell: str, is_trained: bool) -> str:
+    """Return the name of a network beside others."""
+    return f"{cell} {'trained' if is_trained else 'untrained'}"
+
+
+def _language_model(
+    cell: str, path: Path, training: MemorySettings, scratch: Path
+) -> tuple[LanguageModel, tuple[TokenizedText, TokenizedText]]:
+    """An untrained model of a file's characters, and the file's beginning and end."""
+    loop = WindowSettings(batch_size=training.batch_size, seed=training.seed)
+    network = LanguageNetworkSettings(lag_stack(cell, training.hidden_size, None))
+    settings = LanguageModelSettings(network=network, optimizer=training.optimizer(OPTIMIZERS["adamw"]), loop=loop)
+    corpus = Corpus([path], settings.corpus)
+    parts = split_corpus(corpus, 0.1, training.seed)
+    if not any(parts[0].chunks()):
+        raise DataError(f"{path} holds too little text to train on; give more")
+    tokenizer = fit_tokenizer(parts[0].chunks, settings.tokens)
+    settings = replace(settings, network=network.for_vocabulary(tokenizer.size))
+    first, last = (tokenize_text(tokenizer, part.chunks(), scratch) for part in parts)
+    return LanguageModel(settings, tokenizer, ()), (first, last)
+
+
+def _learning(
+    model: LanguageModel, texts: tuple[TokenizedText, TokenizedText], training: MemorySettings, cell: str, say: Say
+) -> Iterator[LanguageModel]:
+    """Return the model as it is, and again when minutes or updates are over."""
+    yield model
+    loop = training.loop(EVERY)
+    trainer = Trainer(model, model.settings.optimizer, loop, steps=training.most_updates, device=torch.device("cpu"))
+    outcome = "trained"
+
+    def validate() -> Score:
+        return Score(quick_loss(model.network, texts[1]))
+
+    try:
+        for report in trainer.run(model.batches_of(texts[0]), validate):
+            if report.seconds >= 60 * training.minutes:
+                break
+    except DivergedError:
+        trainer.end()
+        outcome = "diverged"
+    updates, loss = counted(trainer.progress.step, "update", "updates"), trainer.validation(validate).loss
+    say(f"{cell}: {outcome} for {updates} and {trainer.progress.seconds:.1f} s, {loss:.3f} nats per token")
+    yield model

@@ -1,28 +1,192 @@
-"""What lag each cell still learns: networks trained on a problem that needs memory, until it is solved or time is over."""
+"""Problems that need memory over a lag, and which lag each cell still learns: trained until solved or time is over."""
 
 import math
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
 import torch
+from torch import Tensor, nn
 
-from charnn.errors import DivergedError
-from charnn.inspection.lags import KINDS, LagBatches, LagTask, Problem
+from charnn.cells import variants
+from charnn.cells.rowwise import Linear
+from charnn.cells.settings import StackSettings
+from charnn.errors import DivergedError, SettingError
 from charnn.inspection.settings import MemorySettings
+from charnn.layers.stack import RecurrentStack
 from charnn.plots.chart import Chart, Line
-from charnn.training.task import Score
+from charnn.training.model import Group, Loss, Score, all_alike
 from charnn.training.trainer import Trainer
 
-SOLVED = 0.01
-"""The error below which a problem is solved."""
+SYMBOLS = 8  # Symbols to be recalled, and as many others to distract
+SOLVED = 0.01  # The error below which a problem is solved
 
-CHECKED, EVERY = 1000, 100
-"""Sequences never trained on that an error is measured on, and updates between two such measurements."""
+CHECKED, EVERY = 1000, 100  # Sequences never trained on that an error is measured on, and updates between two such measurements
 
-LOST = 10.0
-"""A loss above this, many times that of an answer that knows nothing, is a network that has diverged."""
+LOST = 10.0  # A loss above this, many times that of an answer that knows nothing, is a network that has diverged
+
+
+class LagBatch(NamedTuple):
+    """Sequences, and what is to be answered after the last step of each."""
+
+    inputs: Tensor  # (batch, time, units)
+    targets: Tensor  # (batch,)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is to be remembered, and how an answer is judged."""
+
+    name: str
+    title: str
+    input_size: int
+    output_size: int
+    draw: Callable[[int, int, np.random.Generator], LagBatch]  # lag, rows, generator -> a batch of this number of sequences
+    losses: Callable[[Tensor, Tensor], Tensor]  # (batch, outputs) and (batch,) -> (batch,): what training lowers ...
+    errors: Callable[[Tensor, Tensor], Tensor]  # ... and, in the same shapes, what is reported
+    error_name: str
+    baseline: float  # the error of an answer that knows nothing of its sequence,
+    baseline_name: str  # and what that is
+
+
+def draw_numbers(lag: int, rows: int, generator: np.random.Generator) -> LagBatch:
+    """Return (rows, lag, 2) numbers and marks, one mark in each half, and the sums of the two marked numbers."""
+    inputs = np.zeros((rows, lag, 2), np.float32)
+    inputs[..., 0] = generator.random((rows, lag), np.float32)
+    places = np.stack([generator.integers(0, lag // 2, rows), generator.integers(lag // 2, lag, rows)])
+    inputs[np.arange(rows), places, 1] = 1
+    return LagBatch(torch.from_numpy(inputs), torch.from_numpy(inputs[np.arange(rows), places, 0].sum(0)))
+
+
+def draw_symbols(lag: int, rows: int, generator: np.random.Generator) -> LagBatch:
+    """Return (rows, lag + 1, symbols) one-hot, those to recall before those that distract, and the first symbols."""
+    ids = generator.integers(SYMBOLS, 2 * SYMBOLS, (rows, lag + 1))
+    ids[:, 0] = generator.integers(0, SYMBOLS, rows)
+    return LagBatch(torch.from_numpy(np.eye(2 * SYMBOLS, dtype=np.float32)[ids]), torch.from_numpy(ids[:, 0].copy()))
+
+
+def squared_errors(answers: Tensor, targets: Tensor) -> Tensor:
+    """(batch, 1) and (batch,) -> (batch,)."""
+    return (answers[:, 0] - targets).square()
+
+
+PROBLEMS = {
+    # Hochreiter and Schmidhuber 1997, experiment 4, in the form of Le, Jaitly and Hinton 2015.
+    "adding": Problem(
+        name="adding",
+        title="the sum of two marked numbers",
+        input_size=2,
+        output_size=1,
+        draw=draw_numbers,
+        losses=squared_errors,
+        errors=squared_errors,
+        error_name="mean squared error",
+        baseline=1 / 6,  # the variance of a sum of two numbers from 0 to 1
+        baseline_name="always answering 1",
+    ),
+    # After Hochreiter and Schmidhuber 1997, experiment 2.
+    "copy": Problem(
+        name="copy",
+        title="the symbol of the first step",
+        input_size=2 * SYMBOLS,
+        output_size=SYMBOLS,
+        draw=draw_symbols,
+        losses=lambda answers, targets: nn.functional.cross_entropy(answers, targets, reduction="none"),
+        errors=lambda answers, targets: (answers.argmax(1) != targets).float(),
+        error_name="share of wrong answers",
+        baseline=1 - 1 / SYMBOLS,
+        baseline_name="chance",
+    ),
+}
+
+
+def lag_stack(cell: str, hidden_size: int, memory: int | None) -> StackSettings:
+    """One layer of a cell of `variants`; memory: what its gates remember before training, where they keep a state."""
+    name, activation = variants()[cell]
+    settings = StackSettings(cell=name, activation=activation, hidden_size=hidden_size)
+    return replace(settings, initial_memory=memory) if settings.loaded_cell.keepers else settings
+
+
+@torch.no_grad()
+def prepare(stack: RecurrentStack, scale: float) -> None:
+    """Initialise recurrent weights as these problems need it, multiplied by the scale."""
+    if stack.settings.loaded_cell.is_identity:
+        for layer in stack.cells:
+            nn.init.eye_(layer.get_parameter("hidden_to_gates"))
+            nn.init.normal_(layer.get_parameter("input_to_gates"), std=0.001)
+    enlarge(stack, scale)
+
+
+@torch.no_grad()
+def enlarge(stack: RecurrentStack, scale: float) -> None:
+    """Multiply all recurrent weights; raise SettingError for a cell that has none."""
+    if scale == 1:
+        return
+    if not stack.settings.loaded_cell.reads_hidden:
+        raise SettingError("scale", f"has no effect on {stack.settings.cell}, which has no recurrent weights; leave it out")
+    for layer in stack.cells:
+        layer.get_parameter("hidden_to_gates").mul_(scale)
+
+
+class LagNetwork(nn.Module):
+    """A recurrent stack whose last output is the answer."""
+
+    def __init__(self, problem: Problem, settings: StackSettings) -> None:
+        super().__init__()
+        self.stack = RecurrentStack(problem.input_size, settings)
+        self.readout = Linear(settings.hidden_size, problem.output_size)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(batch, time, units) -> (batch, outputs)."""
+        answers: Tensor = self.readout(self.stack(inputs)[0][:, -1])
+        return answers
+
+
+class LagTask:
+    """A network and the problem it learns."""
+
+    def __init__(self, problem: Problem, settings: StackSettings, seed: int) -> None:
+        torch.manual_seed(seed)
+        self.problem, self.network = problem, LagNetwork(problem, settings)
+
+    def groups(self) -> list[Group]:
+        """Return one group, since all weights learn alike."""
+        return all_alike(self.network)
+
+    def loss(self, batch: LagBatch, carry: None) -> Loss:
+        """Return the sum over the sequences."""
+        return Loss(self.problem.losses(self.network(batch.inputs), batch.targets).sum(), len(batch.targets), None)
+
+    @torch.no_grad()
+    def score(self, batches: Iterator[LagBatch]) -> Score:
+        """Return loss and error over all sequences of some batches."""
+        answered = [(self.network(inputs), targets) for inputs, targets in batches]
+        loss, error = (float(torch.cat([judge(*one) for one in answered]).mean()) for judge in (self.problem.losses, self.problem.errors))
+        return Score(loss, error=error)
+
+
+@dataclass(frozen=True)
+class LagBatches:
+    """New sequences for every update, each batch a function of (seed, step); an epoch is one update: no sequence comes twice."""
+
+    epoch_steps: ClassVar[int] = 1
+    problem: Problem
+    lag: int
+    rows: int
+    seed: int
+
+    def since(self, step: int) -> Iterator[LagBatch]:
+        """Return the batches from this number on, without end."""
+        while True:
+            yield self.problem.draw(self.lag, self.rows, np.random.default_rng((self.seed, step)))
+            step += 1
+
+    def unseen(self, step: int, sequences: int) -> Iterator[LagBatch]:
+        """Return at least this number of sequences that no update ever sees, others for every step."""
+        for number in range(-(-sequences // self.rows)):
+            yield self.problem.draw(self.lag, self.rows, np.random.default_rng((self.seed, step, number + 1)))
 
 
 @dataclass(frozen=True)
@@ -39,11 +203,12 @@ class Row:
 
 
 def learn_lag(task: LagTask, batches: LagBatches, cell: str, settings: MemorySettings) -> Row:
-    """Trains until the error on unseen sequences is below SOLVED, or until minutes or updates are over; leaves the best weights."""
-    optimizer, loop = settings.optimizer(KINDS[cell].learning_rate), settings.loop(EVERY)
+    """Train until the error on unseen sequences is below SOLVED, or until minutes or updates are over; leave the best weights."""
+    optimizer, loop = settings.optimizer(task.network.stack.settings.loaded_cell.learning_rate), settings.loop(EVERY)
     trainer = Trainer(task, optimizer, loop, steps=settings.most_updates, device=torch.device("cpu"))
     before, cpu_before = time.monotonic(), time.process_time()
     scores: list[Score] = []
+    is_lost = False
 
     def validate() -> Score:
         scores.append(task.score(batches.unseen(trainer.progress.step, CHECKED)))
@@ -53,7 +218,6 @@ def learn_lag(task: LagTask, batches: LagBatches, cell: str, settings: MemorySet
         for report in trainer.run(batches, validate):
             if trainer.progress.best_error < SOLVED or report.seconds >= 60 * settings.minutes:
                 break
-        is_lost = False
     except DivergedError:
         is_lost = True
     if trainer.progress.best_step:
@@ -68,15 +232,14 @@ def learn_lag(task: LagTask, batches: LagBatches, cell: str, settings: MemorySet
 
 
 def make_task(problem: Problem, cell: str, lag: int, settings: MemorySettings, scale: float = 1.0) -> LagTask:
-    """An untrained network of a cell for a lag; scale: its recurrent weights are so many times as large as they would be."""
-    kind = KINDS[cell]
-    task = LagTask(problem, kind.stack(settings.hidden_size, max(2, lag) if settings.chrono else None), settings.seed)
-    kind.prepare(task.network.stack, scale)
+    """Return an untrained network of a cell for a lag; scale: what its recurrent weights are multiplied by."""
+    task = LagTask(problem, lag_stack(cell, settings.hidden_size, max(2, lag) if settings.chrono else None), settings.seed)
+    prepare(task.network.stack, scale)
     return task
 
 
 def memory_rows(problem: Problem, cells: Sequence[str], lags: Sequence[int], settings: MemorySettings) -> Iterator[Row]:
-    """A row for each cell and lag, as they come: all lags of the first cell first."""
+    """Return a row for each cell and lag, as they come: all lags of the first cell first."""
     for cell in cells:
         for lag in lags:
             batches = LagBatches(problem, lag, settings.batch_size, settings.seed)
@@ -84,20 +247,21 @@ def memory_rows(problem: Problem, cells: Sequence[str], lags: Sequence[int], set
 
 
 def memory_chart(problem: Problem, rows: Sequence[Row]) -> Chart:
-    """The error over the lag, a line a cell, with what an answer that knows nothing has."""
-    cells = list(dict.fromkeys(row.cell for row in rows))
+    """Return the error over the lag, a line a cell, with that of an answer that knows nothing."""
     lags = sorted({row.lag for row in rows})
-    lines = [_line(cell, [row for row in rows if row.cell == cell]) for cell in cells]
-    limits = [
-        Line(name, lags, [height] * len(lags), is_dashed=True)
-        for name, height in ((problem.baseline_name, problem.baseline), ("solved below", SOLVED))
-    ]
+    lines = []
+    for cell in dict.fromkeys(row.cell for row in rows):
+        own = [row for row in rows if row.cell == cell]
+        # An error of 0 has no place on a logarithmic axis.
+        lines.append(Line(cell, [row.lag for row in own], [max(row.error, 1e-4) for row in own]))
+    for name, height in ((problem.baseline_name, problem.baseline), ("solved below", SOLVED)):
+        lines.append(Line(name, lags, [height] * len(lags), is_dashed=True))
     title = f"What a cell still learns over a lag: {problem.title}"
-    return Chart(title, "lag in steps", problem.error_name, [*lines, *limits], is_log_x=len(lags) > 1, is_log_y=True)
+    return Chart(title, "lag in steps", problem.error_name, lines, is_log_x=len(lags) > 1, is_log_y=True)
 
 
 def memory_facts(problem: Problem, rows: Sequence[Row], settings: MemorySettings) -> dict[str, Any]:
-    """Everything as JSON takes it."""
+    """Return everything as JSON takes it."""
     return {
         "problem": problem.name,
         "error": problem.error_name,
@@ -106,8 +270,3 @@ def memory_facts(problem: Problem, rows: Sequence[Row], settings: MemorySettings
         "settings": settings.plain(),
         "rows": [{**vars(row), "error": row.error if math.isfinite(row.error) else None} for row in rows],
     }
-
-
-def _line(cell: str, rows: Sequence[Row]) -> Line:
-    # An error of 0 has no place on a logarithmic axis.
-    return Line(cell, [row.lag for row in rows], [max(row.error, 1e-4) for row in rows])

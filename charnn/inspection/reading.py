@@ -1,38 +1,29 @@
-"""A language model at work on a text: its states, its predictions, and what really came, token by token."""
+"""A language model at work on a text, token by token: its states, its predictions, what really came; and all of it step by step."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charnn.data.corpus import Corpus, Document
-from charnn.engine.engine import Engine
 from charnn.errors import CharnnError, DataError
 from charnn.kernels.activations import log_softmax
 from charnn.kernels.products import Floats
-from charnn.tasks.lm.trained import TrainedLanguageModel
-from charnn.tokenizers.protocol import Tokenizer, cut_chunks
+from charnn.tasks.lm.model import LanguageModel
+from charnn.tokenizers.registry import Tokenizer, cut_chunks
 from charnn.tokenizers.vocabulary import END, START, UNKNOWN
 
 Ids = NDArray[np.int64]
 
-TOP = 5
-"""Likeliest next tokens that are kept of every position."""
-
-ROOM = 4_000_000
-"""Logits held at once."""
-
-CHARACTERS = 1 << 14
-"""Characters of a file that are cut into tokens at a time."""
-
-MOST = 1 << 40
-"""Tokens of a text unless told otherwise: all."""
-
-NOTHING = -1
-"""What follows the last token of a running text."""
+TOP = 5  # Likeliest next tokens that are kept of every position
+ROOM = 4_000_000  # Logits in memory at once
+CHARACTERS = 1 << 14  # Characters of a file that are cut into tokens at a time
+MOST = 1 << 40  # Tokens of a text by default: all
+NOTHING = -1  # What follows the last token of a running text
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +54,7 @@ class Passage:
 class Trace:
     """What a model did at every token of a passage."""
 
-    states: Floats  # (states, layers, time, hidden): h, of an lstm also c, after the token
+    states: Floats  # (states, layers, time, hidden): after the token
     candidates: Ids  # (time, top): the likeliest next tokens, the likeliest first
     probabilities: Floats  # (time, top)
     nats: NDArray[np.float64]  # (time,): minus the log-probability of what came next; NaN where nothing did
@@ -74,12 +65,12 @@ class Trace:
         return float(known.mean()) if len(known) else None
 
 
-def read_passage(trained: TrainedLanguageModel, text: str, label: str | None = None, length: int = MOST) -> Passage:
+def read_passage(trained: LanguageModel, text: str, label: str | None = None, length: int = MOST) -> Passage:
     """One text. Raises DataError for an empty one, SettingError for a label that the model does not have or needs."""
     return _passage(trained, [([text], trained.generator.label_id(label))], "the text", length)
 
 
-def read_files(trained: TrainedLanguageModel, paths: Sequence[str | Path], length: int, label: str | None = None) -> Passage:
+def read_files(trained: LanguageModel, paths: Sequence[str | Path], length: int, label: str | None = None) -> Passage:
     """The first `length` tokens of files, read as the model's training corpus was. Raises DataError, SettingError."""
     corpus, where = Corpus(paths, trained.settings.corpus), ", ".join(map(str, paths))
     if not trained.is_documents:
@@ -89,10 +80,9 @@ def read_files(trained: TrainedLanguageModel, paths: Sequence[str | Path], lengt
     return _passage(trained, (([one.text], _document_label(trained, one, label)) for one in corpus.documents()), where, length)
 
 
-def trace(trained: TrainedLanguageModel, passage: Passage, top: int = TOP) -> Trace:
+def trace(trained: LanguageModel, passage: Passage, top: int = TOP) -> Trace:
     """Reads the passage, every text of it from a fresh state. Raises CharnnError for a model that has diverged."""
     engine, time = trained.generator.engine, len(passage)
-    assert isinstance(engine, Engine)
     top = min(top, trained.tokenizer.size)
     nats, candidates = np.full(time, np.nan), np.empty((time, top), np.int64)
     probabilities, states = np.empty((time, top), np.float32), []
@@ -109,7 +99,7 @@ def trace(trained: TrainedLanguageModel, passage: Passage, top: int = TOP) -> Tr
     return Trace(together, candidates, probabilities, nats)
 
 
-def _document_label(trained: TrainedLanguageModel, document: Document, label: str | None) -> int | None:
+def _document_label(trained: LanguageModel, document: Document, label: str | None) -> int | None:
     named = document.label if label is None else label
     if trained.labels and named not in trained.labels:
         raise DataError(
@@ -118,14 +108,13 @@ def _document_label(trained: TrainedLanguageModel, document: Document, label: st
     return trained.labels.index(named) if trained.labels and named is not None else None
 
 
-def _passage(trained: TrainedLanguageModel, texts: Iterable[tuple[Iterable[str], int | None]], where: str, length: int) -> Passage:
+def _passage(trained: LanguageModel, texts: Iterable[tuple[Iterable[str], int | None]], where: str, length: int) -> Passage:
     """At most `length` tokens of texts in pieces, each with its label."""
     tokenizer = trained.tokenizer
     ids: list[int] = []
     following: list[int] = []
-    pieces: list[str] = []
     unknown: dict[str, None] = {}
-    starts, labels, is_cut = [], [], False
+    pieces, starts, labels, is_cut = [], [], [], False
     for chunks, label in texts:
         if len(ids) == length:
             is_cut = True
@@ -139,7 +128,9 @@ def _passage(trained: TrainedLanguageModel, texts: Iterable[tuple[Iterable[str],
             labels.append(label)
             ids += one[:took]
             following += one[1 : took + 1]
-            pieces += _pieces(tokenizer, one[:took])
+            stream = tokenizer.stream()
+            pieces += [stream.push(id) for id in one[:took]]
+            pieces[-1] += stream.finish()
     if all(id == START for id in ids):
         raise DataError(f"{where}: there is no symbol to read; give some text")
     named = tuple(unknown) if UNKNOWN in ids else ()
@@ -154,14 +145,6 @@ def _ids(tokenizer: Tokenizer, chunks: Iterable[str], unknown: dict[str, None]) 
         yield from tokenizer.encode(piece).tolist()
 
 
-def _pieces(tokenizer: Tokenizer, ids: Sequence[int]) -> list[str]:
-    """What each token adds to the text."""
-    stream = tokenizer.stream()
-    pieces = [stream.push(id) for id in ids]
-    pieces[-1] += stream.finish()
-    return pieces
-
-
 def _predictions(logits: Floats, following: Ids, top: int) -> tuple[Ids, Floats, NDArray[np.float64]]:
     """(time, vocabulary) logits, overwritten -> the likeliest tokens (time, top), their probabilities, and the nats of what came."""
     for row in logits:
@@ -171,3 +154,44 @@ def _predictions(logits: Floats, following: Ids, top: int) -> tuple[Ids, Floats,
     candidates = np.take_along_axis(nearest, order, 1)
     nats = -np.take_along_axis(logits, np.maximum(following, 0)[:, None], 1)[:, 0].astype(np.float64)
     return candidates, np.exp(np.take_along_axis(logits, candidates, 1)), np.where(following == NOTHING, np.nan, nats)
+
+
+LARGEST = 3  # Units that are named of every state
+
+
+def unrolled(trained: LanguageModel, passage: Passage, trace: Trace) -> dict[str, Any]:
+    """The steps of a passage of one text, ready for JSON.
+
+    start: the layers' states before the first step. steps: each with its number from 1, the symbol read, the layers' states,
+    the likeliest next symbols, the one that came (None at the end of a running text), its probability and nats.
+    """
+    symbol = trained.tokenizer.symbol
+    names = trained.settings.network.stack.loaded_cell.states
+    start = trained.generator.engine.start(1, passage.labels[0]).memory[:, :, 0]  # (states, layers, hidden)
+    steps = []
+    for time, (id, after) in enumerate(zip(passage.ids.tolist(), passage.following.tolist(), strict=True)):
+        likeliest = zip(trace.candidates[time].tolist(), trace.probabilities[time].tolist(), strict=True)
+        nats = None if after == NOTHING else float(trace.nats[time])
+        steps.append(
+            {
+                "step": time + 1,
+                "symbol": symbol(id),
+                "states": _states(names, trace.states[:, :, time]),
+                "predictions": [{"symbol": symbol(one), "probability": probability} for one, probability in likeliest],
+                "next": None if after == NOTHING else symbol(after),
+                "probability": None if nats is None else float(np.exp(-nats)),
+                "nats": nats,
+            }
+        )
+    return {"start": _states(names, start), "steps": steps, "mean_nats": trace.mean_nats()}
+
+
+def _states(names: Sequence[str], states: Floats) -> list[dict[str, Any]]:
+    """(states, layers, hidden) -> per layer from 1 the norm of its output, the largest units, and all of every named part."""
+    found = []
+    for layer, hidden in enumerate(states[0]):
+        order = np.argsort(-np.abs(hidden), kind="stable")[:LARGEST].tolist()
+        facts: dict[str, Any] = {"layer": layer + 1, "norm": float(np.linalg.norm(hidden))}
+        facts |= {"largest": [{"unit": unit, "value": float(hidden[unit])} for unit in order]}
+        found.append(facts | {name: part.tolist() for name, part in zip(names, states[:, layer], strict=True)})
+    return found

@@ -14,7 +14,7 @@ class MemorySettings(Settings):
     batch_size: int = setting(20, "Sequences in an update.", least=1, most=1000)
     learning_rate: float | None = setting(None, "Learning rate; by default one that suits the cell.", above=0, most=1000)
     clip_norm: float | None = setting(1.0, "Largest norm of the whole gradient.", above=0)
-    chrono: bool = setting(True, "Let the gates of lstm and gru remember up to the lag before training.")
+    chrono: bool = setting(True, "Let gates that keep a state remember up to the lag before training.")
     minutes: float = setting(1.0, "Minutes to train a network, at most.", above=0, most=100_000)
     updates: int | None = setting(None, "Updates of a network, at most; by default as many as the minutes allow.", least=1, most=1_000_000)
     seed: int = setting(1, "Seed of weights and sequences.", least=0, most=2**31 - 1)
@@ -25,7 +25,7 @@ class MemorySettings(Settings):
         return OptimizerSettings(learning_rate=rate, schedule="constant", clip_norm=self.clip_norm)
 
     def loop(self, every: int) -> LoopSettings:
-        """A validation after so many updates each."""
+        """Return settings of a loop with a validation every `every` updates."""
         return LoopSettings(reports=max(1, self.most_updates // every), seed=self.seed)
 
     @property

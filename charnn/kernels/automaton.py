@@ -7,8 +7,7 @@ from typing import Any
 
 from charnn.kernels.compile import compiled
 
-Numbers = Any
-"""(any,) int32 or int64."""
+Numbers = Any  # (any,) int32 or int64
 
 
 @compiled

@@ -3,24 +3,28 @@
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+from llvmlite import ir
+from numba import types
 from numba.core.caching import FunctionCache
+from numba.core.ccallback import CFunc
+from numba.core.sigutils import normalize_signature
+from numba.extending import intrinsic
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 FAST = {"contract", "nsz"}
 """Multiply and add in one instruction; no change of order, so that a sum has the same bits wherever it is compiled into."""
 
-FASTER = FAST | {"reassoc"}
-"""Sums in any order too: what a reduction over a row needs to become vector code."""
+FASTER = FAST | {"reassoc"}  # Sums in any order too: what a reduction over a row needs to become vector code
+COMPILED = ("kernels", "cells", "engine", "decoding")  # Packages with functions that are compiled
 
-
-COMPILED = ("kernels", "cells", "engine", "decoding")
-"""Packages with functions that are compiled."""
+STEP = types.void(types.float32[:, ::1], types.float32[:, :, :, ::1], types.int64)
+"""One step of a recurrent cell: (batch, columns) sums, (states, layers, batch, hidden) states, and which layer."""
 
 
 class KernelCache(FunctionCache):
@@ -34,27 +38,56 @@ class KernelCache(FunctionCache):
         return super()._index_key(sig, codegen), source_fingerprint()  # type: ignore[no-untyped-call]
 
 
-def compiled(function: Function) -> Function:
+def compiled(function: Function, fastmath: set[str] = FAST) -> Function:
     """Compiles on first call with given argument types; later processes load it from disk (numba falls back to the user's cache folder)."""
-    return _compile(function, FAST)
+    dispatcher: Any = numba.njit(nogil=True, error_model="numpy", fastmath=fastmath)(function)
+    cache_on_disk(dispatcher, function)
+    return cast(Function, dispatcher)
 
 
 def compiled_sum(function: Function) -> Function:
     """As `compiled`, for functions that reduce one row to one number."""
-    return _compile(function, FASTER)
+    return compiled(function, FASTER)
 
 
-def _compile(function: Function, fastmath: set[str]) -> Function:
-    dispatcher: Any = numba.njit(nogil=True, error_model="numpy", fastmath=fastmath)(function)
-    # Where no folder can be written, not even the user's, every process compiles anew.
+def cache_on_disk(dispatcher: Any, function: Callable[..., Any]) -> None:
+    """Gives compiled code its cache; where no folder can be written, not even the user's, every process compiles anew."""
     with suppress(RuntimeError):
         dispatcher._cache = KernelCache(function)  # type: ignore[no-untyped-call]
-    return cast(Function, dispatcher)
 
 
-@lru_cache
+@cache
 def source_fingerprint() -> str:
     """A hash of the sources that end up in compiled code."""
     package = Path(__file__).parent.parent
     sources = sorted(path for room in COMPILED for path in package.glob(f"{room}/*.py"))
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
+
+
+@cache
+def step_code(function: Callable[..., None]) -> Any:
+    """Return the code of a STEP, with its `address` in memory; compiled on first use, then read from disk by later processes.
+
+    As an argument of its own type each function would make numba compile all its callers anew.
+    """
+    plain: Any = getattr(function, "py_func", function)
+    code: Any = CFunc(plain, normalize_signature(STEP), {}, {"fastmath": FAST, "error_model": "numpy"})  # type: ignore[no-untyped-call]
+    cache_on_disk(code, plain)
+    code.compile()
+    return code
+
+
+@intrinsic
+def _call(typing_context: Any, place: Any, sums: Any, states: Any, layer: Any) -> Any:
+    """Runs the STEP at an address."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        kinds = [context.get_value_type(kind) for kind in STEP.args]
+        function = ir.FunctionType(context.get_value_type(STEP.return_type), kinds)
+        builder.call(builder.inttoptr(values[0], function.as_pointer()), values[1:])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, *STEP.args), generate
+
+
+call: Any = _call  # called without the typing context

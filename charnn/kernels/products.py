@@ -14,8 +14,8 @@ from charnn.kernels.compile import compiled
 
 llvm: Any = cgutils  # untyped
 
-TILE = 32
-"""Rows of a tile: two vectors of AVX-512 or four of AVX2, enough sums under way to hide the latency of a multiply-add."""
+TILE = 32  # Rows of a tile: two vectors of AVX-512 or four of AVX2, enough sums under way to hide the latency of a multiply-add
+BLOCK = 64  # Rows of inputs that meet all weights together, few enough to stay in a core's own cache
 
 Floats = NDArray[np.float32]
 
@@ -145,3 +145,13 @@ def add_product(results: Floats, place: int, inputs: Floats, begin: int, columns
         while sample < batch:
             _tile_for_one(results, sample * stride + target, stride, inputs, sample * step + begin, step, weights, at, columns)
             sample += 1
+
+
+@compiled
+def input_product(first: int, last: int, results: Floats, bias: Floats, inputs: Floats, columns: int, weights: Floats, rows: int) -> None:
+    """results[first:last] = bias, and on its first `rows` columns inputs[:, :columns] @ matrix.T, for all steps at once."""
+    for begin in range(first, last, BLOCK):
+        end = min(begin + BLOCK, last)
+        for row in range(begin, end):
+            copy_row(bias, 0, results[row], len(bias))
+        add_product(results[begin:end], 0, inputs[begin:end], 0, columns, weights, 0, rows)

@@ -15,10 +15,8 @@ from charnn.kernels.products import Floats, copy_row
 
 nothing = np.float32(0.0)
 
-Cube = Any
-"""(batch, time, units) float32."""
-Lengths = Any
-"""(batch,) int64."""
+Cube = Any  # (batch, time, units) float32
+Lengths = Any  # (batch,) int64
 Doubles = Any
 
 

@@ -1,10 +1,19 @@
-"""A text read from its start and from its end: recurrent stacks that never see padding before the text is over."""
+"""Texts read by a network: ids to vectors, for words by their characters too, and stacks from the start and from the end of a text.
+
+No stack sees padding before the text is over.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from charnn.cells.settings import StackSettings
 from charnn.layers.settings import EncoderSettings
 from charnn.layers.stack import RecurrentStack
+
+SHORT = 4  # Words of up to 4 characters are read together; then of up to 8, and so on
 
 
 class Encoder(nn.Module):
@@ -47,6 +56,81 @@ class Encoder(nn.Module):
         return torch.cat([last[:, :half], outputs[:, 0, half:]], -1)
 
 
+class Spelling(NamedTuple):
+    """The distinct words of a batch, character by character, and where each of them stands."""
+
+    characters: Tensor  # (words, longest): character ids, 0 beyond a word's end
+    lengths: Tensor  # (words,)
+    index: Tensor  # type: ignore[assignment]  # (batch, time): which word stands where; any behind the end of a text
+
+
+class TokenEmbedding(nn.Module):
+    """(batch, time) ids -> (batch, time, units): a vector for each token, and one for its characters if they are read."""
+
+    def __init__(self, settings: EncoderSettings, *, vocabulary_size: int, characters: int = 0) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary_size, settings.embedding_size)
+        # A rare word stays near where it began, and with torch's deviation of 1 such noise drowns what was learned: the best of
+        # seven epochs on movie reviews had 71.7 % right on validation, with 0.3 75.1 %, with 0.1 76.1 % (one seed).
+        nn.init.normal_(self.embedding.weight, std=0.1)
+        self.dropout = settings.embedding_dropout
+        self.reader = WordReader(settings, characters) if settings.word_characters else None
+
+    def forward(self, tokens: Tensor, spelling: Spelling | None = None) -> Tensor:
+        """(batch, time) ids -> (batch, time, units)."""
+        return self.look_up(tokens, None if spelling is None else spelling.index, self.read_words(spelling))
+
+    def read_words(self, spelling: Spelling | None) -> Tensor | None:
+        """-> (words, 2 * character hidden): each distinct word read once; None where characters are not read."""
+        if self.reader is None:
+            return None
+        assert spelling is not None, "a network with word_characters needs the spelling of its words"
+        words: Tensor = self.reader(spelling.characters, spelling.lengths)
+        return words
+
+    def look_up(self, tokens: Tensor, index: Tensor | None, words: Tensor | None) -> Tensor:
+        """(batch, time) ids, (batch, time) places in a table of read words -> (batch, time, units)."""
+        x = nn.functional.embedding(tokens, self.embedding.weight)
+        if self.training and self.dropout:
+            x = x * self._mask()[tokens]
+        if index is None or words is None:
+            return x
+        return torch.cat([x, nn.functional.embedding(index, words).to(x.dtype)], -1)
+
+    def _mask(self) -> Tensor:
+        """(vocabulary, 1): a word that is left out is left out wherever it stands (Merity et al. 2018, section 4.3)."""
+        keep = 1 - self.dropout
+        return torch.empty_like(self.embedding.weight[:, :1]).bernoulli_(keep).div_(keep)
+
+
+class WordReader(nn.Module):
+    """(words, longest) character ids -> (words, 2 * hidden): the states after a word's last and first character (Lample et al. 2016)."""
+
+    def __init__(self, settings: EncoderSettings, characters: int) -> None:
+        super().__init__()
+        cell, activation = settings.stack.cell, settings.stack.activation
+        layer = StackSettings(cell=cell, activation=activation, hidden_size=settings.character_hidden_size)
+        self.size = 2 * settings.character_hidden_size
+        self.embedding = nn.Embedding(characters, settings.character_size)
+        self.forward_stack = RecurrentStack(settings.character_size, layer)
+        self.backward_stack = RecurrentStack(settings.character_size, layer)
+
+    def forward(self, characters: Tensor, lengths: Tensor) -> Tensor:
+        """(words, longest) ids and (words,) -> (words, 2 * hidden); zeros for a word without characters."""
+        found = self.embedding.weight.new_zeros(len(lengths), self.size)
+        groups = list(_groups(lengths))
+        if not groups:
+            return found
+        ends = [self._read(characters[which, :width], lengths[which]) for which, width in groups]
+        return found.index_copy(0, torch.cat([which for which, _ in groups]), torch.cat(ends).to(found.dtype))
+
+    def _read(self, characters: Tensor, lengths: Tensor) -> Tensor:
+        rows, last = torch.arange(len(lengths), device=lengths.device), lengths - 1
+        forward, _ = self.forward_stack(self.embedding(characters))
+        backward, _ = self.backward_stack(self.embedding(reverse(characters, lengths)))
+        return torch.cat([forward[rows, last], backward[rows, last]], -1)  # (words, 2 * hidden)
+
+
 def within(lengths: Tensor, time: int) -> Tensor:
     """(batch,) -> (batch, time): does a token stand there?"""
     return torch.arange(time, device=lengths.device) < lengths[:, None]
@@ -62,3 +146,17 @@ def reverse(x: Tensor, lengths: Tensor) -> Tensor:
     # A look-up in a table of rows: its way there and back takes two thirds of the time of x[rows, places], a third of gather's.
     rows = places + torch.arange(batch, device=x.device)[:, None] * time
     return nn.functional.embedding(rows, x.flatten(0, 1))
+
+
+def _groups(lengths: Tensor) -> Iterator[tuple[Tensor, int]]:
+    """Which words are of about equal length, and how long the longest of them may be.
+
+    One address of 500 characters pads no other word; and 800 words of a text are read, gradients included, in half the time.
+    """
+    longest = int(lengths.max()) if len(lengths) else 0
+    shorter, width = 0, SHORT
+    while shorter < longest:
+        which = ((lengths > shorter) & (lengths <= width)).nonzero()[:, 0]
+        if len(which):
+            yield which, min(width, longest)
+        shorter, width = width, 2 * width

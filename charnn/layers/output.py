@@ -1,10 +1,17 @@
-"""From the outputs of a network to the probabilities of tokens."""
+"""From the outputs of a network to the probabilities of tokens, or to the tags of a sentence, of which none is an illegal sequence."""
+
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 
-from charnn.cells.rowwise import linear
+from charnn.cells.rowwise import arrays, linear, share
 from charnn.engine.settings import adaptive_cutoffs
+from charnn.kernels.reading import chain_marginals
+
+ILLEGAL = -1e4  # Nats that an illegal transition scores in a sum over sequences: exp() of it is 0, and unlike infinity it has a gradient
+
+Legal = tuple[Tensor, Tensor, Tensor]  # What may stand: (from, to) neighbours, first tags, last tags; True where it may
 
 
 class FullOutput(nn.Module):
@@ -39,3 +46,121 @@ class AdaptiveOutput(nn.AdaptiveLogSoftmaxWithLoss):
         """(count, hidden) and (count,) -> (count,) nats."""
         losses: Tensor = -super().forward(hidden, targets).output
         return losses
+
+
+class Crf(nn.Module):
+    """A linear-chain conditional random field (Lafferty et al. 2001) over the scores of a network (Lample et al. 2016, section 2.2)."""
+
+    neighbours: Tensor
+    first: Tensor
+    last: Tensor
+
+    def __init__(self, tags: int, legal: Legal | None = None) -> None:
+        super().__init__()
+        self.transitions = nn.Parameter(torch.zeros(tags, tags))  # from, to
+        self.start = nn.Parameter(torch.zeros(tags))
+        self.end = nn.Parameter(torch.zeros(tags))
+        _keep_legal(self, tags, legal)
+
+    def losses(self, scores: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
+        """(batch, time, tags) and (batch, time) ids -> (batch,) nats of the whole sentences."""
+        if scores.shape[1] == 0:
+            return scores.sum((1, 2))
+        scores, weights = scores.to(self.start.dtype), self._weights(ILLEGAL)
+        losses = _log_partition(scores, mask, *weights) - _score(scores, tags.masked_fill(~mask, 0), mask, *weights)
+        return losses.masked_fill(~mask.any(1), 0)
+
+    def decode(self, scores: Tensor, mask: Tensor) -> Tensor:
+        """(batch, time, tags) -> (batch, time) ids of the best legal sequence, 0 behind its end."""
+        return viterbi(scores.to(self.start.dtype), mask, *self._weights(-torch.inf))
+
+    def marginals(self, scores: Tensor, mask: Tensor) -> Tensor:
+        """(batch, time, tags) -> the same shape: the probability of each tag at each token, 0 behind the end."""
+        if scores.shape[1] == 0:
+            return scores
+        transitions, start, end = (weight.detach().cpu().double() for weight in self._weights(-torch.inf))
+        numbers, shares = scores.detach().cpu().double().contiguous(), torch.zeros(scores.shape, dtype=torch.float64)
+        share(chain_marginals, len(scores), *arrays(numbers, mask.sum(1).cpu(), transitions.exp(), start, end, shares))
+        return shares.to(scores.dtype).to(scores.device)
+
+    def _weights(self, illegal: float) -> tuple[Tensor, Tensor, Tensor]:
+        """Scores of (from, to) neighbours, first tags and last tags."""
+        parts = ((self.transitions, self.neighbours), (self.start, self.first), (self.end, self.last))
+        neighbours, first, last = (weight.masked_fill(~legal, illegal) for weight, legal in parts)
+        return neighbours, first, last
+
+
+class SoftmaxOutput(nn.Module):
+    """Each tag for itself; what is legal matters only where the best sequence is sought."""
+
+    neighbours: Tensor
+    first: Tensor
+    last: Tensor
+
+    def __init__(self, tags: int, legal: Legal | None = None) -> None:
+        super().__init__()
+        _keep_legal(self, tags, legal)
+
+    def losses(self, scores: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
+        """(batch, time, tags) and (batch, time) ids -> (batch,) nats of the whole sentences."""
+        losses = -scores.log_softmax(-1).gather(-1, tags.masked_fill(~mask, 0)[..., None])[..., 0]  # (batch, time)
+        return losses.masked_fill(~mask, 0).sum(1)
+
+    def decode(self, scores: Tensor, mask: Tensor) -> Tensor:
+        """(batch, time, tags) -> (batch, time) ids of the most probable legal sequence, 0 behind its end."""
+        logs = scores.log_softmax(-1)
+        weights = (logs.new_zeros(legal.shape).masked_fill(~legal, -torch.inf) for legal in (self.neighbours, self.first, self.last))
+        return viterbi(logs, mask, *weights)
+
+    def marginals(self, scores: Tensor, mask: Tensor) -> Tensor:
+        """(batch, time, tags) -> the same shape: the probability of each tag at each token, 0 behind the end."""
+        return scores.softmax(-1).masked_fill(~mask[..., None], 0)
+
+
+TagOutput: TypeAlias = Crf | SoftmaxOutput
+
+TAG_OUTPUTS: dict[str, type[TagOutput]] = {"crf": Crf, "softmax": SoftmaxOutput}
+"""By name; each is made from the number of tags and what is legal."""
+
+
+@torch.no_grad()
+def viterbi(scores: Tensor, mask: Tensor, transitions: Tensor, start: Tensor, end: Tensor) -> Tensor:
+    """(batch, time, tags) -> (batch, time) ids of the best sequence, 0 behind its end (Viterbi 1967)."""
+    batch, time, tags = scores.shape
+    if time == 0:
+        return mask.long()
+    stay = torch.arange(tags, device=scores.device).expand(batch, -1)
+    best, pointers = start + scores[:, 0], []
+    for step, goes_on in zip(scores[:, 1:].unbind(1), mask[:, 1:, None].unbind(1), strict=True):
+        values, origins = (best[:, :, None] + transitions).max(1)  # (batch, to)
+        best = torch.where(goes_on, values + step, best)
+        pointers.append(torch.where(goes_on, origins, stay))
+    path = [(best + end).argmax(1, keepdim=True)]
+    for pointer in reversed(pointers):
+        path.append(pointer.gather(1, path[-1]))
+    return torch.cat(path[::-1], 1) * mask
+
+
+def _log_partition(scores: Tensor, mask: Tensor, transitions: Tensor, start: Tensor, end: Tensor) -> Tensor:
+    """(batch,) logarithms of the summed exponentials of all sequences' scores: the forward algorithm."""
+    total = start + scores[:, 0]  # (batch, tags)
+    # Unbound once, not sliced: a slice's gradient is as large as all scores.
+    for step, goes_on in zip(scores[:, 1:].unbind(1), mask[:, 1:, None].unbind(1), strict=True):
+        total = torch.where(goes_on, torch.logsumexp(total[:, :, None] + transitions, 1) + step, total)
+    return torch.logsumexp(total + end, 1)
+
+
+def _score(scores: Tensor, tags: Tensor, mask: Tensor, transitions: Tensor, start: Tensor, end: Tensor) -> Tensor:
+    """(batch,) scores of the given sequences (Lample et al. 2016, eq. 1)."""
+    emitted = scores.gather(-1, tags[..., None])[..., 0] * mask  # (batch, time)
+    moved = transitions[tags[:, :-1], tags[:, 1:]] * mask[:, 1:]  # (batch, time - 1)
+    last = tags.gather(1, (mask.sum(1, keepdim=True) - 1).clamp(min=0))[:, 0]  # (batch,)
+    return emitted.sum(1) + moved.sum(1) + start[tags[:, 0]] + end[last]
+
+
+def _keep_legal(module: nn.Module, tags: int, legal: Legal | None) -> None:
+    """As buffers that are not saved: they follow from the tags' names."""
+    # On the CPU by name: a network that is made on the meta device gets its weights later, but never these.
+    everything = (torch.ones(shape, dtype=torch.bool, device="cpu") for shape in ((tags, tags), (tags,), (tags,)))
+    for name, part in zip(("neighbours", "first", "last"), everything if legal is None else legal, strict=True):
+        module.register_buffer(name, part, persistent=False)

@@ -1,38 +1,23 @@
-"""The outputs over a text as one vector, gathered piece by piece, so that a text may be read in chunks and padding is never read.
+"""The outputs over a text as one vector: pooled, piece by piece, or by attention, for each output step of a decoder another sum.
 
 A pooling's law: whole = in chunks of any widths = each row alone without padding, values and gradients; nothing gives zeros.
+An attention's law: rows of weights sum to 1, are 0 on padding, and do not depend on how much of it there is.
 """
 
 from collections.abc import Callable
-from typing import Protocol, TypeAlias
+from functools import partial
+from typing import NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from charnn.cells.rowwise import Linear, arrays, is_rowwise, share, tanh
-from charnn.kernels.reading import add_attended, add_outputs
-from charnn.layers.settings import POOLINGS
+from charnn.kernels.reading import add_attended, add_outputs, additive_scores, dot_scores, look
+from charnn.layers.settings import ATTENTIONS, POOLINGS
 
-Accumulated: TypeAlias = tuple[Tensor, ...]
-"""What a pooling keeps of the pieces so far; each part (batch, ...)."""
+Accumulated: TypeAlias = tuple[Tensor, ...]  # What a pooling keeps of the pieces so far; each part (batch, ...)
 
-LEAST = -1e30
-"""Below every score, and yet a number: the difference of two is 0, where that of two infinities is not a number."""
-
-
-class Pool(Protocol):
-    """What a pooling of outputs with so many units can do."""
-
-    size: int
-
-    def start(self, like: Tensor) -> Accumulated:
-        """What is accumulated before the first piece; like: any (batch, units), for its kind of numbers and its device."""
-
-    def add(self, accumulated: Accumulated, outputs: Tensor, mask: Tensor) -> Accumulated:
-        """(batch, time, units) outputs and their (batch, time) mask, True where a token stands -> accumulated with them."""
-
-    def result(self, accumulated: Accumulated) -> Tensor:
-        """-> (batch, size)."""
+LEAST = -1e30  # Below every score, and yet a number: the difference of two is 0, where that of two infinities is not a number
 
 
 class LastPool(nn.Module):
@@ -158,16 +143,19 @@ class ConcatPool(nn.Module):
 
     def add(self, accumulated: Accumulated, outputs: Tensor, mask: Tensor) -> Accumulated:
         """Each of the three adds to its own parts."""
-        last, mean, greatest = accumulated[:1], accumulated[1:3], accumulated[3:]
-        return *self.last.add(last, outputs, mask), *self.mean.add(mean, outputs, mask), *self.max.add(greatest, outputs, mask)
+        return tuple(part for pool, own in self._parts(accumulated) for part in pool.add(own, outputs, mask))
 
     def result(self, accumulated: Accumulated) -> Tensor:
         """-> (batch, 3 * units)."""
-        last, mean, greatest = accumulated[:1], accumulated[1:3], accumulated[3:]
-        return torch.cat([self.last.result(last), self.mean.result(mean), self.max.result(greatest)], -1)
+        return torch.cat([pool.result(own) for pool, own in self._parts(accumulated)], -1)
+
+    def _parts(self, accumulated: Accumulated) -> "tuple[tuple[Pool, Accumulated], ...]":
+        return (self.last, accumulated[:1]), (self.mean, accumulated[1:3]), (self.max, accumulated[3:])
 
 
-POOLS: dict[str, Callable[[int], Pool]] = {
+Pool: TypeAlias = LastPool | MeanPool | MaxPool | AttentionPool | ConcatPool
+
+POOLS: dict[str, type[Pool]] = {
     "last": LastPool,
     "mean": MeanPool,
     "max": MaxPool,
@@ -179,6 +167,110 @@ POOLS: dict[str, Callable[[int], Pool]] = {
 assert tuple(POOLS) == POOLINGS
 
 
+class Memory(NamedTuple):
+    """What a decoder looks at; made once per source by `Attention.memory`."""
+
+    keys: Tensor  # (batch, source, units) that queries are compared with
+    values: Tensor  # (batch, source, outputs) that are summed
+    mask: Tensor  # (batch, source): True where a token stands
+
+    def pick(self, rows: Tensor) -> "Memory":
+        """The memory of these rows."""
+        return Memory(self.keys[rows], self.values[rows], self.mask[rows])
+
+
+class AdditiveAttention(nn.Module):
+    """Scores by a small network of query and value (Bahdanau et al. 2015, section A.1.2)."""
+
+    def __init__(self, query_size: int, value_size: int) -> None:
+        super().__init__()
+        self.query_to_hidden = Linear(query_size, query_size)
+        self.value_to_hidden = Linear(value_size, query_size, bias=False)
+        self.hidden_to_score = Linear(query_size, 1, bias=False)
+
+    def memory(self, values: Tensor, mask: Tensor) -> Memory:
+        """The keys are the values' part of the hidden layer."""
+        return Memory(self.value_to_hidden(values), values, mask)
+
+    def forward(self, queries: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+        """(batch, target, hidden) -> (batch, target, outputs) contexts and (batch, target, source) weights."""
+        hidden = self.query_to_hidden(queries)
+        if is_rowwise(hidden):
+            return _look_rowwise(additive_scores, hidden, memory, self.hidden_to_score.weight[0])
+        sums = hidden[:, :, None] + memory.keys[:, None]  # (batch, target, source, hidden)
+        return _look(self.hidden_to_score(torch.tanh(sums))[..., 0], memory)
+
+
+class ProductAttention(nn.Module):
+    """Scores by the product of query and key (Luong et al. 2015, eq. 8): keys are learned from values (general), or the values (dot).
+
+    An encoder of two directions gives twice as many units as a query has; dot adds up the directions of the values, as their keys.
+    """
+
+    def __init__(self, query_size: int, value_size: int, *, is_learned: bool) -> None:
+        super().__init__()
+        assert is_learned or value_size % query_size == 0
+        self.query_size = query_size
+        self.value_to_key = Linear(value_size, query_size, bias=False) if is_learned else None
+
+    def memory(self, values: Tensor, mask: Tensor) -> Memory:
+        """Return the values with their keys."""
+        if self.value_to_key is not None:
+            return Memory(self.value_to_key(values), values, mask)
+        return Memory(values.view(*values.shape[:-1], -1, self.query_size).sum(-2), values, mask)
+
+    def forward(self, queries: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+        """(batch, target, hidden) -> (batch, target, outputs) contexts and (batch, target, source) weights."""
+        if is_rowwise(queries):
+            return _look_rowwise(dot_scores, queries, memory)
+        return _look(queries @ memory.keys.transpose(1, 2), memory)
+
+
+class NoAttention(nn.Module):
+    """Looks at nothing: all a decoder knows of the source is the state it starts from (Sutskever et al. 2014)."""
+
+    def memory(self, values: Tensor, mask: Tensor) -> Memory:
+        """Neither keys nor values."""
+        return Memory(values[..., :0], values[..., :0], mask)
+
+    def forward(self, queries: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+        """(batch, target, hidden) -> (batch, target, 0) contexts and (batch, target, source) even weights."""
+        even = memory.mask / memory.mask.sum(1, keepdim=True).clamp(min=1)
+        return queries[..., :0], even[:, None].expand(-1, queries.shape[1], -1).to(queries.dtype)
+
+
+Attention: TypeAlias = AdditiveAttention | ProductAttention | NoAttention
+
+MAKERS: dict[str, Callable[[int, int], Attention]] = {
+    "additive": AdditiveAttention,
+    "general": partial(ProductAttention, is_learned=True),
+    "dot": partial(ProductAttention, is_learned=False),
+    "none": lambda query_size, value_size: NoAttention(),
+}
+"""Attentions by name; each is made from the units of a query and of a value."""
+
+assert tuple(MAKERS) == ATTENTIONS
+
+
 def _weighted(weights: Tensor, outputs: Tensor) -> Tensor:
     """(batch, time), (batch, time, units) -> (batch, units) sums."""
     return (weights[:, None].to(outputs.dtype) @ outputs)[:, 0]
+
+
+def _look_rowwise(scoring: Callable[..., None], queries: Tensor, memory: Memory, *weights: Tensor) -> tuple[Tensor, Tensor]:
+    """(batch, target, units) -> contexts and weights, each source by itself, as if it had no padding."""
+    lengths = memory.mask.sum(1)
+    scores = torch.zeros(len(queries), queries.shape[1], memory.mask.shape[1])
+    contexts = torch.zeros(*queries.shape[:2], memory.values.shape[2])
+    given = [one.contiguous() for one in (queries, memory.keys, *weights)]
+    share(scoring, len(queries), *arrays(*given, lengths, scores))
+    share(look, len(queries), *arrays(scores, memory.values.contiguous(), lengths, contexts))
+    return contexts, scores
+
+
+def _look(scores: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+    """(batch, target, source) scores -> contexts and weights."""
+    # The least number instead of minus infinity: a source without tokens then gives even weights, and no NaN.
+    masked = scores.masked_fill(~memory.mask[:, None], torch.finfo(scores.dtype).min)
+    weights = torch.softmax(masked, -1)
+    return weights @ memory.values, weights

@@ -9,8 +9,7 @@ POOLINGS = ("last", "mean", "max", "attention", "concat")
 """How the outputs over a text become one vector; concat is last, mean and max side by side."""
 
 
-ATTENTIONS = ("additive", "general", "dot", "none")
-"""How a decoder's state is compared with the places of the source."""
+ATTENTIONS = ("additive", "general", "dot", "none")  # How a decoder's state is compared with the places of the source
 
 
 @dataclass(frozen=True)

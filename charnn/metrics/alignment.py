@@ -1,4 +1,4 @@
-"""Which source words each target word looked at: the attention between tokens, merged to words.
+"""Attention maps between words: the weights between tokens, merged.
 
 A word is what stands between white space, except that the punctuation and signs it ends in are a word of their own where
 they are tokens of their own: " walk", "s", "." are the words "walks" and "."; "don", "'", "t" are the one word "don't".
@@ -16,27 +16,26 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class Alignment:
-    """Which source word each target word looked at."""
+    """Attention weights of each target word over the source words."""
 
     source: tuple[str, ...]
     target: tuple[str, ...]
-    weights: NDArray[np.float64]
-    """(target, source): each row sums to 1."""
+    weights: NDArray[np.float64]  # (target, source): each row sums to 1
 
     @classmethod
     def restore(cls, plain: Mapping[str, Any]) -> "Alignment":
-        """From plain()."""
+        """Return the alignment that plain() gave."""
         source, target = tuple(plain["source"]), tuple(plain["target"])
         # By its shape: of no words, a list says nothing of it.
         return cls(source, target, np.array(plain["weights"], np.float64).reshape(len(target), len(source)))
 
     def plain(self) -> dict[str, Any]:
-        """Ready for JSON: `source`, `target`, and `weights`, a list per target word."""
+        """Return `source`, `target` and `weights`, a list per target word, ready for JSON."""
         return {"source": list(self.source), "target": list(self.target), "weights": self.weights.tolist()}
 
 
 def merged(source: Sequence[str], target: Sequence[str], weights: NDArray[Any]) -> Alignment:
-    """Words for tokens that, joined, are the text, and for their (target, source) weights.
+    """Merge tokens that, joined, are the text, and their (target, source) weights, to words.
 
     A source word gets the sum of what its tokens got, a target word the mean of how its tokens looked. A token of nothing but
     white space goes with the word before it (the first word at the start), so no weight is lost.
@@ -50,10 +49,9 @@ def merged(source: Sequence[str], target: Sequence[str], weights: NDArray[Any]) 
 
 def _words(tokens: Sequence[str]) -> tuple[tuple[str, ...], NDArray[np.float64]]:
     """The words, and (words, tokens): 1 where a token is part of a word."""
-    starts = list(_starts(tokens))
+    starts, places = list(_starts(tokens)), np.arange(len(tokens))
     spans = list(pairwise([0, *starts[1:], len(tokens)])) if starts else []
     words = tuple(" ".join("".join(tokens[begin:end]).split()) for begin, end in spans)
-    places = np.arange(len(tokens))
     parts = [(begin <= places) & (places < end) for begin, end in spans]
     return words, np.array(parts, np.float64).reshape(len(words), len(tokens))
 

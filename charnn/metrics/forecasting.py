@@ -1,11 +1,11 @@
-"""How good forecasts are: MAE, RMSE, MAPE, MASE, coverage; and the forecasts that cost nothing, beside which they stand."""
+"""How good forecasts are: MAE, RMSE, MAPE, MASE, coverage, and the naive forecasts to compare with."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charnn.metrics.rates import plain
+from charnn.metrics.classification import plain
 
 Floats = NDArray[np.float64]
 
@@ -26,7 +26,7 @@ def forecast_metrics(true: Floats, found: Floats, scale: float) -> dict[str, flo
 
 
 def naive_forecast(values: Floats, origins: NDArray[np.int64], steps: int, season: int = 1) -> Floats:
-    """(time,) values and (origins,) how many of them are known -> (origins, steps): the value one season before, or what stands for it."""
+    """(time,) values and (origins,) numbers of known values -> (origins, steps): the last known value of the same place in the season."""
     ahead = np.arange(steps)
     back = season * (ahead // season + 1)  # seasons back to the last known one
     found: Floats = values[origins[:, None] + ahead - back]
@@ -34,31 +34,29 @@ def naive_forecast(values: Floats, origins: NDArray[np.int64], steps: int, seaso
 
 
 def naive_error(values: Floats, season: int) -> float:
-    """The mean absolute error of the seasonal naive forecast of one step over a part of the series."""
+    """Return the mean absolute error of the seasonal naive forecast of one step over a part of the series."""
     return float(np.abs(values[season:] - values[:-season]).mean()) if len(values) > season else 0.0
 
 
 def coverage(true: Floats, low: Floats, high: Floats) -> tuple[float, float]:
-    """(origins, steps) values and the ends of their intervals -> the share of values within, and the mean width."""
+    """(origins, steps) values and the ends of their intervals -> the fraction of values within, and the mean width."""
     return float(((true >= low) & (true <= high)).mean()), float((high - low).mean())
 
 
 def interval(courses: Floats, share: float) -> tuple[Floats, Floats]:
-    """(origins, courses, steps) -> (origins, steps) the quantiles between which this share of the courses lies."""
+    """(origins, paths, steps) -> (origins, steps) the quantiles between which this fraction of the sample paths lies."""
     low, high = np.quantile(courses, [(1 - share) / 2, (1 + share) / 2], axis=1)
     return low, high
 
 
-LONGEST_SEASON = 10_000
-"""Values of a season that is looked for, at most."""
+LONGEST_SEASON = 10_000  # the longest season that is searched
 
 
 def find_season(values: Floats) -> int | None:
-    """The length of a season by the first high peak of the autocorrelation of (time,) values without their trend; None where none is."""
+    """Return the season of (time,) values, the first high peak of their autocorrelation without trend; None without one."""
     count = len(values)
     trend = np.polyval(np.polyfit(np.arange(count), values, 1), np.arange(count))
-    rest = values - trend
-    spectrum = np.abs(np.fft.rfft(rest, 2 * count)) ** 2
+    spectrum = np.abs(np.fft.rfft(values - trend, 2 * count)) ** 2
     correlation = np.fft.irfft(spectrum)[:count]
     if correlation[0] <= 1e-12 * max(1.0, float(np.square(values).sum())):
         return None
@@ -75,7 +73,7 @@ def find_season(values: Floats) -> int | None:
 
 
 def verdict(metrics: dict[str, Any]) -> str:
-    """Whether the network is worth its trouble, in one sentence."""
+    """Return the comparison of the network with the naive forecasts as a sentence."""
     own = metrics["mae"]
     if own is None:
         return "The network's forecasts are no numbers."

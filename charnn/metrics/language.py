@@ -1,4 +1,4 @@
-"""Plain numbers in, plain numbers out: what losses mean in the field's units."""
+"""Losses in the units of the field: nats, bits per character and byte, perplexities."""
 
 import math
 from collections.abc import Iterable
@@ -9,16 +9,13 @@ from numpy.typing import NDArray
 
 from charnn.data.tokenized import TextCounts
 
-CODE_POINTS = 1_114_112
-"""Code points of Unicode: an unknown symbol is charged the logarithm of this for each of its characters."""
-
-SEGMENT = 1000
-"""Symbols in a segment, over which the standard error is taken."""
+CODE_POINTS = 1_114_112  # code points of Unicode: an unknown symbol is charged the logarithm of this for each of its characters
+SEGMENT = 1000  # symbols in a segment, over which the standard error is taken
 
 
 @dataclass
 class LossSums:
-    """Sums losses token by token, in order, and over segments."""
+    """Sums of losses, over all tokens in order and over segments of them."""
 
     total: float = 0.0
     symbols: int = 0
@@ -27,7 +24,7 @@ class LossSums:
     _waiting: int = 0
 
     def add(self, losses: NDArray[np.float32]) -> None:
-        """(count,) nats of consecutive symbols."""
+        """Add the (count,) nats of consecutive symbols."""
         self.total += float(losses.sum(dtype=np.float64))
         self.symbols += len(losses)
         self._open.append(losses)
@@ -39,20 +36,20 @@ class LossSums:
             self._open, self._waiting = [rest[whole:]], len(rest) - whole
 
     def standard_error(self) -> float | None:
-        """Standard error of the mean loss in nats per token; None under two segments."""
+        """Return the standard error of the mean loss in nats per token; None under two segments."""
         return standard_error(self._segments)
 
 
 def standard_error(values: Iterable[float]) -> float | None:
-    """Standard error of a mean, or None for fewer than two values."""
+    """Return the standard error of a mean, or None for fewer than two values."""
     sample = np.asarray(list(values), np.float64)
     return float(sample.std(ddof=1) / math.sqrt(len(sample))) if len(sample) > 1 else None
 
 
 def language_metrics(sums: LossSums, counts: TextCounts) -> dict[str, float | int | None]:
-    """Summed nats as nats per token and character, bits per character and byte, perplexities.
+    """Return summed nats as nats per token and character, bits per character and byte, and perplexities.
 
-    An unknown token costs what the network gave it plus log(1,114,112) for naming each of its characters.
+    An unknown token is charged the loss of the unknown symbol plus log(1,114,112) for each of its characters.
     """
     nats = sums.total + counts.unknown_characters * math.log(CODE_POINTS)
     per_token = nats / max(1, sums.symbols)
@@ -71,5 +68,5 @@ def language_metrics(sums: LossSums, counts: TextCounts) -> dict[str, float | in
 
 
 def exp(nats: float) -> float | None:
-    """e to the nats; None where that is no finite number."""
+    """Return e to the nats; None for a number that is not finite."""
     return math.exp(nats) if nats < 700 else None

@@ -1,4 +1,4 @@
-"""Lines over an axis: what is drawn, before it is known where."""
+"""Lines over an axis: a chart before it is drawn in a terminal or a file."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 MOST_TICKS = 8
 
-NARROWEST = 1e-9
-"""Of a number: what differs by less stands in one place, as ticks between would have to be told apart by their tenth digit."""
+NARROWEST = 1e-9  # Relative difference below which two numbers share a place, as ticks between would differ in their tenth digit only
 
 SMALLEST, LARGEST = 1e-100, 1e100
 """The length of an axis at least, and the sizes of numbers between which they have a place: with others nobody can compute on."""
@@ -25,14 +24,11 @@ class Line:
     name: str
     x: Sequence[float]
     y: Sequence[float]
-    low: Sequence[float] | None = None
-    """With `high`: the band around the line, such as an interval."""
+    low: Sequence[float] | None = None  # With `high`: the band around the line, such as an interval
     high: Sequence[float] | None = None
     is_joined: bool = True
-    notes: Sequence[str] | None = None
-    """What a picture says above each point."""
-    colour: int | None = None
-    """Lines of one number have one colour; by default each has its own."""
+    notes: Sequence[str] | None = None  # What a picture says above each point
+    colour: int | None = None  # Lines of one number have one colour; by default each has its own
     is_dashed: bool = False
 
     def points(self) -> Iterator[tuple[float, float]]:
@@ -90,7 +86,7 @@ class Axis:
         return cls(least, most, is_log)
 
     def share(self, value: float) -> float | None:
-        """Where a number stands, from 0 to 1; None for what a logarithm does not have."""
+        """Return the place of a number, from 0 to 1; None for a number without a logarithm."""
         if not self.is_log:
             return (value - self.least) / (self.most - self.least)
         if not value >= SMALLEST / 2:
@@ -98,11 +94,11 @@ class Axis:
         return (math.log(value) - math.log(self.least)) / (math.log(self.most) - math.log(self.least))
 
     def ticks(self, most: int = MOST_TICKS) -> list[float]:
-        """Round numbers on the axis, at most so many and one: 1, 2 or 5 times a power of ten apart, or powers of ten."""
+        """Return round numbers on the axis, at most `count` + 1: 1, 2 or 5 times a power of ten apart, or powers of ten."""
         if self.is_in_powers:
             first, last = math.ceil(math.log10(self.least) - 1e-9), math.floor(math.log10(self.most) + 1e-9)
             apart = max(1, -(-(last - first + 1) // most))
-            # Among them 1, where it is on the axis: what shares are shares of.
+            # Among them 1, where it is on the axis: the whole that fractions are part of.
             return [float(f"1e{power}") for power in range(first, last + 1) if power % apart == 0] or [float(f"1e{first}")]
         for digits in ((1, 2, 5), (1,)) if self.is_log else ():
             if 2 <= len(ticks := self._round(digits)) <= most:
@@ -123,19 +119,18 @@ class Axis:
         return self.is_log and self.most >= 100 * self.least
 
     def step(self, most: int = MOST_TICKS) -> float:
-        """The smallest of 1, 2, 5 times a power of ten of which at most so many fit on the axis."""
+        """Return the smallest of 1, 2, 5 times a power of ten with at most `count` multiples on the axis."""
         least = (self.most - self.least) / max(most, 1)
         power = math.floor(math.log10(least))
         # By its digits, as a power of ten that is multiplied is not always the nearest number.
         return next(step for digit in ("1", "2", "5", "10") if (step := float(f"{digit}e{power}")) >= least * (1 - 1e-9))
 
 
-MOST_DIGITS = 6
-"""Of a large number before a power of ten; more are easier to read without one."""
+MOST_DIGITS = 6  # Of a large number before a power of ten; more are easier to read without one
 
 
 def tick_label(tick: float, axis: Axis, most: int = MOST_TICKS) -> str:
-    """`1,000`, `0.25`, `1e-07`: a tick of at most so many in as few letters as tell it from its neighbours."""
+    """Return a tick, `1,000`, `0.25` or `1e-07`, in as few letters as keep it different from its neighbours."""
     if axis.is_log:
         return f"{tick:g}" if tick < 1e-4 or tick >= 1e7 else f"{tick:,.10g}"
     if abs(tick) < 1e-9 * (axis.most - axis.least):

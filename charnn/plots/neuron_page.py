@@ -16,14 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charnn.files import write_whole
-from charnn.plots.files import check_place
-from charnn.plots.symbols import shown
+from charnn.plots.letters import LINE_END, TAB, visible
+from charnn.plots.picture import check_place
 from charnn.tokenizers.vocabulary import SPECIALS, START
 
 PAGES = (".html",)
 
-MOST_BYTES = 2_950_000
-"""Of a page, unless the units that must be in it need more."""
+MOST_BYTES = 2_950_000  # Of a page, unless the units that must be in it need more
 
 FINE, COARSE, CROWDED = 63, (31, 15, 7, 5), 7
 """Steps from the least to the largest value: of units that were found or asked for; of all others, the most at which all of them fit;
@@ -32,8 +31,7 @@ and where all of them never fit, of as many as do."""
 TOGETHER = {63: 1, 31: 1, 15: 2, 7: 2, 5: 3}
 """Neighbouring values that share a byte, by their steps: a tenth smaller than a byte for each, once compressed."""
 
-NEVER_CAME = 65535
-"""Thousandths of a nat that stand for a text's end."""
+NEVER_CAME = 65535  # Thousandths of a nat that mark the end of a text
 
 
 class FoundUnit(NamedTuple):
@@ -63,7 +61,7 @@ class NeuronPage:
 
 
 class Kept(NamedTuple):
-    """How many units a page holds, and in how fine steps."""
+    """The number of units on a page, and the fineness of their values."""
 
     fine: int
     coarse: int
@@ -72,7 +70,7 @@ class Kept(NamedTuple):
 
 
 def write_neuron_page(path: Path, page: NeuronPage) -> Kept:
-    """Writes the page, and tells what is in it. Raises SettingError at another suffix, StorageError where it cannot be written."""
+    """Write the page and return a summary of it. Raises SettingError for another suffix, StorageError where it cannot be written."""
     check_place(path, PAGES, "page")
     data, kept = _page(page)
     write_whole(path, data)
@@ -116,7 +114,7 @@ def _positions(page: NeuronPage) -> tuple[NDArray[np.uint8], dict[str, object]]:
     table: dict[str, int] = {}
 
     def numbers(texts: Sequence[str]) -> NDArray[np.int64]:
-        return np.array([table.setdefault(shown(text), len(table)) for text in texts], np.int64)
+        return np.array([table.setdefault(visible(text), len(table)) for text in texts], np.int64)
 
     columns = [numbers(page.pieces), numbers([one or "" for one in page.following])]
     columns += [numbers(column) for column in zip(*page.candidates, strict=True)]
@@ -131,9 +129,9 @@ def _positions(page: NeuronPage) -> tuple[NDArray[np.uint8], dict[str, object]]:
     symbols = list(table)
     facts: dict[str, object] = {"time": len(page.pieces), "top": page.probabilities.shape[1], "width": width, "symbols": symbols}
     facts |= {"shares": shares, "nats": place}
-    facts["ends"] = [number for number, symbol in enumerate(symbols) if "⏎" in symbol]
+    facts["ends"] = [number for number, symbol in enumerate(symbols) if LINE_END in symbol]
     facts["begins"] = [number for number, symbol in enumerate(symbols) if symbol == SPECIALS[START]]
-    facts["signs"] = [number for number, symbol in enumerate(symbols) if symbol in ("⏎", "⇥")]
+    facts["signs"] = [number for number, symbol in enumerate(symbols) if symbol in (LINE_END, TAB)]
     return np.stack(planes), facts
 
 
@@ -178,7 +176,7 @@ def _entropy(numbers: NDArray[np.uint8]) -> float:
 def _packed(numbers: NDArray[np.uint8]) -> str:
     """Compressed, in letters: base 85 takes a sixteenth less than base 64, and a comma for its < ends no script."""
     data = zlib.compress(numbers.tobytes(), 9)
-    # The length stands before them, since letters come in fives, of four bytes.
+    # The length comes first, since letters come in fives, of four bytes.
     return base64.b85encode(len(data).to_bytes(4, "big") + data, pad=True).decode().replace("<", ",")
 
 
@@ -199,8 +197,8 @@ def _filled(page: NeuronPage, facts: dict[str, object], kept: Kept, parts: Seque
     rest = f"{missing:,} that vary less are left out" if missing else "none is left out"
     note = f"Of {total:,} units, {kept.fine:,} are here in {FINE} steps{others}; {rest}. Others, or finer ones: --units LAYER:UNIT,..."
     return _template().substitute(
-        title=escape(shown(" ".join(page.title.split()))),
-        note=escape(shown(page.note)),
+        title=escape(visible(" ".join(page.title.split()))),
+        note=escape(visible(page.note)),
         caption=escape(caption),
         rows="\n".join(rows),
         kept=escape(note),

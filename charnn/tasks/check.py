@@ -1,32 +1,47 @@
-"""Data before training: what the files hold, what is wrong with them, and whether they can be trained on."""
+"""Data before training: what the files hold, what is wrong with them, whether they can be trained on, and what that takes."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+import resource
+import sys
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
 
-from charnn.check.contents import OPEN, Contents, Opened, Problems
-from charnn.check.health import Health, examine_bytes
-from charnn.check.histogram import length_classes
-from charnn.data.pairs import PairFiles
+from charnn.check.contents import Contents, Problems, length_classes
+from charnn.check.guessing import Look
+from charnn.check.health import Health
 from charnn.data.readers import Decoding, Source, read_text
+from charnn.data.settings import PairFiles, ReadSettings
 from charnn.errors import DataError
-from charnn.tasks.classifier.settings import ClassifierSettings
-from charnn.tasks.forecaster.check import open_series
-from charnn.tasks.forecaster.settings import ForecasterSettings
-from charnn.tasks.lm.settings import LanguageModelSettings
-from charnn.tasks.tagger.settings import TaggerSettings
-from charnn.tasks.translator.settings import TranslatorSettings
+from charnn.tasks.registry import TASKS
+from charnn.training.model import Sources
 
-Settings = LanguageModelSettings | ClassifierSettings | TaggerSettings | TranslatorSettings | ForecasterSettings
+EVIDENCE = ("files", "options", "kind", "cells", "names", "columns", "lines")
+"""Kinds of evidence for a task, the strongest first: parallel files, settings, the extension, cells, names of columns, columns, lines."""
 
-SETTINGS: dict[str, type[Settings]] = {
-    "lm": LanguageModelSettings,
-    "classifier": ClassifierSettings,
-    "tagger": TaggerSettings,
-    "translator": TranslatorSettings,
-    "forecaster": ForecasterSettings,
-}
-"""All settings of each task."""
+
+class Guess(NamedTuple):
+    """A task, and the reason for it."""
+
+    task: str
+    because: str
+
+
+def guess_task(files: PairFiles, given: Collection[str], settings: ReadSettings) -> Guess:
+    """Return the task that files and settings fit.
+
+    Raises DataError for what is missing or unreadable, and for a table of which it is not clear.
+    """
+    look = Look(files, given, settings)
+    general, *special = TASKS  # running text, which every file may be, comes last
+    for evidence in EVIDENCE:
+        for task in (*special, general):
+            recognise = getattr(TASKS[task].part("check"), "SIGNS", {}).get(evidence)
+            because = recognise and recognise(look)
+            if because:
+                return Guess(task, because)
+    look.refuse_table()
+    return Guess(general, "nothing tells of labels, tags, pairs or numbers")
 
 
 @dataclass(frozen=True)
@@ -34,11 +49,9 @@ class Trial:
     """What would be trained on what."""
 
     task: str
-    settings: Settings
-    files: PairFiles
-    """The files; only a translator's can be parallel ..."""
-    valid: PairFiles | None = None
-    """... and those to validate on; None is a share of the others."""
+    settings: Any
+    sources: Sources
+    inputs: Any
 
 
 @dataclass(frozen=True)
@@ -46,17 +59,13 @@ class Cost:
     """What training takes on this machine, measured."""
 
     parameters: int
-    preparation_seconds: float
-    """From the files to the first update."""
-    updates: int
-    """Of an epoch."""
+    preparation_seconds: float  # From the files to the first update
+    updates: int  # Of an epoch
     epoch_seconds: float
     validation_seconds: float
-    per_second: float
-    """So many of these in a second:"""
+    per_second: float  # How many of the unit in a second
     unit: str
-    peak_bytes: int
-    """Most memory of the process until the first validation."""
+    peak_bytes: int  # Most memory of the process until the first validation
     device: str
     threads: int
 
@@ -66,19 +75,17 @@ class Check:
     """What was found out about data."""
 
     task: str
-    because: str | None
-    """What told the task, where it was guessed."""
+    because: str | None  # What told the task, where it was guessed
     health: Health
     contents: Contents
     problems: Problems
-    reason: str | None
-    """Why it cannot be trained on, as training would say it; None where nothing speaks against it."""
+    reason: str | None  # Why it cannot be trained on, as training would say it; None where nothing speaks against it
 
     def rows(self) -> list[tuple[str, str]]:
-        """(name, value) rows to print, warnings last."""
+        """Return (name, value) rows to print, warnings last."""
         guessed = f" ({self.because}; --task says otherwise)" if self.because else ""
         rows = [("task", f"{self.task}{guessed}"), *self.health.lines_of_text(), *self.contents.rows]
-        # A single one is the reason, which stands in the verdict.
+        # A single one is the reason, which the verdict gives.
         told = self.problems.told if self.problems.count > 1 or self.problems.told != [self.reason] else []
         warnings = [row for row in rows if row[0] == "warning"] + [("warning", text) for text in told]
         if self.problems.count > len(self.problems.told):
@@ -86,7 +93,7 @@ class Check:
         return [row for row in rows if row[0] != "warning"] + warnings
 
     def facts(self) -> dict[str, Any]:
-        """The same, ready for JSON."""
+        """Return the same, ready for JSON."""
         return {
             "task": self.task,
             "because": self.because,
@@ -99,32 +106,58 @@ class Check:
 
 
 def check_data(trial: Trial, because: str | None = None) -> Check:
-    """Reads the files to their end, whatever is wrong with them; of a language model's, in bounded memory.
+    """Read the files to their end, whatever is wrong with them; of a running text, in bounded memory.
 
     Raises DataError for what is missing or unreadable, SettingError for what contradicts itself.
     """
-    data = trial.settings.corpus if isinstance(trial.settings, LanguageModelSettings) else trial.settings.data
+    data = getattr(trial.settings, fields(trial.settings)[0].name)
     problems = Problems()
-    opened = _opened(trial, problems)
-    health = examine_bytes(opened.sources, data.encoding)
+    opened = TASKS[trial.task].part("check").open_data(trial.sources, trial.settings, trial.inputs, problems)
+    health = Health(opened.sources, data.encoding)
     contents = opened.read()
     reason = None
-    if data.errors == "strict" and (health.found["invalid"].count or health.found["nul"].count):
+    is_refused = data.errors == "strict" and not getattr(data, "skip_bad_rows", False)
+    if is_refused and (health.found["invalid"].count or health.found["nul"].count):
         reason = _refusal(opened.sources, Decoding(data.encoding, "strict", "keep"))
     if reason is None and problems.told:
         reason = problems.told[0]
     return Check(trial.task, because, health, contents, problems, reason)
 
 
-def _opened(trial: Trial, problems: Problems) -> Opened:
-    if isinstance(trial.settings, ForecasterSettings):
-        return open_series(trial.files, trial.valid, trial.settings, problems)
-    data = trial.settings.corpus if isinstance(trial.settings, LanguageModelSettings) else trial.settings.data
-    return OPEN[trial.task](trial.files, trial.valid, data, trial.settings.loop.seed, problems)
+def measure_cost(trial: Trial) -> Cost:
+    """Train for some seconds and write nothing; raise DataError or SettingError for what cannot be trained on."""
+    from charnn.device import choose_device, use_threads
+    from charnn.training.run import measure
+
+    before = time.monotonic()
+    model = TASKS[trial.task].model_class.prepare(trial.sources, trial.settings, trial.inputs)
+    preparation = time.monotonic() - before
+    device, threads = choose_device("auto"), use_threads(None)
+    model.network.to(device)
+    throughput = measure(model, device)
+    updates = model.batches.epoch_steps
+    return Cost(
+        parameters=sum(one.numel() for one in model.network.parameters()),
+        preparation_seconds=preparation,
+        updates=updates,
+        epoch_seconds=throughput.seconds_for(updates, 0),
+        validation_seconds=throughput.validation_seconds,
+        per_second=throughput.per_second * model.rate,
+        unit=model.rate_unit,
+        peak_bytes=peak_bytes(),
+        device=str(device),
+        threads=threads,
+    )
+
+
+def peak_bytes() -> int:
+    """Return the most memory this process ever had."""
+    # Linux counts in units of 1,024 bytes, macOS in bytes.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _refusal(sources: list[Source], decoding: Decoding) -> str | None:
-    """What reading says of the first file that is no text."""
+    """Return the error of reading the first file that is no text."""
     try:
         for source in sources:
             for _ in read_text(source, decoding):

@@ -2,81 +2,73 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from charnn.cells.settings import StackSettings
-from charnn.checkpoint.model import tensors_below
+from charnn.checkpoint.model import below
 from charnn.data.vectors import read_vectors
 from charnn.errors import CheckpointError, SettingError
-from charnn.settings import own_settings
-from charnn.tasks.inheritance import take_embedding
-from charnn.tasks.lm.trained import TrainedLanguageModel
-from charnn.tokenizers.protocol import Chunks, Tokenizer, TokenizerSettings
-from charnn.tokenizers.registry import extended_tokenizer, fit_tokenizer
+from charnn.tasks.lm.model import LanguageModel
+from charnn.tasks.load import load_able
+from charnn.tasks.task import KEPT
+from charnn.tasks.tensors import take_rows
+from charnn.tokenizers.registry import Chunks, Tokenizer, TokenizerSettings, extended_tokenizer, fit_tokenizer
 from charnn.tokenizers.vocabulary import SPECIALS, Vocabulary
 
-KEPT = ("dropout", "locked_dropout")
-"""Settings of a stack that do not come from the language model it starts from."""
-
-ADOPTED = (
-    "embedding_size",
-    *(one.name for kind in (TokenizerSettings, StackSettings) for one in own_settings(kind) if one.name not in KEPT),
-)
-"""Settings that come from a language model, where there is one."""
-
-Network = Any
-"""A network with an `embedding` of tokens and an `encoder`."""
+Network = Any  # A network with an `embedding` of tokens and an `encoder`
 
 
 @dataclass(frozen=True)
 class Start:
     """Files that an encoder begins with: a language model, or vectors of words."""
 
-    language_model: TrainedLanguageModel | None = None
-    vectors: Path | None = None
+    language_model: LanguageModel | None = None
+    vectors: str | None = None
+
+    @classmethod
+    def of(cls, init_from: str | None, vectors: str | None) -> "Start":
+        """Return the start with the model loaded; raise CheckpointError where it is no language model."""
+        return cls(load_language_model(init_from), vectors)
 
     def adapted(self, settings: Any) -> Any:
-        """The settings with those that the language model brings. Raises SettingError where they cannot go together."""
+        """Return the settings with those that the language model brings; raise SettingError where they cannot go together."""
         if self.language_model is None:
             return settings
         if self.vectors is not None:
             raise SettingError("vectors", "cannot be combined with --init-from, which brings its own embeddings; leave one out")
-        if settings.network.encoder.word_characters:
+        encoder = settings.network.encoder
+        if encoder.word_characters:
             raise SettingError("word_characters", "cannot be combined with --init-from, whose layers know no characters; leave one out")
         brought = self.language_model.settings
-        stack, encoder = brought.network.stack, settings.network.encoder
-        kept = {name: getattr(encoder.stack, name) for name in KEPT}
-        encoder = replace(encoder, stack=replace(stack, **kept), embedding_size=brought.network.width)
+        stack = replace(brought.network.stack, **{name: getattr(encoder.stack, name) for name in KEPT})
+        encoder = replace(encoder, stack=stack, embedding_size=brought.network.width)
         return replace(settings, tokens=brought.tokens, network=replace(settings.network, encoder=encoder))
 
     def tokenizer(self, chunks: Chunks, settings: TokenizerSettings) -> Tokenizer:
-        """One fitted to a text; or the language model's, with the symbols that are new in the text."""
-        if self.language_model is None:
-            return fit_tokenizer(chunks, settings)
-        return extended_tokenizer(self.language_model.tokenizer, chunks, settings)
+        """Return a tokenizer fitted to a text, or the language model's with the symbols that are new in the text."""
+        return start_tokenizer(self.language_model, chunks, settings)
 
     def fill(self, network: Network, tokenizer: Tokenizer) -> list[tuple[str, str]]:
-        """Puts the weights in their places; says how many rows of the embedding were found. Raises CheckpointError, DataError."""
+        """Put the weights in their places; return how many rows of the embedding were found. Raises CheckpointError, DataError."""
         embedding = network.embedding.embedding.weight
         if self.language_model is not None:
             return [("start", _take_language_model(self.language_model, network, embedding))]
-        if self.vectors is not None:
-            symbols = [tokenizer.symbol(number) for number in range(len(SPECIALS), tokenizer.size)]
-            return [("vectors", _take_vectors(self.vectors, symbols, embedding))]
-        return []
+        if self.vectors is None:
+            return []
+        symbols = [tokenizer.symbol(number) for number in range(len(SPECIALS), tokenizer.size)]
+        return [("vectors", _take_vectors(self.vectors, symbols, embedding))]
 
     def fill_words(self, network: Network, words: Vocabulary) -> list[tuple[str, str]]:
-        """Puts vectors in the embedding of a list of words; says how many were found. Raises DataError."""
+        """Put vectors in the embedding of a list of words; return how many were found. Raises DataError."""
         if self.vectors is None:
             return []
         return [("vectors", _take_vectors(self.vectors, words.symbols, network.embedding.embedding.weight))]
 
     def taken_layers(self, network: Network) -> list[list[nn.Parameter]]:
-        """The weights that came from the language model, the topmost layer first, the embedding last."""
+        """Return the weights that came from the language model, the topmost layer first, the embedding last."""
         if self.language_model is None:
             return []
         stack = network.encoder.forward_stack
@@ -86,9 +78,30 @@ class Start:
         return [*layers, [network.embedding.embedding.weight]]
 
 
-def _take_language_model(model: TrainedLanguageModel, network: Network, embedding: nn.Parameter) -> str:
+def load_language_model(path: str | None) -> LanguageModel | None:
+    """Return the language model of a run, if one is named; raise CheckpointError for a model of another task."""
+    return None if path is None else load_able(path, "write")
+
+
+def start_tokenizer(model: LanguageModel | None, chunks: Chunks, settings: TokenizerSettings, size: int | None = None) -> Tokenizer:
+    """Return the language model's tokenizer with the symbols that are new in a text; without a model one fitted to the text."""
+    if model is None:
+        return fit_tokenizer(chunks, settings, size)
+    return extended_tokenizer(model.tokenizer, chunks, model.settings.tokens)
+
+
+def take_embedding(model: LanguageModel, table: Tensor) -> str:
+    """Put the embedding of a model's tokens in a table; return how many are known and new. Raises CheckpointError where they do not fit."""
+    known = model.weights.get("embedding.weight", np.zeros(0, np.float32))
+    if known.shape[1:] != table.shape[1:] or len(known) > len(table):
+        raise CheckpointError(f"{model.name} does not fit: its embedding is {known.shape}, here it is {tuple(table.shape)}")
+    take_rows(table, torch.from_numpy(known))
+    return f"{model.name}: {len(known):,} tokens known, {len(table) - len(known):,} new"
+
+
+def _take_language_model(model: LanguageModel, network: Network, embedding: nn.Parameter) -> str:
     taken = take_embedding(model, embedding)
-    own = {name: torch.from_numpy(array) for name, array in tensors_below(model.saved, "stack").items()}
+    own = {name: torch.from_numpy(array) for name, array in below(model.weights, "stack").items()}
     try:
         network.encoder.forward_stack.load_state_dict(own)
     except RuntimeError as error:
@@ -97,8 +110,8 @@ def _take_language_model(model: TrainedLanguageModel, network: Network, embeddin
 
 
 @torch.no_grad()
-def _take_vectors(path: Path, symbols: Sequence[str], embedding: nn.Parameter) -> str:
-    """Symbols stand behind the specials; punctuation may carry spaces, which vectors do not."""
+def _take_vectors(path: str, symbols: Sequence[str], embedding: nn.Parameter) -> str:
+    """Put vectors in the rows behind the specials; punctuation may have spaces around it, which vectors have not."""
     words = [symbol.strip() for symbol in symbols]
     rows = {word: number for number, word in enumerate(filter(None, dict.fromkeys(words)))}
     vectors, found = read_vectors(path, rows, embedding.shape[1])

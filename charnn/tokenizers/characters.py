@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from charnn.errors import CheckpointError
-from charnn.tokenizers.protocol import Chunks, TextStream, TokenizerSettings, lowered, saved
-from charnn.tokenizers.vocabulary import END, SPECIAL_TEXTS, SPECIALS, START, UNKNOWN, Ids, Vocabulary, id_type
+from charnn.tokenizers.registry import Chunks, TextStream, TokenizerSettings, lowered, no_tensors, saved
+from charnn.tokenizers.vocabulary import END, SPECIAL_TEXTS, SPECIALS, START, UNKNOWN, Ids, SymbolStream, Vocabulary, id_type
 
 CODE_POINTS = 0x110000
 
@@ -19,11 +19,13 @@ class CharTokenizer:
     """A token is a Unicode code point; the vocabulary is ordered by frequency."""
 
     name: ClassVar[str] = "char"
+    is_exact: ClassVar[bool] = True
+    has_characters: ClassVar[bool] = True
+    has_spaces: ClassVar[bool] = False
+    longest: ClassVar[int] = 500
 
     def __init__(self, vocabulary: Vocabulary, lowercase: bool) -> None:
-        self.vocabulary = vocabulary
-        self.size = vocabulary.size
-        self.lowercase = lowercase
+        self.vocabulary, self.size, self.lowercase = vocabulary, vocabulary.size, lowercase
         codes = [ord(symbol) for symbol in vocabulary.symbols]
         self._codes = np.array([ord(SPECIAL_TEXTS[UNKNOWN]), 0, 0, *codes], np.uint32)
         # The last entry stands for every code point above: take() clips to it.
@@ -31,7 +33,7 @@ class CharTokenizer:
         self._ids[codes] = np.arange(len(SPECIALS), self.size)
 
     @classmethod
-    def fit(cls, chunks: Chunks, settings: TokenizerSettings) -> "CharTokenizer":
+    def fit(cls, chunks: Chunks, settings: TokenizerSettings, default_size: int | None = None) -> "CharTokenizer":
         """The characters of the text."""
         counts = np.zeros(CODE_POINTS, np.int64)
         for chunk in chunks():
@@ -51,9 +53,7 @@ class CharTokenizer:
         """The characters in the order of their ids."""
         return {"symbols": list(self.vocabulary.symbols), "lowercase": self.lowercase}
 
-    def tensors(self) -> dict[str, npt.NDArray[np.uint8]]:
-        """Nothing."""
-        return {}
+    tensors = no_tensors
 
     def encode(self, text: str) -> Ids:
         """One id per code point (of the lowered text)."""
@@ -67,7 +67,7 @@ class CharTokenizer:
 
     def stream(self) -> TextStream:
         """Gives each character at once."""
-        return _CharStream(self)
+        return SymbolStream(self.vocabulary)
 
     def symbol(self, id: int) -> str:
         """The character itself."""
@@ -78,6 +78,10 @@ class CharTokenizer:
         text = lowered(text) if self.lowercase else text
         return Counter(text[place] for place in np.flatnonzero(self.encode(text) == UNKNOWN).tolist())
 
+    def grown(self, symbols: Sequence[str]) -> "CharTokenizer":
+        """One that knows more characters."""
+        return CharTokenizer(self.vocabulary.grown(symbols), self.lowercase)
+
     def split(self, text: str) -> tuple[str, str]:
         """Any place will do."""
         return text, ""
@@ -87,13 +91,17 @@ class ByteTokenizer:
     """A token is a byte of the UTF-8 form: nothing is ever unknown, and nothing is learned."""
 
     name: ClassVar[str] = "byte"
+    is_exact: ClassVar[bool] = True
+    has_characters: ClassVar[bool] = False
+    has_spaces: ClassVar[bool] = False
+    longest: ClassVar[int] = 500
     size: int = len(SPECIALS) + 256
 
     def __init__(self, lowercase: bool) -> None:
         self.lowercase = lowercase
 
     @classmethod
-    def fit(cls, chunks: Chunks, settings: TokenizerSettings) -> "ByteTokenizer":
+    def fit(cls, chunks: Chunks, settings: TokenizerSettings, default_size: int | None = None) -> "ByteTokenizer":
         """The same whatever the text is."""
         return cls(settings.lowercase)
 
@@ -106,9 +114,7 @@ class ByteTokenizer:
         """The one choice there is."""
         return {"lowercase": self.lowercase}
 
-    def tensors(self) -> dict[str, npt.NDArray[np.uint8]]:
-        """Nothing."""
-        return {}
+    tensors = no_tensors
 
     def encode(self, text: str) -> Ids:
         """One id per byte: the byte's value plus 3."""
@@ -136,11 +142,8 @@ class ByteTokenizer:
         return text, ""
 
 
-SPECIAL_PIECES = (b"\xff", b"", b"")
-"""The specials as bytes: 0xFF never occurs in UTF-8, so UNKNOWN decodes to one U+FFFD and ends what stands before it."""
-
-BYTE_PIECES = (*SPECIAL_PIECES, *(bytes([value]) for value in range(256)))
-"""What each id of a byte tokenizer stands for."""
+BYTE_PIECES = (b"\xff", b"", b"", *(bytes([value]) for value in range(256)))
+"""Bytes of the specials and of each byte: 0xFF never occurs in UTF-8, so UNKNOWN decodes to one U+FFFD and ends what is before it."""
 
 
 def count_characters(text: str, counts: npt.NDArray[np.int64]) -> None:
@@ -173,17 +176,6 @@ class ByteStream:
     def finish(self) -> str:
         """U+FFFD for bytes that never became a code point."""
         return self._decoder.decode(b"", final=True)
-
-
-class _CharStream:
-    def __init__(self, tokenizer: CharTokenizer) -> None:
-        self._tokenizer = tokenizer
-
-    def push(self, id: int) -> str:
-        return SPECIAL_TEXTS[id] if id < len(SPECIALS) else self._tokenizer.symbol(id)
-
-    def finish(self) -> str:
-        return ""
 
 
 def _code_points(text: str) -> npt.NDArray[Any]:

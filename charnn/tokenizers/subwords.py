@@ -10,7 +10,7 @@ characters it never saw. Since a segment is encoded whatever stands beside it, a
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -20,24 +20,16 @@ import numpy.typing as npt
 
 from charnn.errors import CheckpointError, DataError
 from charnn.tokenizers.characters import BYTE_PIECES, ByteStream, byte_name, decode_bytes
-from charnn.tokenizers.protocol import LEAST_SUBWORDS, Chunks, TextStream, TokenizerSettings, lowered, saved
+from charnn.tokenizers.registry import LEAST_SUBWORDS, Chunks, TextStream, TokenizerSettings, lowered, saved
 from charnn.tokenizers.vocabulary import END, MOST_SYMBOLS, SPECIALS, START, UNKNOWN, Ids, id_type
 
 if TYPE_CHECKING:  # imported where it is used: it takes a tenth of a second
     from sentencepiece import SentencePieceProcessor
 
-DEFAULT_SIZE = 2000
-"""Tokens in the vocabulary where no number is given."""
-
-SAMPLE = 10_000_000
-"""Most characters that the pieces are learned from, taken evenly from the whole corpus."""
-
-LONGEST_SEGMENT = 200
-"""Characters after which a word is cut: text without spaces, such as Chinese, is encoded in parts of this length."""
-
-CACHED = 200_000
-"""Most segments whose ids are kept: words come again and again, and looking one up is ten times as fast as encoding it."""
-
+DEFAULT_SIZE = 2000  # Tokens in the vocabulary where no number is given
+SAMPLE = 10_000_000  # Most characters that the pieces are learned from, taken evenly from the whole corpus
+LONGEST_SEGMENT = 200  # Characters after which a word is cut: text without spaces, such as Chinese, is encoded in parts of this length
+CACHED = 200_000  # Most segments whose ids are kept: words come again and again, and looking one up is ten times as fast as encoding it
 _SPACE = "\u2581"  # how sentencepiece writes a space
 _ALTERED = "\0-\x1f\x7f\u2581\u2585\ud800-\udfff"
 _SEGMENT = re.compile(f"[{_ALTERED}]| +(?= [^ {_ALTERED}])| ?[^ {_ALTERED}]{{1,{LONGEST_SEGMENT}}}| +")
@@ -58,6 +50,10 @@ class SubwordTokenizer:
     """A token is a piece of a word, with the space before it if it begins one; or a byte."""
 
     name: ClassVar[str] = "subword"
+    is_exact: ClassVar[bool] = True
+    has_characters: ClassVar[bool] = False
+    has_spaces: ClassVar[bool] = True
+    longest: ClassVar[int] = 100
 
     def __init__(self, model: bytes, lowercase: bool) -> None:
         """Raises CheckpointError unless the model is one that fit() could have made."""
@@ -75,14 +71,11 @@ class SubwordTokenizer:
         return SentencePieceProcessor(model_proto=self._clean_model)
 
     @classmethod
-    def fit(cls, chunks: Chunks, settings: TokenizerSettings, default_size: int = DEFAULT_SIZE) -> "SubwordTokenizer":
-        """Pieces learned from a sample of the text; the same text gives the same pieces.
-
-        Raises DataError where the text is too small for a vocabulary_size that was asked for; without one, it takes what the text
-        allows, up to default_size.
-        """
-        size = settings.vocabulary_size or default_size
-        sample = [lowered(piece) if settings.lowercase else piece for piece in _sample(chunks)]
+    def fit(cls, chunks: Chunks, settings: TokenizerSettings, default_size: int | None = None) -> "SubwordTokenizer":
+        """Pieces of a sample of the text: vocabulary_size (or DataError), by default what the text allows, up to default_size."""
+        size = settings.vocabulary_size or default_size or DEFAULT_SIZE
+        share = min(SAMPLE / max(sum(map(len, chunks())), 1), 1.0)
+        sample = [lowered(piece) if settings.lowercase else piece for piece in (chunk[: int(len(chunk) * share)] for chunk in chunks())]
         sentences = _sentences(sample, most_characters=(size - len(SPECIALS) - 256) // 2)
         if not sentences:
             raise DataError("the corpus holds nothing that subwords could be learned from; use --tokenizer byte")
@@ -168,12 +161,6 @@ class SubwordTokenizer:
         return self._cache
 
 
-def _sample(chunks: Chunks) -> Iterator[str]:
-    """The beginning of every chunk, so that at most SAMPLE characters are taken."""
-    share = min(SAMPLE / max(sum(map(len, chunks())), 1), 1.0)
-    return (chunk[: int(len(chunk) * share)] for chunk in chunks())
-
-
 def _sentences(sample: Sequence[str], most_characters: int) -> list[str]:
     """What sentencepiece learns from: runs of characters it keeps, without the rarest where there are too many."""
     counts = Counter(chain.from_iterable(chain.from_iterable(map(_PLAIN.findall, sample))))
@@ -233,13 +220,9 @@ def _read(model: bytes) -> tuple[bytes, list[str]]:
         numbers = np.frombuffer(b"".join(scores), "<f4")
     except (IndexError, ValueError):
         is_ours = False
-    if not is_ours or kind is None or not _are_usable(pieces) or not (np.abs(numbers) < _HIGHEST_SCORE).all():
-        raise CheckpointError("the model's tokenizer is damaged: its sentencepiece model is not one that charnn makes")
-    return model[:place] + _TAIL % kind[1], pieces
-
-
-def _are_usable(pieces: Sequence[str]) -> bool:
-    """Are they different, none empty, a space among them, and without what is given as bytes?"""
     known = {name for name, _ in _FIRST} | set(pieces)
     is_distinct = len(known) == len(_FIRST) + len(pieces) <= MOST_SYMBOLS + len(SPECIALS)
-    return is_distinct and _SPACE in known and "" not in known and not _STRANGE.search("".join(pieces))
+    is_usable = is_distinct and _SPACE in known and "" not in known and not _STRANGE.search("".join(pieces))
+    if not is_ours or kind is None or not is_usable or not (np.abs(numbers) < _HIGHEST_SCORE).all():
+        raise CheckpointError("the model's tokenizer is damaged: its sentencepiece model is not one that charnn makes")
+    return model[:place] + _TAIL % kind[1], pieces

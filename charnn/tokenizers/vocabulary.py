@@ -1,12 +1,13 @@
 """Symbols to ids and back; the first ids are the same three specials in every vocabulary."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from charnn.errors import CheckpointError, DataError
+
+if TYPE_CHECKING:  # imported where it is used: settings and help pages need the names below, and no arrays
+    import numpy as np
+    import numpy.typing as npt
 
 UNKNOWN, START, END = 0, 1, 2
 SPECIALS = ("<unk>", "<start>", "<end>")
@@ -15,14 +16,15 @@ SPECIALS = ("<unk>", "<start>", "<end>")
 SPECIAL_TEXTS = ("\ufffd", "", "")
 """What the specials look like in decoded text: an unknown symbol leaves a mark, start and end leave nothing."""
 
-MOST_SYMBOLS = 999_999
-"""Symbols of a vocabulary at most."""
+MOST_SYMBOLS = 999_999  # Symbols of a vocabulary at most
 
-Ids = npt.NDArray[np.unsignedinteger[Any]]
+Ids: TypeAlias = "npt.NDArray[np.unsignedinteger[Any]]"
 
 
-def id_type(size: int) -> np.dtype[Any]:
+def id_type(size: int) -> "np.dtype[Any]":
     """The smallest unsigned type that holds the ids 0..size-1."""
+    import numpy as np
+
     return np.min_scalar_type(max(size - 1, 0))
 
 
@@ -48,6 +50,10 @@ class Vocabulary:
             raise DataError(f"no symbol of the corpus occurs {min_count:,} times; lower --min-count or give more text")
         return cls(kept)
 
+    def grown(self, symbols: Sequence[str]) -> "Vocabulary":
+        """This one with more symbols behind its own. Raises CheckpointError where they are too many."""
+        return Vocabulary.restore([*self.symbols, *symbols])
+
     @classmethod
     def restore(cls, symbols: Any) -> "Vocabulary":
         """The vocabulary of a saved symbol list. Raises CheckpointError unless it is a list of distinct strings."""
@@ -59,6 +65,8 @@ class Vocabulary:
 
     def encode(self, symbols: Iterable[str]) -> Ids:
         """The ids of symbols; one that is not here becomes UNKNOWN."""
+        import numpy as np
+
         known = self.ids.get
         return np.array([known(symbol, UNKNOWN) for symbol in symbols], id_type(self.size))
 
@@ -67,11 +75,31 @@ class Vocabulary:
         return SPECIALS[id] if id < len(SPECIALS) else self.symbols[id - len(SPECIALS)]
 
 
-def ranked(counts: Mapping[str, int], min_count: int = 1) -> list[str]:
-    """The symbols counted at least min_count times, the most frequent first and ties in code point order.
+class SymbolStream:
+    """Decodes symbols one by one, with a space between two that match the pattern of a word."""
 
-    Lone surrogates are left out: they cannot be written to any file.
-    """
+    def __init__(self, vocabulary: Vocabulary, word: Any = None) -> None:
+        self._vocabulary, self._word, self._after_word = vocabulary, word, False
+
+    def push(self, id: int) -> str:
+        """Return the symbol, and before it the space that two words imply."""
+        if id in (START, END):
+            return ""
+        text = SPECIAL_TEXTS[id] if id == UNKNOWN else self._vocabulary.symbol(id)
+        before, self._after_word = self._after_word, self._word is not None and self._word.match(text) is not None
+        return f" {text}" if before and self._after_word else text
+
+    def finish(self) -> str:
+        """Return nothing: no text is held back."""
+        return ""
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Return the text of all the ids."""
+        return "".join([self.push(int(id)) for id in ids])
+
+
+def ranked(counts: Mapping[str, int], min_count: int = 1) -> list[str]:
+    """Return the symbols counted min_count times, but no lone surrogates: the most frequent first, ties in code point order."""
     kept = [symbol for symbol, count in counts.items() if count >= min_count and is_unicode(symbol)]
     return sorted(kept, key=lambda symbol: (-counts[symbol], symbol))
 

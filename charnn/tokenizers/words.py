@@ -3,68 +3,101 @@
 A single space between two words is implied and has no token. A punctuation mark is a token that carries the single
 spaces beside it (`, `, ` (`); between two marks the right-hand one carries the space. Any other white space is a token
 of its own, verbatim (one per newline, when only spaces split words). So `decode` is a left fold: put a space between
-two words, otherwise join.
+two words, otherwise join. And words as torchtext 0.6 splits them, which imports torchtext, and torch with it, on first use.
 """
 
 import re
+import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, ClassVar
 
-import numpy as np
 import numpy.typing as npt
 
-from charnn.errors import CheckpointError
+from charnn.errors import CheckpointError, DataError, MissingExtra
 from charnn.settings import shown
-from charnn.tokenizers.protocol import Chunks, TextStream, TokenizerSettings, cut_chunks, lowered, saved
-from charnn.tokenizers.vocabulary import END, SPECIAL_TEXTS, START, UNKNOWN, Ids, Vocabulary
+from charnn.tokenizers.registry import Chunks, TextStream, TokenizerSettings, cut_chunks, lowered, no_tensors, saved
+from charnn.tokenizers.splitting import EXTENDING, IDEOGRAPH, IDEOGRAPHS, JOINTS, MARK, MARKS, SPACES, compiled
+from charnn.tokenizers.vocabulary import Ids, SymbolStream, Vocabulary
 
-_WIDE = "\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-_BREAKS = rf"\t-\r\x1c-\x1f{_WIDE}"  # white space that is no ordinary space
-_SPACES = rf"{_BREAKS} "
-_MARKS = (
+_BREAKS = SPACES.replace(r"\x20", r"\x1f")  # white space that is no ordinary space
+_NO_SPACE = f"[^{SPACES}]"
+_LINE_ENDS = re.compile(rf"(?<={_NO_SPACE})(?=\n)")
+_TABLE = (
     r"!-&(-/:-@\[-`{-~"  # ASCII, without the apostrophe
     "¡-©«¬®-±´¶-¸»¿×÷"  # Latin-1 signs
     "\u2010-\u2018\u201a-\u2027\u202a-\u202e\u2030-\u205e"  # general punctuation, without the apostrophe
     "\u3001-\u303f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"  # CJK and full-width punctuation
     "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # kana and ideographs: a symbol each
 )
-_APOSTROPHES = "'\u2019"
-_IN_WORD = f"[^{_SPACES}{_MARKS}{_APOSTROPHES}]"
-_MARK = f"[{_MARKS}{_APOSTROPHES}]"
-_NO_SPACE = f"[^{_SPACES}]"
-_WORD = f"{_IN_WORD}+(?:[{_APOSTROPHES}]{_IN_WORD}+)*"
-
-WORD = re.compile(_WORD)
-"""A word, without marks and spaces."""
 
 
 @dataclass(frozen=True)
 class _Split:
-    """How a mode cuts text: `symbols` finds the symbols in order, `word` tells a word, `cut` finds where a text may be divided."""
+    """How a mode cuts text: `symbols` finds the symbols in order, `word` knows a word, `cut` finds where a text may be divided."""
 
-    symbols: re.Pattern[str]
-    word: re.Pattern[str]
-    cut: re.Pattern[str]
+    symbols: Any  # a pattern of `re` or of `regex`
+    word: Any
+    cut: Any
+    ascii: Any = None  # finds the same in lines of ASCII, where `re` is three times as fast
 
+    def find(self, text: str) -> list[str]:
+        """Return the symbols of a text."""
+        if self.ascii is None:
+            return list(self.symbols.findall(text))
+        lines = [text] if text.isascii() else _LINE_ENDS.split(text)
+        return [one for line in lines for one in (self.ascii if line.isascii() else self.symbols).findall(line)]
+
+
+def _symbols(letter: str, joint: str, begin: str, mark: str) -> str:
+    """Return the pattern of a symbol, given those of a letter, a joint within words, the first character of a mark, and a mark."""
+    return (
+        f"(?:(?<={_NO_SPACE}) (?={letter}))?"  # the space that is implied between two words
+        f"({letter}+(?:{joint}{letter}+)*"
+        f"|(?:(?<={_NO_SPACE}) (?={begin}))?{mark}(?: (?={letter}))?"
+        f"|[{SPACES}]+)"
+    )
+
+
+def _of_table() -> _Split:
+    """Words and marks as a table of marks has them: all other characters make words."""
+    joints = "'\u2019"
+    letter, mark = f"[^{SPACES}{_TABLE}{joints}]", f"[{_TABLE}{joints}]"
+    return _Split(
+        symbols=re.compile(_symbols(letter, f"[{joints}]", mark, mark)),
+        word=re.compile(letter),
+        cut=re.compile(f"{letter} (?={letter})|{_NO_SPACE}(?=[{_BREAKS}])|{mark}(?={mark})|[{_TABLE}](?={letter})|{letter}(?=[{_TABLE}])"),
+    )
+
+
+def _of_unicode() -> _Split:
+    """Words and marks of every script; what is no mark by Unicode, such as a code point without a meaning, makes words."""
+    letter, begin = f"[^{SPACES}{MARKS}{IDEOGRAPHS}]", f"[{MARKS}{IDEOGRAPHS}]"
+    # What extends a letter extends a mark as well: only where the letter is seen is it sure that a word ends.
+    first, end = f"[^{SPACES}{MARKS}{IDEOGRAPHS}{EXTENDING}]", f"[{MARKS}{IDEOGRAPHS}--[{JOINTS}]]"
+    return _Split(
+        symbols=compiled(_symbols(letter, f"[{JOINTS}]", begin, f"(?:{MARK}|{IDEOGRAPH})")),
+        word=compiled(letter),
+        cut=compiled(
+            f"{first}[{EXTENDING}]*(?: (?={letter})|(?={end}))|{_NO_SPACE}(?=[{_BREAKS}])"
+            rf"|[{begin}--\p{{RI}}](?=[{begin}--\p{{EMod}}])|{end}(?={first})"
+        ),
+        ascii=_TABLE_SPLIT.symbols,
+    )
+
+
+_TABLE_SPLIT = _of_table()
 
 SPLITS = {
-    "punctuation": _Split(
-        symbols=re.compile(
-            f"(?:(?<={_NO_SPACE}) (?={_IN_WORD}))?"  # the space that is implied between two words
-            f"({_WORD}"
-            f"|(?:(?<={_NO_SPACE}) (?={_MARK}))?{_MARK}(?: (?={_IN_WORD}))?"
-            f"|[{_SPACES}]+)"
-        ),
-        word=re.compile(_IN_WORD),
-        cut=re.compile(
-            f"{_IN_WORD} (?={_IN_WORD})|{_NO_SPACE}(?=[{_BREAKS}])|{_MARK}(?={_MARK})|[{_MARKS}](?={_IN_WORD})|{_IN_WORD}(?=[{_MARKS}])"
-        ),
-    ),
+    "unicode": _of_unicode(),
+    "punctuation": _TABLE_SPLIT,
     "spaces": _Split(
         # A symbol per newline, with the spaces before and the one after it: the end of a line, as tokenised corpora count it.
-        symbols=re.compile(f"(?:(?<={_NO_SPACE}) (?={_NO_SPACE}))?({_NO_SPACE}+|[^\\S\n]*\n ?|[{_SPACES}]+)"),
+        symbols=re.compile(f"(?:(?<={_NO_SPACE}) (?={_NO_SPACE}))?({_NO_SPACE}+|[^\\S\n]*\n ?|[{SPACES}]+)"),
         word=re.compile(_NO_SPACE),
         cut=re.compile(f"{_NO_SPACE} (?={_NO_SPACE})|{_NO_SPACE}(?=[{_BREAKS}])"),
     ),
@@ -76,21 +109,22 @@ class WordTokenizer:
     """A token is a word, a punctuation mark with the spaces beside it, or a run of white space; ordered by frequency."""
 
     name: ClassVar[str] = "word"
+    is_exact: ClassVar[bool] = True
+    has_characters: ClassVar[bool] = False
+    has_spaces: ClassVar[bool] = False
+    longest: ClassVar[int] = 100
 
     def __init__(self, vocabulary: Vocabulary, word_split: str, lowercase: bool) -> None:
-        self.vocabulary = vocabulary
-        self.size = vocabulary.size
-        self.word_split = word_split
-        self.lowercase = lowercase
-        self._split = SPLITS[word_split]
+        self.vocabulary, self.size = vocabulary, vocabulary.size
+        self.word_split, self.lowercase, self._split = word_split, lowercase, SPLITS[word_split]
 
     @classmethod
-    def fit(cls, chunks: Chunks, settings: TokenizerSettings) -> "WordTokenizer":
+    def fit(cls, chunks: Chunks, settings: TokenizerSettings, default_size: int | None = None) -> "WordTokenizer":
         """The symbols of the text; memory holds one chunk and the counts."""
         counts: Counter[str] = Counter()
         rules = SPLITS[settings.word_split]
         for piece in cut_chunks(lambda text: split_last(rules.cut, text), chunks()):
-            counts.update(rules.symbols.findall(lowered(piece) if settings.lowercase else piece))
+            counts.update(rules.find(lowered(piece) if settings.lowercase else piece))
         return cls(Vocabulary.fit(counts, settings.vocabulary_size, settings.min_count), settings.word_split, settings.lowercase)
 
     @classmethod
@@ -105,9 +139,7 @@ class WordTokenizer:
         """The symbols in the order of their ids, and the settings that encoding needs."""
         return {"symbols": list(self.vocabulary.symbols), "word_split": self.word_split, "lowercase": self.lowercase}
 
-    def tensors(self) -> dict[str, npt.NDArray[np.uint8]]:
-        """Nothing."""
-        return {}
+    tensors = no_tensors
 
     def encode(self, text: str) -> Ids:
         """One id per symbol."""
@@ -115,12 +147,11 @@ class WordTokenizer:
 
     def decode(self, ids: Sequence[int] | npt.NDArray[Any]) -> str:
         """The symbols joined, with a space between two words; an unknown symbol counts as a word."""
-        stream = self.stream()
-        return "".join([stream.push(int(id)) for id in ids])
+        return SymbolStream(self.vocabulary, self._split.word).decode(ids)
 
     def stream(self) -> TextStream:
         """Gives each symbol at once, with the space before it."""
-        return WordStream(self.vocabulary, self._split.word)
+        return SymbolStream(self.vocabulary, self._split.word)
 
     def symbol(self, id: int) -> str:
         """The symbol, with the spaces it carries."""
@@ -128,7 +159,15 @@ class WordTokenizer:
 
     def symbols(self, text: str) -> list[str]:
         """The symbols of a text, known or not."""
-        return self._split.symbols.findall(lowered(text) if self.lowercase else text)
+        return self._split.find(lowered(text) if self.lowercase else text)
+
+    def encode_symbols(self, symbols: Iterable[str]) -> Ids:
+        """One id per symbol."""
+        return self.vocabulary.encode(symbols)
+
+    def grown(self, symbols: Sequence[str]) -> "WordTokenizer":
+        """One that knows more symbols and splits alike."""
+        return WordTokenizer(self.vocabulary.grown(symbols), self.word_split, self.lowercase)
 
     def unknown_symbols(self, text: str) -> Counter[str]:
         """The symbols of the text that are not in the vocabulary."""
@@ -140,7 +179,71 @@ class WordTokenizer:
         return split_last(self._split.cut, text)
 
 
-def split_last(cut: re.Pattern[str], text: str) -> tuple[str, str]:
+# The splitter drops `"` and knows `<br />`: a space before `/` or `"` may be part of that mark.
+_TORCHTEXT_CUT = re.compile(r'\s(?=[^\s"/])')
+_ANY = re.compile("")
+
+
+class TorchtextWordTokenizer:
+    """A token is a word or a mark as torchtext's `basic_english` gives it: in lower case, some punctuation dropped; the spaces are lost."""
+
+    name: ClassVar[str] = "torchtext:basic_english"
+    is_exact: ClassVar[bool] = False
+    has_characters: ClassVar[bool] = False
+    has_spaces: ClassVar[bool] = False
+    longest: ClassVar[int] = 100
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.vocabulary, self.size = vocabulary, vocabulary.size
+
+    @classmethod
+    def fit(cls, chunks: Chunks, settings: TokenizerSettings, default_size: int | None = None) -> "TorchtextWordTokenizer":
+        """The words of the text, or those of the torchtext vocabulary that the settings name. Raises MissingExtra without torchtext."""
+        split = _basic_english()
+        if settings.torchtext_vocabulary is not None:
+            return cls(Vocabulary(read_torchtext_vocabulary(settings.torchtext_vocabulary)))
+        counts: Counter[str] = Counter()
+        for piece in cut_chunks(lambda text: split_last(_TORCHTEXT_CUT, text), chunks()):
+            counts.update(split(piece))
+        return cls(Vocabulary.fit(counts, settings.vocabulary_size, settings.min_count))
+
+    @classmethod
+    def restore(cls, learned: Any, tensors: Mapping[str, npt.NDArray[Any]]) -> "TorchtextWordTokenizer":
+        """Raises CheckpointError where the words are missing."""
+        return cls(Vocabulary.restore(saved(learned, "symbols", list)))
+
+    def learned(self) -> dict[str, Any]:
+        """The words in the order of their ids."""
+        return {"symbols": list(self.vocabulary.symbols)}
+
+    tensors = no_tensors
+
+    def encode(self, text: str) -> Ids:
+        """One id per word. Raises MissingExtra without torchtext."""
+        return self.vocabulary.encode(_basic_english()(text))
+
+    def decode(self, ids: Sequence[int] | npt.NDArray[Any]) -> str:
+        """The words with a space between them."""
+        return SymbolStream(self.vocabulary, _ANY).decode(ids)
+
+    def stream(self) -> TextStream:
+        """Gives each word at once, with the space before it."""
+        return SymbolStream(self.vocabulary, _ANY)
+
+    def symbol(self, id: int) -> str:
+        """The word."""
+        return self.vocabulary.symbol(id)
+
+    def unknown_symbols(self, text: str) -> Counter[str]:
+        """The words of the text that are not in the vocabulary."""
+        return Counter(word for word in _basic_english()(text) if word not in self.vocabulary.ids)
+
+    def split(self, text: str) -> tuple[str, str]:
+        """Cuts at white space."""
+        return split_last(_TORCHTEXT_CUT, text)
+
+
+def split_last(cut: Any, text: str) -> tuple[str, str]:
     """(head, rest) at the last match of the pattern; a space at the match's end is dropped. No match: all is rest."""
     width = 1000
     while True:
@@ -154,22 +257,33 @@ def split_last(cut: re.Pattern[str], text: str) -> tuple[str, str]:
         width *= 8
 
 
-class WordStream:
-    """Decodes symbols one by one, with a space between two that the pattern calls words."""
+def read_torchtext_vocabulary(path: str | Path) -> list[str]:
+    """Return the words of a torchtext 0.6 Vocab, without its `<unk>`. Unpickles a Vocab and plain data alone, else raises DataError."""
+    _basic_english()
+    import torch
+    from torchtext.vocab import Vocab
 
-    def __init__(self, vocabulary: Vocabulary, word: re.Pattern[str]) -> None:
-        self._vocabulary = vocabulary
-        self._word = word
-        self._after_word = False
+    try:
+        with torch.serialization.safe_globals([Vocab]), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = torch.load(path, map_location="cpu", weights_only=True)
+        words = [word for word in dict.fromkeys(found.itos) if word != Vocab.UNK]
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (UnpicklingError, EOFError, RuntimeError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path}: is no vocabulary of torchtext 0.6; write one with torch.save(field.vocab, path)") from error
+    if not words or not all(isinstance(word, str) and word for word in words):
+        raise DataError(f"{path}: is a torchtext vocabulary without words, or with words that are no text")
+    return words
 
-    def push(self, id: int) -> str:
-        """The symbol, and before it the space that two words imply."""
-        if id in (START, END):
-            return ""
-        text = SPECIAL_TEXTS[id] if id == UNKNOWN else self._vocabulary.symbol(id)
-        before, self._after_word = self._after_word, self._word.match(text) is not None
-        return f" {text}" if before and self._after_word else text
 
-    def finish(self) -> str:
-        """Nothing."""
-        return ""
+@cache
+def _basic_english() -> Callable[[str], list[str]]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from torchtext.data.utils import get_tokenizer
+    except (ImportError, OSError) as error:  # later releases hold a library that cannot be loaded beside another torch
+        raise MissingExtra("torchtext==0.6.0", "torchtext") from error
+    split: Callable[[str], list[str]] = get_tokenizer("basic_english")
+    return split

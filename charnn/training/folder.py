@@ -1,36 +1,45 @@
-"""A run folder that one trainer owns: may it be used, whose is it, and nothing left over from trainers that were killed."""
+"""A run folder that one trainer owns, and the files in it, each written whole or not at all; a disk that refuses one is tried again."""
 
 import fcntl
+import json
 import os
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from charnn.checkpoint.model import CARD_FILE, MODEL_FILE
-from charnn.errors import BusyError, SettingError
-from charnn.files import storage_errors
+import numpy as np
+
+from charnn.checkpoint.documents import Arrays, write_document_file
+from charnn.checkpoint.model import CARD_FILE, METRICS_FILE, MODEL_FILE, SavedModel, save_model
+from charnn.errors import BusyError, SettingError, StorageError
+from charnn.files import storage_errors, write_whole
 
 LOCK_FILE = ".lock"
 TRAINING_FILE = "training.safetensors"
 PREVIOUS_FILE = "training.previous.safetensors"
 
+LARGEST_SHARE = 0.01  # The largest fraction of the time of training for writing its state: what takes longer is written less often
+PAUSES = (0.2, 1.0, 3.0)  # Seconds to wait before a last file is tried again
+
 
 class Lock:
-    """The right to write to a run folder, until it is released or the process ends, however it ends.
-
-    Makes the folder. Raises BusyError, naming the process that has the right, and StorageError where nothing can be written.
-    """
+    """The right to write to a run folder, which it makes, until the process ends. Raises StorageError, and BusyError with the owner."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / LOCK_FILE
         with storage_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             self._file = _locked(self._path)
-            _write_owner(self._file)
-            _sweep(folder)
+            self._file.truncate(0)
+            self._file.write(f"{os.getpid()}\n".encode())
+            self._file.flush()
+            for path in folder.glob(".*.tmp"):  # what killed trainers left half-written
+                path.unlink()
 
     def release(self) -> None:
-        """Gives the right up."""
+        """Give up the right."""
         if not self._file.closed:
             with suppress(OSError):
                 self._path.unlink()  # while it is locked: nobody can mistake it for a free one
@@ -38,7 +47,7 @@ class Lock:
 
 
 def check_free(folder: Path, *, overwrite: bool = False, resume: bool = False) -> None:
-    """Raises SettingError where a run folder would be overwritten, or is no folder; BusyError where a trainer is at work in it."""
+    """Raise SettingError where a run folder would be overwritten, or is no folder; BusyError where a trainer is at work in it."""
     if folder.exists() and not folder.is_dir():
         raise SettingError("to", f"{folder} is a file; name a folder")
     found = [name for name in (MODEL_FILE, TRAINING_FILE) if (folder / name).exists()]
@@ -56,11 +65,94 @@ def check_free(folder: Path, *, overwrite: bool = False, resume: bool = False) -
         _try_lock(file, folder / LOCK_FILE)
 
 
-def clear(folder: Path) -> None:
-    """Removes the state and the card of an older run; its model stays until there is a better one than none. Raises StorageError."""
-    with storage_errors(folder):
-        for name in (TRAINING_FILE, PREVIOUS_FILE, CARD_FILE):
-            (folder / name).unlink(missing_ok=True)
+class Saver:
+    """Keeps the files of a run folder up to date. `trouble` is what went wrong with the last file that is still owed."""
+
+    def __init__(self, folder: Path, minutes: float) -> None:
+        self.folder, self.seconds = folder, 60 * minutes
+        self.log = b""  # all of metrics.jsonl
+        self.model_sum: str | None = None  # the checksum of the model that was written last
+        self.trouble: StorageError | None = None
+        self._is_log_whole = True
+        self._owed: Callable[[], SavedModel] | None = None
+        self._last, self._cost = time.monotonic(), 0.0
+
+    def begin(self, log: bytes | None) -> None:
+        """Continue a log; without one, remove the state, card and log of an older run, whose model stays until there is a better one."""
+        self.log = log or b""
+        with storage_errors(self.folder):
+            for name in (METRICS_FILE, *((TRAINING_FILE, PREVIOUS_FILE, CARD_FILE) if log is None else ())):
+                (self.folder / name).unlink(missing_ok=True)
+            if log:
+                write_whole(self.folder / METRICS_FILE, log)
+
+    def add(self, facts: Mapping[str, Any]) -> None:
+        """Add a validation to the log; after a failure write the log anew, so that no half line stays."""
+        line = (json.dumps({**facts, "time": round(time.time(), 1)}) + "\n").encode()
+        self.log += line
+
+        with self._trying():
+            if not self._is_log_whole:
+                write_whole(self.folder / METRICS_FILE, self.log)
+            else:
+                self._is_log_whole = False
+                with storage_errors(self.folder / METRICS_FILE), open(self.folder / METRICS_FILE, "ab") as file:
+                    file.write(line)
+            self._is_log_whole = True
+
+    def keep_model(self, make: Callable[[], SavedModel]) -> None:
+        """Write a model; one that could not be written is owed until it is, or until there is a better one."""
+        self._owed = make
+        with self._trying():
+            self.model_sum = save_model(self.folder / MODEL_FILE, make())
+            self._owed = None
+
+    def is_due(self, *, at_report: bool) -> bool:
+        """Is it time to write the state of training? At every report and every few minutes, but not for over 1 % of the time."""
+        passed = time.monotonic() - self._last
+        return passed * LARGEST_SHARE >= self._cost and (at_report or passed >= self.seconds)
+
+    def keep_state(self, document: Mapping[str, Any], arrays: Arrays) -> bool:
+        """Write the state of training; the older one stays beside it, in case the new one is damaged. False where the disk refuses it."""
+        before, is_kept = time.monotonic(), False
+        if self._owed is not None:
+            self.keep_model(self._owed)
+        with self._trying():
+            path, spare = self.folder / TRAINING_FILE, self.folder / f".{PREVIOUS_FILE}.{os.getpid()}.tmp"
+            with suppress(OSError):  # Some file systems know no links; there only one state is kept.
+                os.link(path, spare)
+                os.replace(spare, self.folder / PREVIOUS_FILE)
+            with suppress(OSError):  # Where both names are one file already, replacing does nothing, and the spare name stays.
+                spare.unlink(missing_ok=True)
+            log = np.frombuffer(self.log, np.uint8)
+            write_document_file(path, {**document, "model": self.model_sum}, {**arrays, "metrics": log})
+            is_kept = True
+        self._last = time.monotonic()
+        self._cost = self._last - before
+        return is_kept
+
+    def finish(self, model: SavedModel, card: str) -> None:
+        """Write the last model and its card, and try again for some seconds. Raises StorageError."""
+        for pause in (*PAUSES, None):
+            try:
+                save_model(self.folder / MODEL_FILE, model)
+                write_whole(self.folder / METRICS_FILE, self.log)
+                write_whole(self.folder / CARD_FILE, card.encode())
+                break
+            except StorageError:
+                if pause is None:
+                    raise
+                time.sleep(pause)
+        with suppress(OSError):
+            (self.folder / PREVIOUS_FILE).unlink(missing_ok=True)
+
+    @contextmanager
+    def _trying(self) -> Iterator[None]:
+        """Keep a StorageError as trouble."""
+        try:
+            yield
+        except StorageError as error:
+            self.trouble = error
 
 
 def _locked(path: Path) -> BinaryIO:
@@ -84,15 +176,3 @@ def _try_lock(file: BinaryIO, path: Path) -> None:
         file.seek(0)
         owner = file.read(20).decode("ascii", "replace").strip() or "unknown"
         raise BusyError(f"{path.parent} is in the hands of another trainer, process {owner}; wait for it, or name another folder") from None
-
-
-def _write_owner(file: BinaryIO) -> None:
-    file.truncate(0)
-    file.write(f"{os.getpid()}\n".encode())
-    file.flush()
-
-
-def _sweep(folder: Path) -> None:
-    """Removes what killed trainers left half-written."""
-    for path in folder.glob(".*.tmp"):
-        path.unlink()

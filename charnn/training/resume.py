@@ -1,21 +1,21 @@
-"""The state of a run on disk: read from what is whole, and held against the run that wants to go on from it."""
+"""The state of a run on disk: the newest whole one, compared with the run that resumes; and the fingerprint of its data."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from numpy.typing import NDArray
+import numpy as np
 
-from charnn.checkpoint.documents import read_document_file
-from charnn.checkpoint.model import MODEL_FILE
+from charnn.checkpoint.documents import Arrays, read_document_file
+from charnn.checkpoint.model import MODEL_FILE, upgraded
 from charnn.errors import CheckpointError, SettingError
+from charnn.settings import flat
 from charnn.training.folder import PREVIOUS_FILE, TRAINING_FILE
-from charnn.training.probe import Throughput
-from charnn.training.progress import Progress
-
-MAY_CHANGE = ("patience",)
-"""Settings of a model that may be others when a run is resumed."""
+from charnn.training.model import Progress, TaskSettings, Throughput
 
 KINDS = {
     "task": str,
@@ -32,6 +32,8 @@ KINDS = {
 }
 """What the document of a state holds besides the checksum of the best model, or none."""
 
+BLOCK = 1 << 24  # Numbers hashed at once, so that a memory-mapped text is never all in memory
+
 
 @dataclass(frozen=True)
 class Stored:
@@ -39,14 +41,16 @@ class Stored:
 
     path: Path
     document: Mapping[str, Any]
-    tensors: Mapping[str, NDArray[Any]]
+    tensors: Arrays
 
-    def check(self, task: str, settings: Mapping[str, Any], data: str) -> None:
-        """Raises SettingError unless this is the same run: task, settings, data."""
+    def check(self, task: str, settings: TaskSettings, data: str) -> None:
+        """Raise SettingError unless this is the same run: task, settings (a missing one has its default), data."""
         if self.document["task"] != task:
             raise SettingError("resume", f"cannot go on: {self.path.parent} is a run of train {self.document['task']}, not of train {task}")
-        theirs, ours = (_flat(one) for one in (self.document["settings"], settings))
-        names = [name for name in {**theirs, **ours} if theirs.get(name) != ours.get(name) and name.split(".")[-1] not in MAY_CHANGE]
+        known = type(settings).from_plain(self.document["settings"])
+        theirs, ours = (flat(one.plain()) for one in (known, settings))
+        # A run may go on with another patience.
+        names = [name for name in {**theirs, **ours} if theirs.get(name) != ours.get(name) and name.split(".")[-1] != "patience"]
         if names:
             said = ", ".join(f"{name.split('.')[-1]} {ours.get(name)} (the run has {theirs.get(name)})" for name in names)
             raise SettingError("resume", f"goes on with the settings of {self.path.parent}, and these differ: {said}; leave them out")
@@ -62,17 +66,9 @@ class Stored:
         except (TypeError, ValueError):
             raise CheckpointError(f"{self.path} is damaged: its throughput is no three numbers; train it anew") from None
 
-    @property
-    def log(self) -> bytes:
-        """metrics.jsonl as it was."""
-        return self.tensors["metrics"].tobytes()
-
 
 def read_stored(folder: Path) -> tuple[Stored | None, list[str]]:
-    """The newest whole state in a run folder, and what to say of the others; None where no run has begun.
-
-    Raises CheckpointError where there are states, or a model, but nothing to go on from.
-    """
+    """Return the newest whole state in a run folder, None where no run has begun, and notes on others. Raises CheckpointError."""
     notes: list[str] = []
     for name in (TRAINING_FILE, PREVIOUS_FILE):
         try:
@@ -91,7 +87,7 @@ def read_stored(folder: Path) -> tuple[Stored | None, list[str]]:
 
 
 def read_state(path: Path) -> Stored:
-    """A state of training. Raises CheckpointError, naming the file, unless it is whole."""
+    """Return a state of training. Raises CheckpointError, naming the file, unless it is whole."""
     if not path.exists():
         raise CheckpointError(f"{path} is missing")
     document, tensors = read_document_file(path)
@@ -101,12 +97,33 @@ def read_state(path: Path) -> Stored:
         Progress.restore(document["progress"])
     except CheckpointError as error:
         raise CheckpointError(f"{path} is no state of training: {error}") from None
-    return Stored(path, document, tensors)
+    settings = upgraded(document["task"], document["settings"])
+    return Stored(path, {**document, "settings": settings}, tensors)
 
 
-def _flat(plain: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    """Nested settings as one level, by their paths."""
-    found: dict[str, Any] = {}
-    for name, value in plain.items():
-        found.update(_flat(value, f"{before}{name}.") if isinstance(value, Mapping) else {before + name: value})
-    return found
+def fingerprint(*parts: Any) -> str:
+    """Return the SHA-256 of arrays (name of type, shape, bytes), plain values, and sequences, mappings and dataclasses of them."""
+    digest = hashlib.sha256()
+    for part in parts:
+        _add(digest, part)
+    return digest.hexdigest()
+
+
+def _add(digest: Any, part: Any) -> None:
+    if isinstance(part, np.ndarray):
+        digest.update(f"array {part.dtype} {part.shape}\n".encode())
+        flat = part.reshape(-1)
+        for begin in range(0, len(flat), BLOCK):
+            digest.update(np.ascontiguousarray(flat[begin : begin + BLOCK]).view(np.uint8).data)
+    elif is_dataclass(part) and not isinstance(part, type):
+        _add(digest, {one.name: getattr(part, one.name) for one in fields(part)})
+    elif isinstance(part, Mapping):
+        digest.update(f"mapping {len(part)}\n".encode())
+        for one in chain.from_iterable(part.items()):
+            _add(digest, one)
+    elif isinstance(part, Sequence) and not isinstance(part, str):
+        digest.update(f"sequence {len(part)}\n".encode())
+        for value in part:
+            _add(digest, value)
+    else:
+        digest.update(f"{json.dumps(part)}\n".encode())

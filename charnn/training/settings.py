@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from charnn.errors import SettingError
 from charnn.settings import Settings, setting
 
-OPTIMIZERS = {"adamw": 4e-3, "adam": 4e-3, "sgd": 1.0, "rmsprop": 2e-3}
-"""The learning rate each optimizer takes when none is given."""
+OPTIMIZERS = {"adamw": 4e-3, "adam": 4e-3, "sgd": 1.0, "rmsprop": 2e-3}  # The learning rate each optimizer takes when none is given
 
 SCHEDULES = ("cosine", "constant", "step")
 
@@ -27,7 +26,7 @@ class BudgetSettings(Settings):
 
     @property
     def time(self) -> float | None:
-        """Minutes to train where those are the budget: 2 where nothing was said."""
+        """Minutes to train where those are the budget: 2 by default."""
         return 2.0 if (self.minutes, self.epochs, self.steps) == (None, None, None) else self.minutes
 
 

@@ -1,91 +1,93 @@
-"""The training loop: a generator of reports, whatever the task."""
+"""The training loop, a generator of reports, whatever the task; how one update is made; the state of a trainer as arrays, to the bit."""
 
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
+from functools import partial
+from math import cos, pi
 from typing import Any
 
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from charnn.batches.streams import Batches
 from charnn.device import autocast
-from charnn.errors import DivergedError
-from charnn.training.optimizers import blend, clip, make_optimizer, rate_share
-from charnn.training.progress import Progress
-from charnn.training.settings import LoopSettings, OptimizerSettings
-from charnn.training.task import Loss, Score, Task
+from charnn.errors import CheckpointError, DivergedError
+from charnn.settings import shown
+from charnn.training.model import Loss, Progress, Report, Score, Trainable
+from charnn.training.settings import OPTIMIZERS, SCHEDULES, LoopSettings, OptimizerSettings
 
-TICK = 0.25
-"""Seconds between two signs of life."""
+TICK = 0.25  # Seconds between two reports of progress
 
 BAD_STEPS, RETURNS = 10, 3
 """Updates in a row without a finite loss after which the best weights come back with half the learning rate, and how often that is
 tried again before a run is given up."""
 
+MAKERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    # Fused: one pass over each weight. The second beta adapts within 100 steps, as short runs want.
+    "adamw": partial(torch.optim.AdamW, betas=(0.9, 0.99), fused=True),
+    "adam": partial(torch.optim.Adam, betas=(0.9, 0.99), fused=True),
+    "sgd": torch.optim.SGD,
+    "rmsprop": partial(torch.optim.RMSprop, alpha=0.95),
+}
 
-@dataclass(frozen=True)
-class Report:
-    """Where a run stands; `valid_loss` and `is_best` only after a validation."""
+KEPT: dict[str, set[str]] = {
+    "adamw": {"step", "exp_avg", "exp_avg_sq"},
+    "adam": {"step", "exp_avg", "exp_avg_sq"},
+    "sgd": set(),
+    "rmsprop": {"step", "square_avg"},
+}
+"""The tensors that an optimizer keeps for each weight: a count, and numbers as many as the weight's."""
 
-    step: int
-    steps: int
-    epoch: float
-    seconds: float
-    predictions: int  # trained on so far
-    learning_rate: float
-    train_loss: float  # nats per prediction since the last validation
-    valid_loss: float | None = None  # nats per prediction
-    is_best: bool = False
-    metrics: Mapping[str, float] = field(default_factory=dict)  # of the validation, by name
-    note: str | None = None  # something a person should know
+SHAPES: dict[str, Callable[[float], float]] = {
+    "cosine": lambda progress: 0.01 + 0.99 * (1 + cos(pi * min(1.0, progress))) / 2,
+    "constant": lambda progress: 1.0,
+    "step": lambda progress: 1.0 if progress < 0.6 else 0.1 if progress < 0.85 else 0.01,
+}
+"""The fraction of the peak learning rate after a fraction of the run."""
 
-    def facts(self) -> dict[str, Any]:
-        """The fields and metrics as JSON takes them: no NaN, no infinity."""
-        values = {name: value for name, value in vars(self).items() if name not in ("metrics", "note")} | dict(self.metrics)
-        return {name: value if value is None or math.isfinite(value) else None for name, value in values.items()}
+assert MAKERS.keys() == KEPT.keys() == OPTIMIZERS.keys()
+assert SHAPES.keys() == set(SCHEDULES)
 
 
 class Trainer:
-    """Trains a task's network over numbered batches.
+    """Trains a model over numbered batches.
 
     The weights change in place. With averaging, `kept_weights()` are the average and validation sees them. Between two reports,
     and where a validation was broken off, `progress`, `carry`, weights and optimizer belong together: training can go on from them.
     """
 
-    def __init__(self, task: Task, optimizer: OptimizerSettings, loop: LoopSettings, *, steps: int, device: torch.device) -> None:
-        self.task = task
-        self.settings = optimizer
-        self.loop = loop
-        self.steps = steps
-        self.device = device
-        self.groups = task.groups()
+    def __init__(self, model: Trainable, optimizer: OptimizerSettings, loop: LoopSettings, *, steps: int, device: torch.device) -> None:
+        self.model, self.settings, self.loop, self.steps, self.device = model, optimizer, loop, steps, device
+        self.groups = model.groups()
         self.parameters: list[Tensor] = [one for group in self.groups for one in group.parameters]
-        self.optimizer = make_optimizer([{"params": list(group.parameters)} for group in self.groups], optimizer)
+        self.optimizer = MAKERS[optimizer.optimizer](
+            [{"params": list(group.parameters)} for group in self.groups], lr=optimizer.peak, weight_decay=optimizer.weight_decay
+        )
         self.averages = None if optimizer.averaging is None else [one.detach().clone() for one in self.parameters]
-        self.best = [one.detach().clone() for one in self.parameters]
-        """The weights of the best validation; before the first, those at the start."""
+        self.best = [one.detach().clone() for one in self.parameters]  # of the best validation; before the first, those at the start
         self.progress = Progress()
         self.carry: Any = None
-        self.is_validating = False
-        """May an exception be thrown in from outside without harm?"""
+        self.is_validating = False  # then an exception may be thrown in from outside without harm
         self._note: str | None = None
+        self._start = self._shown = time.monotonic()
 
     def run(self, batches: Batches[Any], validate: Callable[[], Score]) -> Iterator[Report]:
-        """Trains to the last step or until patience ends; `validate` is called with the weights to be kept.
-
-        Raises DivergedError when the loss stays not finite, in training or in every validation.
-        """
-        clock = _Clock(self.progress.seconds)
+        """Train to the last step or until patience ends; `validate` sees the weights to be kept. Raises DivergedError."""
+        self._shown = time.monotonic()
+        self._start = self._shown - self.progress.seconds
         due = {round(number * self.steps / self.loop.reports) for number in range(1, self.loop.reports + 1)}
-        self.task.network.train()
+        self.model.network.train()
         source = batches.since(self.progress.step)
         while True:
             if self.progress.step in due and self.progress.validated < self.progress.step:
-                yield self._validated(batches, clock, self.validation(validate))
-            elif clock.ticked() or self._note:
-                yield self._report(batches, clock)
+                yield self._validated(batches, self.validation(validate))
+            elif self._note or time.monotonic() - self._shown >= TICK:
+                self._shown = time.monotonic()
+                yield self._report(batches)
             if self.progress.step >= self.steps or (self.loop.patience is not None and self.progress.stale >= self.loop.patience):
                 break
             self.advance(next(source))
@@ -94,18 +96,22 @@ class Trainer:
             raise DivergedError("the loss on validation was never finite; lower --learning-rate or --clip-norm")
 
     def advance(self, batch: Any) -> Loss:
-        """One update of the weights."""
-        self._set_rates()
+        """Update the weights once and return the loss."""
+        rate = self._rate(self.progress.step)
+        for group, options in zip(self.groups, self.optimizer.param_groups, strict=True):
+            options["lr"] = rate * group.rate if self.progress.step >= group.thaw * self.steps else 0.0
         with autocast(self.device, self.loop.precision):
-            loss = self.task.loss(batch, self.carry)
-        mean = loss.total / max(1, loss.count)
-        mean.backward()  # type: ignore[no-untyped-call]
+            loss = self.model.loss(batch, self.carry)
+        (loss.total / max(1, loss.count)).backward()  # type: ignore[no-untyped-call]
         # On a GPU this waits for the step; on a CPU it is free. A weight that became NaN cannot be taken back.
         total, is_finite = float(loss.total.detach()), bool(torch.isfinite(clip(self.parameters, self.settings)))
         is_finite = is_finite and math.isfinite(total)
         if is_finite:
             self.optimizer.step()
-            self._count(total, loss.count)
+            self.progress.total += total
+            self.progress.count += loss.count
+            self.progress.predictions += loss.count
+            self.progress.skipped = 0
         self.optimizer.zero_grad(set_to_none=True)
         if self.averages is not None:
             blend(self.averages, self.parameters, self.settings, self.progress.step)
@@ -115,8 +121,8 @@ class Trainer:
         return loss
 
     def validation(self, validate: Callable[[], Score]) -> Score:
-        """What `validate` finds, with the network in evaluation mode and the weights that would be kept."""
-        self.task.network.eval()
+        """Return the score of `validate`, with the network in evaluation mode and the weights that would be kept."""
+        self.model.network.eval()
         try:
             with torch.no_grad(), self.kept_weights():
                 self.is_validating = True
@@ -125,55 +131,42 @@ class Trainer:
                 finally:
                     self.is_validating = False
         finally:
-            self.task.network.train()
+            self.model.network.train()
 
-    def kept_weights(self) -> "_Swapped":
+    def kept_weights(self) -> AbstractContextManager[None]:
         """A context in which the network has the weights to be kept: the average where there is one."""
-        return _Swapped(self.parameters, self.averages)
+        return nullcontext() if self.averages is None else _swapped(self.parameters, self.averages)
 
-    def best_weights(self) -> "_Swapped":
+    def best_weights(self) -> AbstractContextManager[None]:
         """A context in which the network has the weights of the best validation."""
-        return _Swapped(self.parameters, self.best)
+        return _swapped(self.parameters, self.best)
 
     @torch.no_grad()
     def end(self) -> None:
-        """Leaves the network with the weights of the best validation; training cannot go on from there."""
+        """Leave the network with the weights of the best validation; training cannot continue from there."""
         torch._foreach_copy_(self.parameters, self.best)
-
-    def _set_rates(self) -> None:
-        rate = self._rate(self.progress.step)
-        for group, options in zip(self.groups, self.optimizer.param_groups, strict=True):
-            options["lr"] = rate * group.rate if self.progress.step >= group.thaw * self.steps else 0.0
 
     def _rate(self, step: int) -> float:
         return self.settings.peak * self.progress.rate * rate_share(self.settings, step, self.steps)
 
-    def _count(self, total: float, count: int) -> None:
-        progress = self.progress
-        progress.total, progress.count, progress.predictions = progress.total + total, progress.count + count, progress.predictions + count
-        progress.skipped = 0
-
+    @torch.no_grad()
     def _skip(self) -> None:
-        """Counts an update that was not made; after some in a row goes back to the best weights."""
+        """Count an update that was not made; after some in a row go back to the best weights."""
         self.progress.skipped += 1
         if self.progress.skipped < BAD_STEPS:
             return
         where = f"the loss was not finite for {BAD_STEPS} updates in a row at step {self.progress.step}"
         if self.progress.returns >= RETURNS:
             raise DivergedError(f"{where}, for all {RETURNS} returns to the best weights; lower --learning-rate or --clip-norm")
-        self._return_to_best()
-        self._note = f"{where}; went back to the best weights, with the learning rate times {self.progress.rate:g}"
-
-    @torch.no_grad()
-    def _return_to_best(self) -> None:
         torch._foreach_copy_(self.parameters, self.best)
         if self.averages is not None:
             torch._foreach_copy_(self.averages, self.best)
         self.optimizer.state.clear()  # Its averages of gradients may hold what led astray.
         self.progress.skipped, self.progress.returns, self.progress.rate = 0, self.progress.returns + 1, self.progress.rate / 2
+        self._note = f"{where}; went back to the best weights, with the learning rate times {self.progress.rate:g}"
 
-    def _validated(self, batches: Batches[Any], clock: "_Clock", score: Score) -> Report:
-        """The report of a validation; weights better than all before are the best from now on."""
+    def _validated(self, batches: Batches[Any], score: Score) -> Report:
+        """Return the report of a validation; weights better than all before are the best from now on."""
         progress = self.progress
         error = score.loss if score.error is None else score.error
         is_best = error < progress.best_error
@@ -184,56 +177,124 @@ class Trainer:
             progress.stale = progress.returns = 0
         else:
             progress.stale += 1
-        report = self._report(batches, clock, score, is_best)
+        report = replace(self._report(batches), valid_loss=score.loss, is_best=is_best, metrics=score.metrics)
         progress.validated, progress.total, progress.count = progress.step, 0.0, 0
         return report
 
-    def _report(self, batches: Batches[Any], clock: "_Clock", score: Score | None = None, is_best: bool = False) -> Report:
-        self.progress.seconds, note, self._note = clock.seconds(), self._note, None
+    def _report(self, batches: Batches[Any]) -> Report:
+        self.progress.seconds, note, self._note = time.monotonic() - self._start, self._note, None
         return Report(
             step=self.progress.step,
             steps=self.steps,
-            epoch=batches.epoch_of(self.progress.step),
+            epoch=self.progress.step / batches.epoch_steps,
             seconds=self.progress.seconds,
             predictions=self.progress.predictions,
             learning_rate=self._rate(max(0, self.progress.step - 1)),
             train_loss=self.progress.mean,
-            valid_loss=None if score is None else score.loss,
-            is_best=is_best,
-            metrics={} if score is None else score.metrics,
             note=note,
         )
 
 
-class _Clock:
-    """Seconds of training, and whether it is time for a sign of life."""
-
-    def __init__(self, before: float) -> None:
-        self._last = time.monotonic()
-        self._start = self._last - before
-
-    def seconds(self) -> float:
-        return time.monotonic() - self._start
-
-    def ticked(self) -> bool:
-        now = time.monotonic()
-        is_due = now - self._last >= TICK
-        self._last = now if is_due else self._last
-        return is_due
+def rate_share(settings: OptimizerSettings, step: int, steps: int) -> float:
+    """Return the fraction of the peak learning rate at update `step` of `steps`, from 0: a linear rise, then the schedule."""
+    if step < settings.warmup:
+        return (step + 1) / (settings.warmup + 1)
+    return SHAPES[settings.schedule]((step - settings.warmup) / max(1, steps - settings.warmup))
 
 
-class _Swapped:
-    """Puts other weights in the parameters' place for a while."""
+def clip(parameters: list[Tensor], settings: OptimizerSettings) -> Tensor:
+    """Clip the gradients in place, by value and by norm, and return their norm before (Pascanu et al. 2013)."""
+    if settings.clip_value is not None:
+        nn.utils.clip_grad_value_(parameters, settings.clip_value)
+    return nn.utils.clip_grad_norm_(parameters, float("inf") if settings.clip_norm is None else settings.clip_norm)
 
-    def __init__(self, parameters: list[Tensor], others: list[Tensor] | None) -> None:
-        self._pairs = [] if others is None else list(zip(parameters, others, strict=True))
 
-    def __enter__(self) -> None:
-        self._swap()
+@torch.no_grad()
+def blend(averages: list[Tensor], parameters: list[Tensor], settings: OptimizerSettings, step: int) -> None:
+    """Update the exponential moving average of the weights; it is nearly even at first, so that the start is soon forgotten."""
+    assert settings.averaging is not None
+    decay = min(settings.averaging, (step + 1) / (step + 10))
+    torch._foreach_lerp_(averages, parameters, 1 - decay)
 
-    def __exit__(self, *_: object) -> None:
-        self._swap()
 
-    def _swap(self) -> None:
-        for parameter, other in self._pairs:
-            parameter.data, other.data = other.data, parameter.data
+@contextmanager
+def _swapped(parameters: list[Tensor], others: list[Tensor]) -> Iterator[None]:
+    """Put other weights in the parameters' place for a while."""
+    _swap(parameters, others)
+    try:
+        yield
+    finally:
+        _swap(parameters, others)
+
+
+def _swap(parameters: list[Tensor], others: list[Tensor]) -> None:
+    for parameter, other in zip(parameters, others, strict=True):
+        parameter.data, other.data = other.data, parameter.data
+
+
+def state_of(trainer: Trainer) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Return weights, averages, best weights, optimizer, carry, random states, and the progress as JSON-ready data; nothing is copied."""
+    tensors = dict(_weights(trainer))
+    for number, entry in trainer.optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{number}.{name}": value for name, value in entry.items() if isinstance(value, Tensor)}
+    if trainer.carry is not None:
+        tensors |= {f"carry.{number}": part for number, part in enumerate(trainer.carry)}
+    tensors |= {name: read() for name, (read, _) in _random_states(trainer.device).items()}
+    return {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}, trainer.progress.plain()
+
+
+def is_finite(arrays: Mapping[str, NDArray[Any]]) -> bool:
+    """Is every number finite? One infinity, or one NaN, shows in the sum."""
+    return all(bool(torch.isfinite(torch.from_numpy(array).sum())) for array in arrays.values() if array.dtype.kind == "f" and array.size)
+
+
+@torch.no_grad()
+def take_state(trainer: Trainer, arrays: Mapping[str, NDArray[Any]], progress: Any) -> None:
+    """Put state_of() another trainer into this one. Raises CheckpointError where it does not fit."""
+    trainer.progress = Progress.restore(progress)
+    # Copies: memory that torch allocated is aligned, and results do not depend on where a file's bytes happened to lie.
+    tensors = {name: torch.from_numpy(array.copy()).clone() for name, array in arrays.items()}
+    for name, own in _weights(trainer):
+        found = tensors.get(name)
+        if found is None or found.shape != own.shape:
+            raise CheckpointError(f"its tensor {name} is missing or of another shape")
+        own.copy_(found)
+    carry = [tensors[f"carry.{number}"] for number in range(len(tensors)) if f"carry.{number}" in tensors]
+    trainer.carry = tuple(part.to(trainer.device) for part in carry) or None
+    _take_optimizer(trainer, tensors)
+    for name, (_, take) in _random_states(trainer.device).items():
+        try:
+            take(tensors[name])
+        except (KeyError, RuntimeError, TypeError):
+            raise CheckpointError(f"its state {name} is missing or damaged") from None
+
+
+def _weights(trainer: Trainer) -> Iterator[tuple[str, Tensor]]:
+    for part, tensors in (("weights", trainer.parameters), ("best", trainer.best), ("averages", trainer.averages or [])):
+        yield from ((f"{part}.{number}", tensor) for number, tensor in enumerate(tensors))
+
+
+def _take_optimizer(trainer: Trainer, tensors: Mapping[str, Tensor]) -> None:
+    owners, optimizer = trainer.parameters, trainer.optimizer
+    entries: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith("optimizer."):
+            _, place, key = name.split(".", 2)
+            number = int(place) if place.isdecimal() else len(owners)
+            shape = torch.Size() if key == "step" or number >= len(owners) else owners[number].shape
+            if number >= len(owners) or tensor.shape != shape or tensor.dtype != torch.float32:
+                raise CheckpointError(f"its tensor {shown(name)} fits no weight")
+            entries.setdefault(number, {})[key] = tensor
+    if any(entry.keys() != KEPT[trainer.settings.optimizer] for entry in entries.values()):
+        raise CheckpointError("its optimizer is not that of the settings, or not complete")
+    optimizer.load_state_dict({"state": entries, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _random_states(device: torch.device) -> dict[str, tuple[Callable[[], Tensor], Callable[[Tensor], None]]]:
+    """Return functions that read and take each random state."""
+    states: dict[str, tuple[Callable[[], Tensor], Callable[[Tensor], None]]] = {"random.cpu": (torch.get_rng_state, torch.set_rng_state)}
+    if device.type == "cuda":
+        states["random.cuda"] = (partial(torch.cuda.get_rng_state, device), partial(torch.cuda.set_rng_state, device=device))
+    elif device.type == "mps":
+        states["random.mps"] = (torch.mps.get_rng_state, torch.mps.set_rng_state)
+    return states

@@ -49,7 +49,7 @@ def scikit_learns(referee, texts, training):
     blocks, weights = [], []
     for view in referee.views:
         grams = view.grams
-        how = {"tokenizer": words, "token_pattern": None} if grams.unit == "word" else {"analyzer": "char_wb"}
+        how = {"tokenizer": words, "token_pattern": None} if grams.unit == "unicode word" else {"analyzer": "char_wb"}
         vectorizer = TfidfVectorizer(ngram_range=(grams.shortest, grams.longest), sublinear_tf=True, **how).fit(training)
         number = {name: feature for feature, name in enumerate(names(grams))}
         weights.append(view.weights[[number[name] for name in vectorizer.get_feature_names_out()]])
@@ -74,7 +74,7 @@ def test_probabilities_are_those_of_scikit_learn(link, classes):
     assert link in LINKS
     texts, training = corpus(50, classes, seed=2)[0], corpus(160, classes)[0]
     referee = by_hand(link, "nb", classes)
-    assert [view.grams.unit for view in referee.views] == ["word", "character"]
+    assert [view.grams.unit for view in referee.views] == ["unicode word", "character"]
     np.testing.assert_allclose(referee.logits(texts), scikit_learns(referee, texts, training), atol=1e-4)
 
 
@@ -142,7 +142,7 @@ def test_one_source_without_n_grams_does_not_spoil_the_other():
 
 
 def test_long_texts_are_read_by_words_alone():
-    assert {view.grams.unit for view in fitted(length=60).views} == {"word"}
+    assert {view.grams.unit for view in fitted(length=60).views} == {"unicode word"}
 
 
 def test_a_text_is_judged_as_if_it_were_alone():

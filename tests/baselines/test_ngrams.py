@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charnn.baselines.ngrams import CHUNK, NGrams, lower, words
+from charnn.baselines.ngrams import CHUNK, OLDER_WORD, WORD, NGrams, lower, older_words, words
 from charnn.errors import CheckpointError
 
 TEXTS = ["Not good, not GOOD at all!!!", "good :) isn't it?", "a bad, bad film <br />not good", "", "  ", "žluťoučký kůň 😀"] * 2
@@ -19,7 +19,7 @@ def fitted(texts=TEXTS, kind=("word", 1, 2), least=1, most=100_000):
 
 def names(grams):
     """What each feature is, written out."""
-    space = " " if grams.unit == "word" else ""
+    space = "" if grams.unit == "character" else " "
     levels = [grams.symbols]
     for level in grams.levels:
         levels.append([levels[-1][prefix] + space + grams.symbols[last] for prefix, last in zip(*level, strict=True)])
@@ -147,3 +147,25 @@ def test_damaged_arrays_are_refused(name, array, message):
     with pytest.raises(CheckpointError) as caught:
         NGrams.restore(grams.learned(), tensors)
     assert str(caught.value) == f"the n-grams are damaged: {message}"
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("नमस्ते दुनिया।", ["नमस्ते", "दुनिया", "।"]),
+        ("WOW 5€ :) don't!! 日本", ["wow", "5", "€", ":)", "don't", "!!", "日", "本"]),
+        ("nai\u0308ve 👍🏽👍🏽 snake_case", ["nai\u0308ve", "👍🏽", "👍🏽", "snake_case"]),
+    ],
+)
+def test_words_are_those_of_any_script(text, parts):
+    assert words(text) == parts
+
+
+def test_models_of_older_files_find_the_words_that_they_found():
+    assert older_words("नमस्ते 5€") == ["नमस", "्", "त", "े", "5", "€"]
+
+
+@given(st.text(st.characters(codec="ascii")))
+def test_in_ascii_words_are_what_they_were(text):
+    """The quick way that ASCII takes is the older pattern; the slow one must find the same."""
+    assert WORD.findall(text) == OLDER_WORD.findall(text)

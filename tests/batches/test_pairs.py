@@ -5,8 +5,7 @@ from itertools import islice, pairwise
 import numpy as np
 import pytest
 
-from charnn.batches.pairs import PairBatches, PairSet
-from charnn.batches.texts import MIXING, text_set
+from charnn.batches.texts import MIXING, PairBatches, PairSet, by_length, text_set
 from charnn.tokenizers.vocabulary import END
 
 PAIRS = 60
@@ -34,7 +33,7 @@ def rows_of_all(pairs):
 
 
 def epoch_of(batches, epoch):
-    return list(islice(batches.since(batches.steps(epoch)), batches.steps(1)))
+    return list(islice(batches.since(epoch * batches.epoch_steps), batches.epoch_steps))
 
 
 def contents(found):
@@ -44,7 +43,7 @@ def contents(found):
 def test_a_batch_holds_each_pair_and_zeros_behind_both_sides():
     pairs = PairSet(text_set([[5, 6, END], [7, END]], np.array), text_set([[8, END], [9, 10, 11, END]], np.array))
     batch = pairs.batch(np.array([1, 0]))
-    assert len(batch) == 2
+    assert len(batch.source.lengths) == 2
     assert batch.source.tokens.tolist() == [[7, END, 0], [5, 6, END]]
     assert batch.target.tokens.tolist() == [[9, 10, 11, END], [8, END, 0, 0]]
     assert batch.source.lengths.tolist() == [2, 3]
@@ -55,23 +54,23 @@ def test_a_batch_holds_each_pair_and_zeros_behind_both_sides():
 @pytest.mark.parametrize(("batch_size", "budget"), [(7, 10**6), (64, 60), (1, 10**6), (8, 1)])
 def test_by_length_gives_every_pair_once_under_its_number_within_the_budget(batch_size, budget):
     pairs, seen = pairs_of(), {}
-    for numbers, batch in pairs.by_length(batch_size, budget):
+    for numbers, batch in by_length(pairs, batch_size, budget):
         seen |= dict(zip(numbers.tolist(), rows_of(batch), strict=True))
-        assert len(numbers) == len(batch) <= batch_size
-        assert len(batch) == 1 or len(batch) * pairs.lengths[numbers].max() <= budget
+        assert len(numbers) == len(batch.source.lengths) <= batch_size
+        assert len(batch.source.lengths) == 1 or len(batch.source.lengths) * pairs.lengths[numbers].max() <= budget
     assert [seen[number] for number in range(PAIRS)] == rows_of_all(pairs)
 
 
 def test_by_length_puts_like_lengths_side_by_side():
     pairs = pairs_of()
-    spans = [pairs.lengths[numbers] for numbers, _ in pairs.by_length(BATCH_SIZE, BUDGET)]
+    spans = [pairs.lengths[numbers] for numbers, _ in by_length(pairs, BATCH_SIZE, BUDGET)]
     assert all(one.max() <= other.min() for one, other in pairwise(spans))
 
 
 def test_no_pairs_hold_nothing():
     pairs = pairs_of(0)
     assert len(pairs) == 0
-    assert [row for _, batch in pairs.by_length(4, 100) for row in rows_of(batch)] == []
+    assert [row for _, batch in by_length(pairs, 4, 100) for row in rows_of(batch)] == []
 
 
 @pytest.mark.parametrize("epoch", [0, 1, 5])
@@ -91,24 +90,24 @@ def test_batches_are_a_function_of_seed_and_epoch():
 
 def test_batches_can_begin_anywhere():
     batches = batches_of()
-    uninterrupted = contents(islice(batches.since(0), batches.steps(3)))
-    for step in (1, batches.steps(1) - 1, batches.steps(1), batches.steps(2) + 2):
-        assert contents(islice(batches_of().since(step), batches.steps(3) - step)) == uninterrupted[step:]
+    uninterrupted = contents(islice(batches.since(0), 3 * batches.epoch_steps))
+    for step in (1, batches.epoch_steps - 1, batches.epoch_steps, 2 * batches.epoch_steps + 2):
+        assert contents(islice(batches_of().since(step), 3 * batches.epoch_steps - step)) == uninterrupted[step:]
 
 
 def test_a_batch_knows_how_many_epochs_were_over_when_it_came():
     batches = batches_of()
-    found = [batch.epoch for batch in islice(batches.since(0), batches.steps(2))]
-    assert found == pytest.approx([batches.epoch_of(step) for step in range(batches.steps(2))])
-    assert found[batches.steps(1)] == 1
+    found = [batch.epoch for batch in islice(batches.since(0), 2 * batches.epoch_steps)]
+    assert found == pytest.approx([step / batches.epoch_steps for step in range(2 * batches.epoch_steps)])
+    assert found[batches.epoch_steps] == 1
 
 
 @pytest.mark.parametrize("budget", [1, 30, 90, 10**6])
 def test_a_batch_keeps_to_its_size_and_but_for_the_mixing_of_lengths_to_its_budget(budget):
     for batch in epoch_of(batches_of(budget=budget), 0):
         longest = int((batch.source.lengths + batch.target.lengths).max())
-        assert len(batch) <= BATCH_SIZE
-        assert len(batch) == 1 or len(batch) * longest <= budget / (1 - MIXING)
+        assert len(batch.source.lengths) <= BATCH_SIZE
+        assert len(batch.source.lengths) == 1 or len(batch.source.lengths) * longest <= budget / (1 - MIXING)
 
 
 def sampled(calls, added=0):
@@ -125,7 +124,7 @@ def sampled(calls, added=0):
 def test_ids_are_sampled_anew_once_an_epoch():
     calls = []
     batches = batches_of(resample=sampled(calls))
-    found = list(islice(batches.since(0), batches.steps(3)))
+    found = list(islice(batches.since(0), 3 * batches.epoch_steps))
     assert calls == [0, 1, 2]
     assert [{ids // 1000 for row in rows_of(batch) for side in row for ids in side} for batch in found] == [
         {int(batch.epoch)} for batch in found
@@ -135,7 +134,7 @@ def test_ids_are_sampled_anew_once_an_epoch():
 def test_sampling_goes_on_in_the_epoch_in_which_it_begins():
     calls = []
     batches = batches_of(resample=sampled(calls, added=2))
-    start = batches.steps(2) - 1
+    start = 2 * batches.epoch_steps - 1
     resumed = contents(islice(batches.since(start), 3))
     assert calls == [1, 2]
     assert resumed == contents(islice(batches_of(resample=sampled([], added=2)).since(0), start + 3))[start:]

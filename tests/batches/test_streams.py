@@ -36,7 +36,7 @@ any_batches = st.one_of(stream_batches(), document_batches())
 
 def epoch(batches, number):
     """All batches of one epoch."""
-    begin, end = batches.steps(number), batches.steps(number + 1)
+    begin, end = number * batches.epoch_steps, (number + 1) * batches.epoch_steps
     return list(islice(batches.since(begin), end - begin))
 
 
@@ -62,19 +62,6 @@ def are_same(one, other):
 def test_a_run_that_begins_at_any_batch_goes_on_as_one_from_the_start(batches, step):
     whole = list(islice(batches.since(0), step + 5))
     assert all(map(are_same, whole[step:], islice(batches.since(step), 5)))
-
-
-@small
-@given(any_batches)
-def test_whole_epochs_have_whole_numbers_of_steps(batches):
-    assert [batches.epoch_of(batches.steps(epochs)) for epochs in range(EPOCHS + 1)] == list(range(EPOCHS + 1))
-
-
-@small
-@given(any_batches)
-def test_epochs_go_by_evenly(batches):
-    steps = batches.steps(1)
-    assert [batches.epoch_of(step) for step in range(2 * steps + 1)] == pytest.approx([step / steps for step in range(2 * steps + 1)])
 
 
 @small
@@ -213,8 +200,7 @@ def test_every_epoch_of_documents_has_equally_many_batches(batches):
 @settings(max_examples=5)
 def test_a_batch_late_in_a_long_run_is_found_at_once(batches):
     """Every report of a run on documents used to go through the order of all epochs before it."""
-    step = batches.steps(1_000_000)
-    assert batches.epoch_of(step) == 1_000_000
+    step = 1_000_000 * batches.epoch_steps
     assert next(batches.since(step)).fresh.all()
 
 

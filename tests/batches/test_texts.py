@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from charnn.batches.texts import LONGEST_WORD, Speller, TextBatches, group_sizes, text_set
+from charnn.batches.streams import group_sizes
+from charnn.batches.texts import LONGEST_WORD, Speller, TextBatches, by_length, text_set
 from charnn.tokenizers.vocabulary import UNKNOWN, Vocabulary
 
 TEXTS = [["a", "b", "a"], ["c"], [], ["b", "b", "c", "a", "x"]]
@@ -104,7 +105,7 @@ def test_groups_keep_to_size_and_budget_unless_one_text_is_longer(batch_size, bu
 def test_by_length_gives_every_text_once():
     texts = texts_of()
     seen = {}
-    for numbers, batch in texts.by_length(2, 6):
+    for numbers, batch in by_length(texts, 2, 6):
         for number, row, length in zip(numbers, batch.tokens, batch.lengths, strict=True):
             seen[number] = row[:length].tolist()
     assert seen == {number: VOCABULARY.encode(text).tolist() for number, text in enumerate(TEXTS)}
@@ -112,4 +113,4 @@ def test_by_length_gives_every_text_once():
 
 def test_no_texts_come_in_no_batches():
     """An empty batch once reached the attention of a translator that had nothing more to translate, which cannot divide its units."""
-    assert list(text_set([], lambda text: text).by_length(8, 100)) == []
+    assert list(by_length(text_set([], lambda text: text), 8, 100)) == []

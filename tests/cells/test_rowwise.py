@@ -7,9 +7,8 @@ from torch import nn
 
 from charnn.cells.layer import RecurrentLayer
 from charnn.cells.rowwise import Linear, is_rowwise, packs, reading, tanh
-from charnn.cells.settings import STATES, StackSettings
-from charnn.layers.attention import MAKERS
-from charnn.layers.pooling import POOLS
+from charnn.cells.settings import StackSettings
+from charnn.layers.pooling import MAKERS, POOLS
 from charnn.layers.stack import RecurrentStack
 from tests.networks import CELLS
 
@@ -53,7 +52,7 @@ def test_a_product_of_no_rows_has_no_rows():
 @pytest.mark.parametrize("time", [1, 2, TIME])
 def test_a_layer_is_that_of_training_row_by_row(cell, time):
     layer = RecurrentLayer(UNITS, StackSettings(cell=CELLS[cell].cell, activation=CELLS[cell].activation, hidden_size=37))
-    states = numbers(ROWS, STATES[CELLS[cell].cell], 37)
+    states = numbers(ROWS, len(CELLS[cell].loaded_cell.states), 37)
 
     def read(x: torch.Tensor, state: torch.Tensor) -> tuple[torch.Tensor, ...]:
         outputs, after = layer(x, tuple(part[None] for part in state.unbind(1)))

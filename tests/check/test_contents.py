@@ -1,33 +1,28 @@
 """Tests of charnn.check.contents."""
 
-from dataclasses import replace
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from charnn.check.contents import OPEN, Contents, Problems
-from charnn.data.conll import TaggedSettings
-from charnn.data.corpus import CorpusSettings
-from charnn.data.labelled import LabelledSettings
-from charnn.data.pairs import PairFiles, PairSettings
+from charnn.check.contents import MOST_CLASSES, Contents, Problems, length_classes
+from charnn.settings import collect
+from charnn.tasks.registry import TASKS
+from charnn.training.model import Sources
 
-SETTINGS = {"lm": CorpusSettings(), "classifier": LabelledSettings(), "tagger": TaggedSettings(), "translator": PairSettings()}
-
-
-@pytest.fixture(autouse=True)
-def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("here")
 
 
 def read(task: str, name: str, content: str | bytes, valid: str | None = None, **values: Any) -> tuple[Contents, Problems]:
     Path(name).write_bytes(content.encode() if isinstance(content, str) else content)
     problems = Problems()
-    other = None
     if valid is not None:
         Path(f"valid-{name}").write_text(valid)
-        other = PairFiles([f"valid-{name}"])
-    opened = OPEN[task](PairFiles([name]), other, replace(SETTINGS[task], **values), 1, problems)
+    sources = Sources([name], [] if valid is None else [f"valid-{name}"])
+    opened = TASKS[task].part("check").open_data(sources, collect(TASKS[task].settings, values), TASKS[task].inputs(), problems)
     return opened.read(), problems
 
 
@@ -46,9 +41,9 @@ BAD_ROWS = [
             "a.csv:2: expected 2 columns (text, label), found 1",
             "a.csv:3: expected 2 columns (text, label), found 3",
             "a.csv:4: has no label in the column label; fill it in or leave the row out",
-            "a.csv:45: is not valid csv: unexpected end of data",
+            "a.csv:45: a quote that is opened here is not closed; close it, or write a quote within a quoted cell twice",
         ],
-        40,
+        80,
     ),
     (
         "classifier",
@@ -79,31 +74,6 @@ BAD_ROWS = [
         ],
         41,
     ),
-    (
-        "tagger",
-        "a.conll",
-        "a\tO\nb\n\tO\n\nc\t \nd\tO\n\n" + "e\tO\n\n" * 20,
-        [
-            "a.conll:2: expected 2 columns as in the first sentence, found 1; they are divided by tabs",
-            "a.conll:3: has no token in column 1; fill it in or remove the line",
-            "a.conll:5: has no tag in column 2; fill it in or leave the sentence out",
-        ],
-        20,
-    ),
-    (
-        "translator",
-        "a.tsv",
-        "one\tun\ntwo\n" + "".join(f"{number}\t{number}\n" for number in range(20)),
-        ["a.tsv:2: expected 'source<TAB>target', found no tab"],
-        21,
-    ),
-    (
-        "translator",
-        "a.jsonl",
-        '{"source": "one", "target": 1}\n' + '{"source": "two", "target": "2"}\n{"source": "three", "target": "3"}\n' * 20,
-        ["a.jsonl:1: the column target should hold text, got 1"],
-        40,
-    ),
 ]
 
 
@@ -121,25 +91,18 @@ def test_bad_rows_of_a_language_model_s_table_are_told_too() -> None:
     assert contents.facts["train"] + contents.facts["valid"] == 2
 
 
-def test_only_the_first_of_many_are_told() -> None:
-    _, problems = read("translator", "a.tsv", "one\tun\n" + "two\n" * 9 + "three\ttrois\n")
-    assert (len(problems.told), problems.count) == (5, 9)
-
-
-@pytest.mark.parametrize("task", OPEN)
+@pytest.mark.parametrize("task", ["lm", "classifier"])
 def test_bad_bytes_do_not_end_the_reading(task: str) -> None:
     rows = {
         "lm": b"\xe9 line\n",
         "classifier": b"__label__x \xe9\n__label__y \xff\n",
-        "tagger": b"\xe9\tO\n\xff\tO\n\n",
-        "translator": b"\xe9 one\tun\n\xff two\tdeux\n",
     }
     contents, problems = read(task, "a.txt", rows[task] * 20)
     assert problems.told == []
     assert contents.facts["train"]
 
 
-@pytest.mark.parametrize("task", OPEN)
+@pytest.mark.parametrize("task", ["lm", "classifier"])
 def test_an_empty_file_is_one_problem(task: str) -> None:
     contents, problems = read(task, "a.txt", "")
     assert contents.rows == []
@@ -155,21 +118,6 @@ def test_labels_that_are_rare_or_lopsided_are_told() -> None:
     ]
 
 
-def test_types_and_tags_that_are_rare_are_told() -> None:
-    spans = "a\tO\nb\tB-x\n\n" * 12 + "c\tB-y\nd\tI-y\n\n"
-    assert warnings(read("tagger", "a.conll", spans, valid="e\tO\n")[0])[-1] == "the type 'y' has only 1 span, first at a.conll:37"
-    tags = "a\tDET\nb\tNOUN\n\n" * 12 + "c\tSYM\nd\tX\ne\tX\n\n"
-    rare = "the tag 'SYM' has only 1 token (1 other has fewer than 10 too), first at a.conll:37"
-    assert warnings(read("tagger", "a.conll", tags, valid="e\tDET\n")[0])[-1] == rare
-
-
-def test_tags_that_contradict_every_scheme_are_a_problem_and_yet_counted() -> None:
-    contents, problems = read("tagger", "a.conll", "a\tB-x\n\nb\tI-x\n\nc\tB-x\nd\tB-x\n\n" * 9, valid="a\tO\n")
-    bio = "a.conll:1 one begins with B-x, as in BIO; correct one of them"
-    assert problems.told == [f"a.conll:3: in this sentence a span begins with I-x, as in IOB1, but at {bio}"]
-    assert contents.facts["scheme"] == "none"
-
-
 @pytest.mark.parametrize(
     ("task", "name", "content", "valid", "told"),
     [
@@ -180,14 +128,36 @@ def test_tags_that_contradict_every_scheme_are_a_problem_and_yet_counted() -> No
             "text,label\none,x\ntwo,new\n",
             "valid-a.csv:3: training has no text with the label 'new'; add some, or leave this one out",
         ),
-        (
-            "tagger",
-            "a.conll",
-            "a\tDET\n\n",
-            "a\tDET\nb\tNOUN\n",
-            "valid-a.conll:1: training has no sentence with the tag 'NOUN'; add some, or leave this one out",
-        ),
     ],
 )
 def test_what_only_the_validation_part_has_is_a_problem(task: str, name: str, content: str, valid: str, told: str) -> None:
     assert read(task, name, content, valid)[1].told == [told]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "classes"),
+    [
+        ([], []),
+        ([0, 0], [(0, 0, 2)]),
+        ([1, 3, 3, 10], [(1, 1, 1), (2, 2, 0), (3, 3, 2), (4, 4, 0), (5, 5, 0), (6, 6, 0), (7, 7, 0), (8, 8, 0), (9, 9, 0), (10, 10, 1)]),
+        ([0, 11, 20], [(0, 0, 1), (11, 12, 1), (13, 14, 0), (15, 16, 0), (17, 18, 0), (19, 20, 1)]),
+        ([45, 21, 26], [(21, 25, 1), (26, 30, 1), (31, 35, 0), (36, 40, 0), (41, 45, 1)]),
+        ([5_000_000], [(4_500_001, 5_000_000, 1)]),
+    ],
+)
+def test_classes_have_round_equal_widths(lengths: list[int], classes: list[tuple[int, int, int]]) -> None:
+    assert length_classes(Counter(lengths)) == classes
+
+
+def test_the_longest_hundredth_does_not_stretch_the_classes() -> None:
+    assert length_classes({7: 60, 10: 39, 3000: 1}) == [(7, 7, 60), (8, 8, 0), (9, 9, 0), (10, 10, 39), (11, None, 1)]
+
+
+@given(st.dictionaries(st.integers(0, 10**7), st.integers(1, 1000)))
+def test_every_length_is_in_one_class(counts: dict[int, int]) -> None:
+    classes = length_classes(counts)
+    assert len(classes) <= MOST_CLASSES + 2
+    for one in classes:
+        most = max(counts) if one.most is None else one.most
+        assert one.total == sum(count for length, count in counts.items() if one.least <= length <= most)
+    assert sum(one.total for one in classes) == sum(counts.values())

@@ -7,19 +7,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charnn.check import corpus as corpus_examination
+from charnn.check.contents import Finding
 from charnn.check.corpus import CorpusExamination, examine_corpus
-from charnn.check.findings import Finding
-from charnn.check.tally import Tally
+from charnn.check.symbols import Tally
 from charnn.data import corpus, readers
-from charnn.data.corpus import Corpus, CorpusSettings
+from charnn.data.corpus import Corpus
+from charnn.data.settings import CorpusSettings
 from charnn.errors import DataError
 
+pytestmark = pytest.mark.usefixtures("here")
+
 LINE = "a line that is long enough"
-
-
-@pytest.fixture(autouse=True)
-def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
 
 
 def examined(text: str, valid: str | None = None, **values: object) -> CorpusExamination:

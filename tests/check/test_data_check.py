@@ -6,20 +6,19 @@ import tracemalloc
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 from click.testing import CliRunner, Result
 
-from charnn.cli import checked, trial
 from charnn.cli.main import main
-from charnn.cli.options import collect
-from charnn.cli.verbs.data import READ_BY, settings_of
-from charnn.cli.verbs.train import idle_defaults, train
-from charnn.data.pairs import PairFiles
-from charnn.settings import own_settings
-from charnn.tasks.check import SETTINGS, Cost, Trial, check_data
-from charnn.tasks.lm.settings import LanguageModelSettings
+from charnn.cli.verbs import data as trial
+from charnn.tasks.check import Cost, Trial, check_data
+from charnn.tasks.lm.settings import LanguageModelInputs, LanguageModelSettings
+from charnn.tasks.registry import TASKS
+from charnn.training.model import Sources
 from tests.runs import SERIES
+from tests.tools import write
+
+pytestmark = pytest.mark.usefixtures("here")
 
 COST = Cost(
     parameters=1000,
@@ -33,16 +32,6 @@ COST = Cost(
     device="cpu",
     threads=2,
 )
-
-
-@pytest.fixture(autouse=True)
-def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-def write(name: str, content: str | bytes) -> str:
-    Path(name).write_bytes(content.encode() if isinstance(content, str) else content)
-    return name
 
 
 def charnn(*arguments: str) -> Result:
@@ -96,6 +85,7 @@ def test_documents_with_labels() -> None:
         "files       1 file, 199 bytes, 21 lines\n"
         "encoding    utf-8, valid: 199 characters, 0 beyond ASCII\n"
         "line ends   LF 21\n"
+        "columns     name, sex, divided by commas\n"
         "documents   18 to train on, 2 to validate on\n"
         "labels      f 9 (50 %), m 9 (50 %)\n"
         "characters  15 different, 9 only once or twice: 0 2 3 4 5 6 7 8 ...\n"
@@ -116,6 +106,7 @@ def test_labelled_texts() -> None:
         "files       2 files, 983 bytes, 84 lines\n"
         "encoding    utf-8, valid: 983 characters, 0 beyond ASCII\n"
         "line ends   LF 84\n"
+        "columns     text, label, divided by commas\n"
         "labels      neg 20 (50 %), pos 20 (50 %)\n"
         "validation  neg 1 (50 %), pos 1 (50 %)\n"
         "lengths     15, 16, 17, 17 characters; 5, 5, 5, 5 words (at 5, 50, 95, 100 % of the texts)\n"
@@ -195,6 +186,7 @@ def test_a_series() -> None:
         "encoding    utf-8, valid: 2,078 characters, 0 beyond ASCII\n"
         "line ends   LF 121\n"
         "values      97 to train on, 11 to validate on, 12 held out\n"
+        "columns     month, sold, rain, divided by commas\n"
         "times       every month, from 2001-01 to 2010-12\n"
         "column      sold, to predict: 106 to 288\n"
         "column      rain, to predict from: 1 to 11\n"
@@ -207,6 +199,7 @@ def test_a_series_whose_target_is_not_said() -> None:
     write("sold.csv", SERIES)
     assert said(checked_output("sold.csv", code=1), "task", "values", "times", "column", "warning", "verdict") == [
         "task        forecaster (it holds times in month and numbers; --task says otherwise)",
+        "columns     month, sold, rain, divided by commas",
         "times       every month, from 2001-01 to 2010-12",
         "column      sold: 106 to 288",
         "column      rain: 1 to 11",
@@ -355,15 +348,16 @@ def test_what_training_takes_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (asked[-1].task, asked[-1].settings.loop.batch_size) == ("translator", 16)
 
 
-@pytest.mark.parametrize("task", SETTINGS)
-def test_what_is_tried_out_is_what_train_does_where_nothing_is_said(task: str) -> None:
+@pytest.mark.parametrize("task", TASKS)
+def test_what_is_tried_out_is_what_train_does_where_nothing_is_said(task: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A check once took the defaults of the shared classes, which a task's own differ from: 16 texts in an update, not 32."""
-    command = train.get_command(click.Context(train), task)
-    assert command is not None
-    context = command.make_context(task, [])
-    idle = idle_defaults(context, context.params["tokenizer"]) if "tokenizer" in context.params else {}
-    data_options = {one.name: one.default for read_by in READ_BY.values() for one in own_settings(read_by)}
-    assert settings_of(task, PairFiles(["a.txt"]), data_options) == collect(SETTINGS[task], context.params | idle)
+    settings: list[Any] = []
+    monkeypatch.setattr(trial, "try_out", lambda one: settings.append(one.settings) or COST)
+    monkeypatch.setattr("charnn.cli.verbs.train.train_model", lambda ctx, task, found, *others: settings.append(found))
+    name = TASKS[task].corpus
+    assert charnn(name, "--task", task).exit_code == 0
+    assert CliRunner().invoke(main, ["train", task, name]).exit_code == 0
+    assert settings[0] == settings[1]
 
 
 def test_what_training_says_of_data_that_it_refuses_is_the_verdict() -> None:
@@ -400,8 +394,9 @@ def test_rows_are_wrapped_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     monkeypatch.setenv("COLUMNS", "60")
     write("a.txt", "a line\n" * 30)
-    found = check_data(Trial("lm", LanguageModelSettings(), PairFiles(["a.txt"])), "nothing tells of labels, tags, pairs or numbers")
-    lines = list(checked.report(found, None, None, "charnn train lm a.txt"))
+    one = Trial("lm", LanguageModelSettings(), Sources(["a.txt"]), LanguageModelInputs())
+    found = check_data(one, "nothing tells of labels, tags, pairs or numbers")
+    lines = list(trial.report(found, None, None, "charnn train lm a.txt"))
     assert lines[:2] == [
         "task        lm (nothing tells of labels, tags, pairs or",
         "            numbers; --task says otherwise)",
@@ -421,7 +416,7 @@ def peak_of_checking(megabytes: int) -> int:
     write("a.txt", (b"x" * 1023 + b" ") * (megabytes << 10))
     tracemalloc.start()
     try:
-        check_data(Trial("lm", LanguageModelSettings(), PairFiles(["a.txt"])))
+        check_data(Trial("lm", LanguageModelSettings(), Sources(["a.txt"]), LanguageModelInputs()))
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

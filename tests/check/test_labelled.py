@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charnn.check.labelled import Examination, examine
+from charnn.check.contents import Finding
+from charnn.check.labelled import Examination, Lengths, examine
 from charnn.data.labelled import Example, LabelledData, folded
 from charnn.errors import DataError
 
@@ -23,15 +24,11 @@ def test_everything_is_counted() -> None:
         train={"neg": 4, "pos": 2},
         valid={"far": 1, "neg": 1, "odd": 1, "pos": 1},
         where={"pos": "a:1", "neg": "a:2"},
-        duplicates=2,
+        duplicates=Finding(2, "a:3"),
         contradictions=1,
-        duplicate_where="a:3",
-        shared=2,
-        shared_where="b:1",
-        empty=3,
-        empty_where="a:5",
-        characters=(0, 3, 12, 12),
-        words=(0, 1, 3, 3),
+        shared=Finding(2, "b:1"),
+        empty=Finding(3, "a:5"),
+        lengths=Lengths(characters=(0, 3, 12, 12), words=(0, 1, 3, 3)),
         unseen={"odd": "b:2", "far": "b:4"},
     )
 
@@ -74,11 +71,11 @@ def test_hashes_count_what_the_texts_themselves_would(rows: list[tuple[str, str]
     first: dict[str, str] = {}
     repeats = [(text, label) for text, label in rows if folded(text) and first.setdefault(folded(text), label) is not None]
     found = examine(examples(*rows), None)
-    assert found.duplicates == len(repeats) - len(first)
+    assert found.duplicates.count == len(repeats) - len(first)
     assert found.contradictions == sum(label != first[folded(text)] for text, label in repeats)
 
 
 def test_imdb_as_published(real_data: Path) -> None:
     """20,000 reviews of 1,300 characters; 70 stand there twice."""
     found = examine(LabelledData([real_data / "imdb" / "train.tsv.gz"]).examples(), None)
-    assert (found.train, found.duplicates, found.empty) == ({"negative": 10_000, "positive": 10_000}, 70, 0)
+    assert (found.train, found.duplicates.count, found.empty.count) == ({"negative": 10_000, "positive": 10_000}, 70, 0)

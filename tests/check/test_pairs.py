@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charnn.check.findings import Finding
-from charnn.check.pairs import Lengths, PairExamination, examine_pairs
+from charnn.check.contents import Finding
+from charnn.check.labelled import Lengths
+from charnn.check.pairs import PairExamination, examine_pairs
 from charnn.data.labelled import folded
-from charnn.data.pairs import Pair, PairData, PairFiles, usable
+from charnn.data.pairs import Pair, PairData, usable
+from charnn.data.settings import PairFiles
 from charnn.errors import DataError
 
 SIDE = st.sampled_from(["", " \x85", "a", "A ", "b\u0130", "c  d", "C d"])

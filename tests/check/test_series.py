@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from charnn.check.findings import Finding
+from charnn.check.contents import Finding
 from charnn.check.series import Column, examine_series, standing_out
 from charnn.data.series import Cells, Columns
 from charnn.data.times import Clock

@@ -2,11 +2,12 @@
 
 from collections import Counter
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charnn.check.findings import Finding
-from charnn.check.symbols import SymbolCounts, Symbols, Usage
+from charnn.check.contents import Finding
+from charnn.check.symbols import SymbolCounts, Symbols, Tally, Usage, word_hash
 
 
 def counted(*texts: str) -> SymbolCounts:
@@ -36,7 +37,7 @@ def test_texts_without_words_have_no_row_of_words() -> None:
 
 def test_what_is_no_character_of_a_text_is_told_with_its_first_place() -> None:
     found = counted("fine\t\r\n", "one\ntwo \x07\x1b", "\x07 \ue000 \U0010ffff", "half \ud83d")
-    assert list(found.warnings()) == [
+    assert [text for _, text in found.warnings()] == [
         "3 control characters, first at a:3",
         "1 character of private use, first at a:3",
         "1 code point that is no character, first at a:3",
@@ -62,3 +63,33 @@ def test_counts_are_those_of_the_joined_text(texts: list[str]) -> None:
     characters = Counter("".join(texts))
     times = Counter(characters.values())
     assert counted(*texts).characters == Usage(characters.total(), len(characters), times[1], times[2])
+
+
+@given(st.lists(st.lists(st.text(max_size=3))))
+def test_few_things_are_counted_exactly(blocks: list[list[str]]) -> None:
+    tally = Tally(word_hash)
+    for block in blocks:
+        tally.add(block)
+    counts = Counter(word for block in blocks for word in block)
+    assert (tally.one_in, tally.counts) == (1, counts)
+    assert (tally.different(), tally.different(2)) == (len(counts), list(counts.values()).count(2))
+
+
+@given(st.lists(st.lists(st.integers(0, 50))), st.integers(1, 10))
+def test_what_is_in_the_sample_is_counted_exactly_and_the_sample_is_bounded(blocks: list[list[int]], most: int) -> None:
+    tally = Tally(int, most)
+    for block in blocks:
+        tally.add(block)
+        assert len(tally.counts) <= most
+    counts = Counter(number for block in blocks for number in block)
+    assert tally.counts == {number: count for number, count in counts.items() if tally.holds(number)}
+
+
+def test_many_words_are_estimated() -> None:
+    tally = Tally(word_hash, most=2000)
+    for begin in range(0, 60_000, 1000):
+        tally.add(f"word {number}" for number in range(begin, begin + 1000))
+        tally.add(f"word {number}" for number in range(begin, begin + 250))
+    assert tally.one_in == 32
+    assert tally.different() == pytest.approx(60_000, rel=0.1)
+    assert tally.different(2) == pytest.approx(15_000, rel=0.1)

@@ -9,17 +9,14 @@ import time
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from charnn.checkpoint.model import load_model, save_model
 from charnn.cli.main import main
+from tests.tools import charnn
 
 TINY = ["--steps", "30", "--hidden-size", "16", "--window", "16", "--batch-size", "4", "--reports", "2", "--progress", "plain"]
 VERSE = "The sea is wide, the sea is blue,\nthe sea has room for me and you.\n"
-
-
-def charnn(*arguments: object, text: str | bytes | None = None) -> Result:
-    return CliRunner().invoke(main, [str(one) for one in arguments], input=text)
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +87,7 @@ NETWORKS = [
     ["--cell", "rnn", "--activation", "relu", "--clip-value", "1", "--optimizer", "sgd"],
     ["--cell", "lstm", "--layers", "2", "--dropout", "0.2", "--locked-dropout", "--residual", "--optimizer", "rmsprop"],
     ["--cell", "gru", "--layer-norm", "--tie-weights", "--initial-state", "learned", "--averaging", "0.9", "--optimizer", "adam"],
+    ["--cell", "mingru", "--layers", "2", "--initial-memory", "20", "--residual"],
     ["--tokenizer", "word", "--schedule", "step", "--lowercase", "--patience", "3"],
     ["--tokenizer", "subword", "--subword-model", "bpe", "--schedule", "constant"],
     ["--tokenizer", "byte", "--embedding-size", "8", "--precision", "bfloat16", "--clip-norm", "none"],
@@ -282,7 +280,7 @@ CONTRADICTIONS = [
         ["--documents", "lines", "--restarts", "0.1"],
         "Error: --restarts has no effect on documents, each of which starts anew; leave it out.\n",
     ),
-    (["--valid", "verse.txt", "--valid-share", "0.2"], "Error: --valid and --valid-share exclude each other; give one.\n"),
+    (["--valid", "verse.txt", "--valid-share", "0.2"], "Error: --valid-share and files to validate on exclude each other; give one.\n"),
 ]
 
 

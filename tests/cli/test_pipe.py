@@ -17,15 +17,15 @@ from charnn.cli import pipe as module
 from charnn.cli.pipe import PipeResult, pipe, run_pipe
 from charnn.data.answers import WRITERS
 from charnn.data.lines import Pause
-from charnn.data.rows import BadRow, Header, InputRow, Item, PredictSettings, find_inputs, read_rows
+from charnn.data.rows import InputRow, Item, find_inputs, read_rows
+from charnn.data.settings import PredictSettings
+from charnn.data.tables.records import BadRow, Header
 from charnn.errors import DataError
+from tests.tools import write
+
+pytestmark = pytest.mark.usefixtures("here")
 
 Said = tuple[int, str, str]
-
-
-@pytest.fixture(autouse=True)
-def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
 
 
 def lengths(texts: list[str]) -> list[dict[str, Any]]:
@@ -43,11 +43,6 @@ def predicted(capsysbinary: pytest.CaptureFixture[bytes]) -> Callable[..., Said]
         return code, out.decode(), err.decode()
 
     return run
-
-
-def write(name: str, content: str | bytes) -> str:
-    Path(name).write_bytes(content.encode() if isinstance(content, str) else content)
-    return name
 
 
 def plain_rows(*texts: str) -> Iterator[Item]:
@@ -142,6 +137,47 @@ def test_a_task_has_its_own_look_in_text_only(capsysbinary: pytest.CaptureFixtur
     for form in ("text", "csv"):
         pipe(["so"], PredictSettings(format=form), lengths, text_format=lambda text, answer: f"{text} is {answer['label']}")
     assert capsysbinary.readouterr().out == b"so is even\ntext,label,probability\nso,even,0.333333\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "out"),
+    [
+        ("a.csv", 'n;Text\r\n1;"a;b"\r\n', 'n;Text;label;probability\r\n1;"a;b";odd;0.25\r\n'),
+        ("a.csv", "sep=|\nn|text\n1|a\n", "sep=|\nn|text|label|probability\n1|a|odd|0.5\n"),
+        ("a.csv", 'text\tn\n"a\tb"\t1\n', 'text\tn\tlabel\tprobability\n"a\tb"\t1\todd\t0.25\n'),
+        ("a.csv", "text,n\ra,1\r", "text,n,label,probability\ra,1,odd,0.5\r"),
+        ("a.csv", "# by me\ntext,,,\na,1,,\n", "# by me\ntext,,,,label,probability\na,1,,,odd,0.5\n"),
+        ("a.csv", "text,n,n\na,1,2\n", "text,n,n,label,probability\na,1,2,odd,0.5\n"),
+        ("a.tsv", 'n\ttext\n1\t"""a"", b"\n', 'n\ttext\tlabel\tprobability\n1\t"""a"", b"\teven\t0.142857\n'),
+        ("a.json", '[{"text": "a"}]', '{"text": "a", "label": "odd", "probability": 0.5}\n'),
+    ],
+)
+def test_a_table_comes_back_written_as_it_was(name: str, content: str, out: str, predicted: Callable[..., Said]) -> None:
+    assert predicted(write(name, content)) == (0, out, "")
+
+
+def test_a_table_without_a_header_comes_back_without_one(predicted: Callable[..., Said]) -> None:
+    write("sms", "ham\ta\nspam\tbc\n")
+    for how in ({"text_column": "2"}, {"header": False, "text_column": "2"}):
+        assert predicted("sms", input_format="tsv", **how) == (0, "ham\ta\todd\t0.5\nspam\tbc\teven\t0.333333\n", "")
+    as_json = predicted("sms", input_format="tsv", text_column="2", format="jsonl")[1]
+    assert as_json.splitlines()[0] == '{"1": "ham", "2": "a", "label": "odd", "probability": 0.5}'
+
+
+def test_a_path_within_json_objects_is_a_column(predicted: Callable[..., Said]) -> None:
+    write("a.jsonl", '{"by": {"text": "a"}}\n{"by": {}}\n')
+    code, out, err = predicted("a.jsonl", text_column="by.text")
+    assert (code, out) == (1, '{"by": {"text": "a"}, "label": "odd", "probability": 0.5}\n')
+    assert err.startswith("Error: a.jsonl:2: has no column 'by.text'; there are by.\n")
+
+
+def test_what_may_be_the_name_of_a_file_is_told(predicted: Callable[..., Said]) -> None:
+    assert predicted("new_reviews")[2] == "There is no file named new_reviews, so it is taken as a text.\n"
+    for name in ("new.en", "data/new", "missing.conll"):
+        with pytest.raises(DataError) as caught:
+            predicted(name)
+        assert str(caught.value) == f"{name}: no such file; if it is a text, write it on standard input and give -"
+    assert predicted("3.5", "so", "What? new.en")[2] == ""
 
 
 # Laws
@@ -283,13 +319,14 @@ def test_a_bar_counts_to_the_size_of_the_files(monkeypatch: pytest.MonkeyPatch, 
     assert out.count(b"\n") == 21
     assert "100%" in err.decode()
     assert "20 rows" in err.decode()
-    assert "Error: a.csv:22: expected 1 columns (text), found 2." in err.decode()
+    assert "Error: a.csv:22: expected 1 column (text), found 2." in err.decode()
 
 
 def test_no_bar_for_a_text_or_a_pipe(monkeypatch: pytest.MonkeyPatch, predicted: Callable[..., Said]) -> None:
     give(iter([b"so\n"]), monkeypatch)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    assert predicted("so") == predicted("-") == (0, "even\t0.333333\tso\n", "")
+    assert predicted("so.") == (0, "odd\t0.25\tso.\n", "")
+    assert predicted("-") == (0, "even\t0.333333\tso\n", "")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
@@ -297,9 +334,9 @@ def test_a_full_disk_is_told_in_one_line() -> None:
     program = """
 from charnn.cli.pipe import pipe
 from charnn.errors import StorageError
-from charnn.data.rows import PredictSettings
+from charnn.data.settings import PredictSettings
 try:
-    pipe(["so"], PredictSettings(), lambda texts: [{"label": "x"} for _ in texts])
+    pipe(["so."], PredictSettings(), lambda texts: [{"label": "x"} for _ in texts])
 except StorageError as error:
     raise SystemExit(str(error))
 """

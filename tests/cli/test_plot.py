@@ -1,36 +1,23 @@
 """`charnn plot` as a user has it."""
 
 import json
-import math
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from charnn.cli.main import main
-from charnn.cli.verbs.plot import AXES, KINDS, wilson
+from charnn.cli.verbs.plot import AXES, KINDS
 from charnn.inspection.curves import OVER
-from tests.runs import classifier_run, tagger_run, trained
+from tests.runs import tagger_run, trained
+from tests.tools import charnn
 
 LINES = [
     {"step": 10 * n, "seconds": 6.0 * n, "epoch": n / 2, "predictions": n, "train_loss": 4 / n, "valid_loss": 5 / n} for n in (1, 2, 4)
 ]
 
 
-def charnn(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [str(one) for one in arguments])
-
-
 def logged(folder: Path, more: str = "") -> Path:
     folder.mkdir(parents=True)
     (folder / "metrics.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in LINES) + more)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("classifier")
-    trained(classifier_run(folder))
     return folder
 
 
@@ -135,15 +122,6 @@ def test_a_tagger_has_a_confusion_and_refuses_what_it_has_not(tmp_path: Path) ->
     assert json.loads(charnn(*asked, "--json").stdout)["labels"] == ["person", "place", "O"]
     result = charnn(*asked, "--text-column", "x")
     assert result.stderr == "Error: --text-column has no effect on a tagger; leave it out.\n"
-
-
-def test_a_half_is_within_its_interval_and_certainty_is_never_certain() -> None:
-    """By the formula of Wilson 1927: (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n)."""
-    z, n = 1.959964, 20
-    half = z * math.sqrt(0.25 / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    assert wilson(10, 20) == pytest.approx((0.5 - half, 0.5 + half))
-    assert wilson(20, 20)[1] == pytest.approx(1)
-    assert 0.8 < wilson(20, 20)[0] < 0.9
 
 
 def test_every_kind_has_its_help() -> None:

@@ -4,19 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from charnn.cli.explain import in_colours, with_numbers
-from charnn.cli.main import main
-from charnn.cli.verbs.predict import marked
+from charnn.tasks.classifier.report import in_colours, with_numbers
 from tests.runs import SENTENCES, TABLE
+from tests.tools import charnn
 
 TINY = ["--steps", "60", "--hidden-size", "8", "--embedding-size", "8", "--batch-size", "8", "--reports", "2", "--quiet", "--dropout", "0"]
 ROWS = 'id,review,label\r\n1,a fine film,x\r\n2,"I hated\nit",y\r\n'
-
-
-def charnn(*arguments: object, text: str | bytes | None = None) -> Result:
-    return CliRunner().invoke(main, [str(one) for one in arguments], input=text)
 
 
 @pytest.fixture(scope="module")
@@ -115,11 +109,6 @@ def test_divided_sentences_come_back_as_conll(tags_run: Path) -> None:
     assert result.stdout.startswith("Ann\tB-person\nwent\tO\nto\tO\nRio\tB-place\n.\tO\n\nBob\tB-person\nLee\tI-person\n\n")
 
 
-def test_tags_that_are_no_spans_stand_behind_their_tokens() -> None:
-    answer = {"tags": [{"token": "a", "tag": "DET"}, {"token": "dog", "tag": "NOUN"}]}
-    assert marked("a dog", answer) == "a/DET dog/NOUN"
-
-
 def test_evaluating_a_classifier_shows_every_model_and_label(labels_run: Path, tmp_path: Path) -> None:
     (tmp_path / "test.tsv").write_text(TABLE)
     result = charnn("evaluate", labels_run, tmp_path / "test.tsv")
@@ -162,6 +151,7 @@ def test_evaluating_a_tagger_shows_spans_and_types(tags_run: Path, tmp_path: Pat
             ["predict", "--tokens", "--format", "csv", "-"],
             "--format cannot be combined with --tokens, which reads and writes CoNLL",
         ),
+        ("tags_run", ["predict", "--tokens", "--strict", "-"], "--strict cannot be combined with --tokens, which reads and writes CoNLL"),
     ],
 )
 def test_a_flag_without_effect_is_refused(run: str, options: list[str], said: str, request: pytest.FixtureRequest) -> None:

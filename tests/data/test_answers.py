@@ -4,21 +4,18 @@ import csv
 import io
 import json
 from collections.abc import Iterable
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from charnn.data.answers import WRITERS, Answer
-from charnn.data.rows import Header, InputRow, Item
+from charnn.data.rows import InputRow, Item
+from charnn.data.tables.records import Header
 from charnn.errors import DataError
 from tests.data.test_rows import items_of, write
 
-
-@pytest.fixture(autouse=True)
-def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("here")
 
 
 def written(form: str, items: Iterable[Item], answers: Iterable[Answer]) -> str:

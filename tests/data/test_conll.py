@@ -9,9 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charnn.data.conll import Sentence, TaggedData, TaggedSettings, split_sentences, token_sentences, write_conll
+from charnn.data.conll import Sentence, TaggedData, split_sentences, token_sentences, write_conll
 from charnn.data.readers import read_lines
+from charnn.data.settings import TaggedSettings
 from charnn.errors import DataError, SettingError
+from tests.tools import write
+
+pytestmark = pytest.mark.usefixtures("here")
 
 WORD = "1\tThe\tthe\tDET\tDT\t_\t2\tdet\t_\t_\n"
 CONLLU = (
@@ -23,16 +27,6 @@ CONLLU = (
     "3.1\tseen\t_\tVERB\t_\t_\t_\t_\t_\t_\n"
     "\n"
 )
-
-
-@pytest.fixture(autouse=True)
-def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-def write(name: str, content: str | bytes) -> str:
-    Path(name).write_bytes(content.encode() if isinstance(content, str) else content)
-    return name
 
 
 def read(*paths: str | Path, **values: str) -> list[Sentence]:
@@ -180,7 +174,9 @@ class TestWriting:
         st.lists(
             st.lists(
                 st.tuples(
-                    st.text(st.characters(codec="utf-8", exclude_characters="\0\t\n\ufeff"), min_size=1, max_size=4),
+                    st.text(st.characters(codec="utf-8", exclude_characters="\0\t\n\ufeff"), min_size=1, max_size=4).map(
+                        lambda text: text.strip(" ") or text
+                    ),
                     st.sampled_from(["O", "B-x-y"]),
                 ),
                 min_size=1,

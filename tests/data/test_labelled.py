@@ -13,25 +13,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charnn.data.labelled import Example, LabelledData, LabelledSettings, fingerprint, hold_out, label_set, split_examples
+from charnn.data.labelled import Example, LabelledData, fingerprint, hold_out, label_set, split_examples
+from charnn.data.settings import LabelledSettings
 from charnn.errors import DataError, SettingError
+from tests.tools import write
+
+pytestmark = pytest.mark.usefixtures("here")
 
 FORMATS = (
-    "give a table (.csv, .tsv, .jsonl, .ndjson), lines such as '__label__good a fine film', a folder with a folder or a file per label, "
-    "or several files, one per label"
+    "give a table (.csv, .tsv, .jsonl, .ndjson, .json, or --input-format csv, tsv or jsonl), lines such as '__label__good a fine film', "
+    "a folder with a folder or a file per label, or several files, one per label"
 )
-
-
-@pytest.fixture(autouse=True)
-def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-def write(name: str, content: str | bytes) -> str:
-    path = Path(name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return name
 
 
 def read(*paths: str | Path, **values: str) -> list[Example]:
@@ -178,7 +170,7 @@ class TestLines:
 
     def test_columns_of_what_is_no_table_are_refused(self) -> None:
         write("a.txt", "__label__x one\n")
-        message = "a.txt: is no table, so --text-column and --label-column have no effect; leave them out"
+        message = "a.txt: is no table, so --text-column has no effect; leave it out, or say --input-format csv, tsv or jsonl"
         assert error_of("a.txt", text_column="text") == message
 
 
@@ -243,7 +235,7 @@ class TestReading:
 
     def test_bytes_that_are_no_text_are_refused_or_replaced(self) -> None:
         write("a.tsv", b"label\ttext\nx\tna\xefve\n")
-        assert error_of("a.tsv") == "a.tsv: byte 15 is not valid utf-8; say the right --encoding, or --errors replace"
+        assert error_of("a.tsv") == "a.tsv:2: byte 4 is not valid utf-8; say the right --encoding, or --errors replace"
         assert [one.text for one in read("a.tsv", errors="replace")] == ["na\ufffdve"]
         assert [one.text for one in read("a.tsv", encoding="cp1252")] == ["na\u00efve"]
 
@@ -280,7 +272,6 @@ class TestSplit:
         labels, texts = ["x", "y"] * 50, [str(number) for number in range(100)]
         first, again, other = (split_examples(labels, texts, 0.2, seed) for seed in (1, 1, 2))
         assert first.tolist() == again.tolist() != other.tolist()
-
 
     def test_a_tenth_of_each_label_is_held_out_unless_there_are_few(self) -> None:
         examples = [Example(f"text {number}", "xy"[number % 2], f"a:{number}") for number in range(20)]

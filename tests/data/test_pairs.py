@@ -14,20 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charnn.data.labelled import folded
-from charnn.data.pairs import Pair, PairData, PairFiles, PairSettings, hold_out, split_pairs
+from charnn.data.pairs import Pair, PairData, hold_out, split_pairs
+from charnn.data.settings import PairFiles, PairSettings
 from charnn.errors import CharnnError, DataError, SettingError
+from tests.tools import write
 
-
-@pytest.fixture(autouse=True)
-def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-def write(name: str, content: str | bytes) -> str:
-    path = Path(name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return name
+pytestmark = pytest.mark.usefixtures("here")
 
 
 def read(*tables: str | Path, source: Sequence[str | Path] = (), target: Sequence[str | Path] = (), **values: Any) -> list[Pair]:
@@ -88,7 +80,7 @@ class TestTabs:
             ("en\tfr\nGo.\tVa !\n", {"source_column": "de"}, "a.tsv:2: has no column 'de'; there are en, fr"),
             ("source\ttarget\n", {}, "a.tsv: holds no pairs; give sources and their targets"),
             ("\n\n", {}, "a.tsv: holds no pairs; give sources and their targets"),
-            ("a\tb\0\n", {}, "a.tsv: byte 3 is NUL, so this is no text file; leave it out, or say --errors replace"),
+            ("a\tb\0\n", {}, "a.tsv:1: character 3 is NUL, so this is no text; leave it out, or say --errors replace"),
         ],
     )
     def test_bad_lines_are_told(self, content: str, values: dict[str, str], message: str) -> None:
@@ -252,7 +244,7 @@ class TestFiles:
 
     def test_bytes_that_are_no_text_are_refused_or_replaced(self) -> None:
         write("a.tsv", b"naive\tna\xefve\n")
-        assert error_of("a.tsv") == "a.tsv: byte 8 is not valid utf-8; say the right --encoding, or --errors replace"
+        assert error_of("a.tsv") == "a.tsv:1: byte 8 is not valid utf-8; say the right --encoding, or --errors replace"
         assert read("a.tsv", errors="replace")[0].target == "na\ufffdve"
         assert read("a.tsv", encoding="cp1252")[0].target == "na\u00efve"
 
@@ -305,7 +297,6 @@ class TestSplit:
             split_pairs(pairs_of(sources), 0.5, 0)
         begin = "pairs for training and others for validation need two different sources"
         assert str(caught.value) == f"{begin}, and {found}; give more, or --valid FILE"
-
 
     def test_pairs_with_an_empty_side_stay_in_training(self) -> None:
         pairs = [*pairs_of("abcdefghij"), Pair("", "x", "a:11"), Pair("k", " ", "a:12")]

@@ -14,13 +14,12 @@ from types import SimpleNamespace
 import pytest
 
 from charnn.data.lines import Pause
-from charnn.data.rows import BadRow, Header, InputRow, Item, Meter, PredictSettings, find_inputs, read_rows
+from charnn.data.rows import InputRow, Item, Meter, find_inputs, read_rows
+from charnn.data.settings import PredictSettings
+from charnn.data.tables.records import BadRow, Dialect, Header
 from charnn.errors import DataError, SettingError
 
-
-@pytest.fixture(autouse=True)
-def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("here")
 
 
 def write(name: str, content: str | bytes) -> str:
@@ -160,9 +159,9 @@ def test_an_argument_that_is_no_unicode_is_a_bad_row() -> None:
 def test_cells_of_a_csv_stay_as_they_are() -> None:
     content = 'n, text ,more\r\n1,"a ""b"",\r\nc\n\nd",\r\n\r\n 2 ,\x85\u2028,"x"\r\n'
     assert items_of(write("a.csv", content)) == [
-        Header("a.csv:1", ("n", " text ", "more"), "\r\n"),
-        InputRow("a.csv:2", {"n": "1", " text ": 'a "b",\r\nc\n\nd', "more": ""}, 'a "b",\r\nc\n\nd', 21),
-        InputRow("a.csv:7", {"n": " 2 ", " text ": "\x85\u2028", "more": "x"}, "\x85\u2028", 12),
+        Header("a.csv:1", ("n", " text ", "more"), "\r\n", Dialect("csv", ",", has_quotes=True), ("n", "text", "more")),
+        InputRow("a.csv:2", {"n": "1", "text": 'a "b",\r\nc\n\nd', "more": ""}, 'a "b",\r\nc\n\nd', 21),
+        InputRow("a.csv:7", {"n": " 2 ", "text": "\x85\u2028", "more": "x"}, "\x85\u2028", 12),
     ]
 
 
@@ -178,7 +177,7 @@ def test_a_bad_row_of_a_csv_does_not_stop_the_rest() -> None:
     assert told(write("a.csv", content)) == [
         "one",
         "a.csv:3: expected 2 columns (n, text), found 4",
-        "a.csv:4: is not valid csv: ',' expected after '\"'",
+        "a.csv:4: has ree behind the closing quote of a cell; write a quote within a quoted cell twice",
         "a.csv:5: byte 4 is not valid utf-8; say the right --encoding, or --errors replace",
         "a.csv:7: byte 1 is not valid utf-8; say the right --encoding, or --errors replace",
         "a.csv:8: character 3 is NUL, so this is no text; leave it out, or say --errors replace",
@@ -191,7 +190,7 @@ def test_a_quote_that_is_never_closed_costs_one_row(rest: str) -> None:
     """csv.reader alone gives up everything up to the next quote, or to the end of the file."""
     good = texts_of(write("good.csv", "n,text\n" + rest))
     bad, *others = told(write("bad.csv", 'n,text\n1,"one\n' + rest))
-    assert bad.startswith("bad.csv:2: is not valid csv: ")
+    assert bad.startswith("bad.csv:2: a quote that is opened here is ")
     assert others == good
 
 
@@ -213,8 +212,11 @@ def test_the_text_column_is_known_by_its_name_or_said() -> None:
 
 
 def test_a_bad_header_stops_the_input() -> None:
-    assert error_of(write("a.csv", "text,a,a\n1,2,3\n")) == "a.csv:1: the header line names a column twice: text, a, a"
-    assert error_of(write("a.csv", '"text"s\n1\n')) == "a.csv:1: is not valid csv: ',' expected after '\"'"
+    twice = "a.csv:1: the header line names a column twice: text, a, a; rename one, or give its number"
+    assert error_of(write("a.csv", "text,a,a\n1,2,3\n"), text_column="a") == twice
+    assert (texts_of("a.csv"), texts_of("a.csv", text_column="3")) == (["1"], ["3"])
+    behind = "a.csv:1: has s behind the closing quote of a cell; write a quote within a quoted cell twice"
+    assert error_of(write("a.csv", '"text"s\n1\n')) == behind
 
 
 # JSONL

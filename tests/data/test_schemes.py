@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charnn.data.conll import CONLLU_COLUMNS, Sentence, TaggedData, TaggedSettings
+from charnn.data.conll import Sentence, TaggedData
 from charnn.data.schemes import LAWS, SCHEMES, Span, detect_scheme, legal_transitions, spans, to_bio, to_bioes
+from charnn.data.settings import CONLLU_COLUMNS, TaggedSettings
 from charnn.errors import DataError
 
 TYPES = ("x", "creative-work")

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from charnn.data.series import Columns, Series, SeriesSettings, read_series
+from charnn.data.series import Columns, Series, read_series
+from charnn.data.settings import SeriesSettings
 from charnn.errors import DataError, SettingError
 
 TABLE = "day,sold,rain\n2020-01-01,1,0.5\n2020-01-02,2,1.5\n2020-01-03,4,.25\n"
@@ -90,15 +91,15 @@ def test_a_missing_value_is_refused_or_filled_in(tmp_path):
         ("x\n1\n٣\n", {}, "a.csv:3: the column x should hold a number, got '٣'; correct it, or name another --target"),
         ("x,y\n1,2\n3\n", {"target": "x"}, "a.csv:3: expected 2 columns (x, y), found 1"),
         ("x,x\n1,2\n", {}, "a.csv:1: the header line names a column twice: x, x"),
-        ('x\n"1\n2\n', {}, "a.csv:2: is not valid csv: unexpected end of data"),
+        ('x\n"1\n2\n', {}, "a.csv:2: a quote that is opened here is not closed; close it, or write a quote within a quoted cell twice"),
         ("x,y\n1,2\n", {}, "a.csv:2: which column is to be predicted? say --target; there are x, y"),
         ("t,u\na,b\n", {}, "a.csv:2: which column is to be predicted? say --target; there are u"),
         ("x,y\n1,2\n", {"target": "z"}, "target names 'z', and a.csv:2 has x, y"),
         ("x,y\n1,2\n", {"target": "x,x"}, "target names a column twice: x,x"),
         ("x,y\n1,2\n", {"target": "x", "inputs": "x"}, "inputs names 'x', and a.csv:2 has y"),
         ("x,y\n1,2\n", {"target": "x", "time_column": "z"}, "time_column names 'z', and a.csv:2 has x, y"),
-        (b"x\n1\n\xff\n", {}, "a.csv: byte 4 is not valid utf-8; say the right --encoding, or --errors replace"),
-        ("x\n1\n\0\n", {}, "a.csv: byte 4 is NUL, so this is no text file; leave it out, or say --errors replace"),
+        (b"x\n1\n\xff\n", {}, "a.csv:3: byte 0 is not valid utf-8; say the right --encoding, or --errors replace"),
+        ("x\n1\n\0\n", {}, "a.csv:3: character 0 is NUL, so this is no text; leave it out, or say --errors replace"),
         ("x\n-\n-\n", {"missing": "interpolate", "target": "x"}, "a.csv: the column x holds no values; name another --target"),
     ],
 )

@@ -2,26 +2,18 @@
 
 import gzip
 import tracemalloc
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from charnn.data.vectors import read_vectors, vectors_width
 from charnn.errors import DataError
+from tests.tools import write
+
+pytestmark = pytest.mark.usefixtures("here")
 
 GLOVE = "the 0.5 -1 2e-1\ncaf\u00e9 1 2 3\nrome 4 5 6\n. . . 7 8 9\nthe 0 0 0\n"
 ADVICE = "give a text file of GloVe, word2vec or fastText, plain or .gz"
-
-
-@pytest.fixture(autouse=True)
-def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-def write(name: str, content: str | bytes) -> str:
-    Path(name).write_bytes(content.encode() if isinstance(content, str) else content)
-    return name
 
 
 def error_of(content: str | bytes, width: int | None = None, name: str = "v.txt") -> str:

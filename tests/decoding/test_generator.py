@@ -105,7 +105,8 @@ def test_prompt_and_text_are_the_decoded_tokens(tokenizer, prompt):
     generator = make(tokenizer=tokenizer, documents=True)
     ids = generator.prompt_ids(prompt)
     tokens = [3 + token % (generator.tokenizer.size - 3) for token in range(0, 400, 7)]
-    continued = generator._continuation(ids, tokens)
+    stream = generator._primed(ids)
+    continued = "".join([*map(stream.push, tokens), stream.finish()])
     assert generator.tokenizer.decode([*ids, *tokens]) == generator.tokenizer.decode(ids) + continued
 
 
@@ -162,8 +163,7 @@ def test_numbers_out_of_their_limits_are_refused(plain, name, value):
         plain.stream(**{name: value})
 
 
-def test_unknown_symbols_of_a_prompt_are_named_and_read(plain):
-    assert plain.unknown_symbols("the Ж fox Ж §") == ["Ж", "§"]
+def test_unknown_symbols_of_a_prompt_are_read(plain):
     assert len(plain.sample("the Ж fox", length=5)[0]) == 5
 
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from charnn.decoding.generator import StopWatch
 from charnn.decoding.rules import RULES, apply_rules, choose, choose_token, rule_numbers
 from charnn.decoding.settings import PENALTY_WINDOW, SamplingSettings
-from charnn.decoding.stopping import StopWatch
 from charnn.errors import SettingError
 
 LOGITS = np.log(np.array([0.05, 0.4, 0.1, 0.2, 0.15, 0.1], np.float32))

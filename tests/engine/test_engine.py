@@ -85,7 +85,7 @@ def test_scores_are_the_log_softmax_of_the_steps(cell, option):
 @pytest.mark.parametrize("labels", [0, 2])
 def test_the_first_layers_table_changes_no_bit(monkeypatch, option, labels):
     _, _, engine = build("gru", option, labels)
-    monkeypatch.setattr("charnn.engine.packing.TABLE_LIMIT", 0)
+    monkeypatch.setattr("charnn.engine.network.TABLE_LIMIT", 0)
     _, _, without = build("gru", option, labels)
     assert len(engine.network.table)
     assert not len(without.network.table)

@@ -1,4 +1,4 @@
-"""Gates over a text: with them the states come out that the engine has; the command's whole output."""
+"""Gates over a text: they are those of the equations; the command's whole output."""
 
 import json
 
@@ -8,44 +8,47 @@ from click.testing import CliRunner
 
 from charnn.checkpoint.model import save_model
 from charnn.cli.main import main
-from charnn.inspection.gates import Gate, gates_of, steps_of
+from charnn.inspection.gates import Gate, gates_of
 from charnn.inspection.reading import read_files, read_passage, trace
-from tests.networks import OPTIONS
+from tests.networks import CELLS, OPTIONS
+from tests.stress.tiny import saved
 from tests.trained import TEXT, random_model
 
-GATED = ["lstm", "gru"]
-NAMES = {"lstm": ["input", "forget", "output"], "gru": ["reset", "update"]}
+GATED = [name for name, kind in CELLS.items() if kind.loaded_cell.gates]
+NAMES = {"lstm": ["input", "forget", "output"], "gru": ["reset", "update"], "mingru": ["update"]}
 
 
-@pytest.mark.parametrize("cell", GATED)
 @pytest.mark.parametrize("option", [option for option in OPTIONS if "adaptive" not in option])
 @pytest.mark.parametrize("labels", [(), ("x", "y")])
-def test_the_gates_give_the_states_of_the_engine(tmp_path, cell, option, labels):
-    trained = random_model(option, cell, labels)
+def test_the_output_gates_give_the_outputs_of_the_engine(tmp_path, option, labels):
+    """Of an lstm, whose h is its output gate times tanh(c), whatever stands between the layers."""
+    trained = random_model(option, "lstm", labels)
     (tmp_path / "y.txt").write_text(TEXT)
     passage = read_files(trained, [tmp_path / "y.txt"], 120)  # with labels, several documents
     one = trace(trained, passage)
-    steps = steps_of(trained, passage, one)
-    assert len(steps) == trained.settings.network.stack.layers
-    for layer, step in enumerate(steps):
-        for part, own in zip(step.state, one.states[:, layer], strict=True):
-            np.testing.assert_allclose(part, own, atol=2e-5)
+    gates = {gate.layer: gate.values for gate in gates_of(trained, passage, one) if gate.name == "output"}
+    assert list(gates) == list(range(1, trained.settings.network.stack.layers + 1))
+    for layer, values in gates.items():
+        h, c = one.states[:, layer - 1]
+        np.testing.assert_allclose(values * np.tanh(c), h, atol=2e-5)
 
 
 @pytest.mark.parametrize("cell", GATED)
 def test_the_gates_are_those_of_the_equations(cell):
-    """The last step of the first layer, spelled out with the weights' own rows."""
-    trained = random_model("one layer", cell)
+    """The last step of every layer, spelled out with the weights' own rows."""
+    trained = random_model("plain", cell)
     passage = read_passage(trained, "The fox")
     one = trace(trained, passage)
     gates = gates_of(trained, passage, one)
-    assert [(gate.layer, gate.name) for gate in gates] == [(1, name) for name in NAMES[cell]]
-    w = {name.removeprefix("stack.cells.0."): weight.astype(np.float64) for name, weight in trained.weights.items()}
-    x, h = w["embedding.weight"][passage.ids[-1]], one.states[0, 0, -2]
-    rows = {"lstm": {"input": 0, "forget": 1, "output": 3}, "gru": {"reset": 0, "update": 1}}[cell]
+    assert [(gate.layer, gate.name) for gate in gates] == [(layer, name) for layer in (1, 2) for name in NAMES[cell]]
+    blocks = {"lstm": {"input": 0, "forget": 1, "output": 3}, "gru": {"reset": 0, "update": 1}, "mingru": {"update": 0}}[cell]
     for gate in gates:
-        own = slice(32 * rows[gate.name], 32 * rows[gate.name] + 32)
-        total = w["input_to_gates"][own] @ x + w["input_bias"][own] + w["hidden_to_gates"][own] @ h + w["hidden_bias"][own]
+        name, own = f"stack.cells.{gate.layer - 1}.", slice(37 * blocks[gate.name], 37 * blocks[gate.name] + 37)
+        w = {one.removeprefix(name): weight[own].astype(np.float64) for one, weight in trained.weights.items() if one.startswith(name)}
+        x = trained.weights["embedding.weight"][passage.ids[-1]] if gate.layer == 1 else one.states[0, 0, -1]
+        total = w["input_to_gates"] @ x + w["input_bias"]
+        if cell != "mingru":
+            total += w["hidden_to_gates"] @ one.states[0, gate.layer - 1, -2] + w["hidden_bias"]
         np.testing.assert_allclose(gate.values[-1], 1 / (1 + np.exp(-total)), atol=1e-5)
 
 
@@ -59,7 +62,7 @@ def test_shares_of_saturated_values():
 
 @pytest.fixture
 def run(tmp_path):
-    save_model(tmp_path / "model.safetensors", random_model(cell="lstm").saved)
+    save_model(tmp_path / "model.safetensors", saved(random_model(cell="lstm")))
     return tmp_path
 
 
@@ -122,7 +125,7 @@ def test_what_a_user_can_get_wrong_ends_in_a_sentence(run, arguments, code, mess
 
 
 def test_a_plain_network_has_no_gates_and_is_told_so(tmp_path):
-    save_model(tmp_path / "model.safetensors", random_model(cell="rnn").saved)
+    save_model(tmp_path / "model.safetensors", saved(random_model(cell="rnn")))
     result = inspect(tmp_path, "The")
     said = f"this model is of plain rnn cells, which have no gates; see its units by: charnn inspect neurons {tmp_path} FILE"
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", f"Error: {said}.\n")

@@ -23,7 +23,7 @@ from charnn.inspection.gradients import (
     unrolled_text,
     windows_of,
 )
-from charnn.inspection.lags import KINDS, PROBLEMS, LagBatches, LagTask, enlarge
+from charnn.inspection.memory import PROBLEMS, LagBatches, LagTask, enlarge, lag_stack
 from charnn.layers.stack import RecurrentStack
 from tests.models import TEXT, running_text, small_model
 from tests.networks import CELLS
@@ -95,7 +95,7 @@ def test_a_sequence_s_norm_does_not_depend_on_its_neighbours():
 @pytest.mark.parametrize("scale", [0.5, 1.0, 3.0])
 def test_identity_weights_times_a_number_shrink_or_grow_by_it_at_every_step(scale):
     """The text-book case: without gates and squashing the gradient is a power."""
-    unrolled = tiny(CELLS["relu"], layers=1, time=40)
+    unrolled = tiny(CELLS["rnn-relu"], layers=1, time=40)
     with torch.no_grad():
         for name, weight in unrolled.stack.named_parameters():
             weight.copy_(torch.eye(3) if "hidden_to_gates" in name else torch.ones_like(weight))
@@ -107,7 +107,7 @@ def test_identity_weights_times_a_number_shrink_or_grow_by_it_at_every_step(scal
 def test_norms_are_found_beyond_what_float32_holds():
     """An identity network with recurrent weights of 1.5 grows by 1e88 in 500 steps, with weights of a half it shrinks by 1e-150."""
     for scale in (0.5, 1.5):
-        task = LagTask(PROBLEMS["adding"], KINDS["rnn-relu"].stack(3, None), 1)
+        task = LagTask(PROBLEMS["adding"], lag_stack("rnn-relu", 3, None), 1)
         with torch.no_grad():
             for name, weight in task.network.named_parameters():
                 weight.copy_(scale * torch.eye(3) if "hidden_to_gates" in name else torch.ones_like(weight))
@@ -155,13 +155,13 @@ def test_clipping_shortens_what_is_longer_and_leaves_the_rest():
     facts = Clipping([0.5, 3.0, 2.0, 8.0], 2.0).facts()
     assert facts == {"median_before": 2.5, "median_after": 2.0, "largest_before": 8.0, "largest_after": 2.0, "clipped": 0.5}
     assert Clipping([0.5, 3.0], None).facts()["largest_after"] == 3.0
-    assert Clipping([0.5, 3.0], None).share == 0
-    assert Clipping([math.nan, 0.5], 2.0).share == 0.5
+    assert Clipping([0.5, 3.0], None).facts()["clipped"] == 0
+    assert Clipping([math.nan, 0.5], 2.0).facts()["clipped"] == 0.5
 
 
 def test_norms_before_clipping_are_those_of_the_batches_and_nothing_is_changed():
-    problem, kind = PROBLEMS["adding"], KINDS["gru"]
-    task, batches = LagTask(problem, kind.stack(6, None), 1), LagBatches(problem, 5, 4, 1)
+    problem = PROBLEMS["adding"]
+    task, batches = LagTask(problem, lag_stack("gru", 6, None), 1), LagBatches(problem, 5, 4, 1)
     before = [weight.clone() for weight in task.network.parameters()]
     found = measure_clipping(task, batches.since(0), 3, 0.1)
     expected = []
@@ -175,7 +175,7 @@ def test_norms_before_clipping_are_those_of_the_batches_and_nothing_is_changed()
 def test_nothing_is_dropped_while_gradients_are_measured(tmp_path):
     model = small_model(dropout=0.5)
     text = running_text(model, tmp_path)
-    twice = [measure_clipping(model, model.batches(text).since(0), 3, 1.0).norms for _ in range(2)]
+    twice = [measure_clipping(model, model.batches_of(text).since(0), 3, 1.0).norms for _ in range(2)]
     assert twice[0] == twice[1]
 
 

@@ -1,4 +1,4 @@
-"""Units over a text: read as the engine steps, followed features found again, the command's whole output."""
+"""Features of a text; units over it, read as the engine steps, and those that follow a feature; the command's whole output."""
 
 import json
 
@@ -7,16 +7,110 @@ import pytest
 from click.testing import CliRunner
 
 from charnn.checkpoint.model import save_model
-from charnn.cli.colouring import coloured
 from charnn.cli.main import main
 from charnn.errors import CharnnError, DataError, SettingError
-from charnn.inspection.features import measured
-from charnn.inspection.neurons import activations, area_under_curve, correlations, followers
+from charnn.inspection.neurons import FEATURES, Characters, activations, area_under_curve, correlations, followers, is_flag, measured
 from charnn.inspection.reading import NOTHING, Passage, Trace, read_files, read_passage, trace
+from charnn.plots.terminal import coloured
 from charnn.tokenizers.vocabulary import END, START
 from tests.networks import CELLS
 from tests.runs import tagger_run, trained
+from tests.stress.tiny import saved
 from tests.trained import TEXT, numpy_states, random_model
+
+
+def marks(name: str, text: str) -> str:
+    """The feature at every character, as digits."""
+    values = measured([list(text)])[name]
+    assert len(values) == len(text)
+    return "".join(str(int(value)) for value in values)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("in double quotes", 'a "bc" d', "00111000"),
+        ("in double quotes", "“a” b", "11000"),
+        ("in double quotes", '"a\n\nb"', "111001"),
+        ("in single quotes", "don't 'a b' c", "0000001111000"),
+        ("depth of brackets", "a(b[c])}{d", "0112210011"),
+        ("in a tag <...>", "x<b>y</b>", "011001110"),
+        ("in a comment # ...", "x # y\nz", "0011100"),
+        ("indentation", "  a\n\tb\nc", "12201100"),
+        ("place in line", "ab\ncd", "12012"),
+        ("newline", "a\n\nb", "0110"),
+        ("line after a blank one", "a\n\nbc\nd", "0001110"),
+        ("line in capitals so far", "ANNA: x\nAB\nA", "011111000100"),
+        ("line that ends in a colon *", "ab:\nc\nd:", "11110011"),
+        ("in a word", "ab c1", "11010"),
+        ("letters since word began", "ab, cde", "1200123"),
+        ("begin of word", "ab cd", "10010"),
+        ("end of word *", "ab, c", "01001"),
+        ("begin of sentence", "A b. C d? e", "10000100001"),
+        ("capital letter", "aBÜ", "011"),
+        ("vowel", "aBE y", "10100"),
+        ("digit", "a1٣", "011"),
+        ("space", "a b\t", "0100"),
+        ("punctuation", "a, b!\n", "010010"),
+    ],
+)
+def test_features_say_what_their_names_say(name, text, expected):
+    assert marks(name, text) == expected
+
+
+def test_the_begin_of_a_line_fades_by_its_tenth_character():
+    values = measured([list("ab\nc")])["begin of line, fading"]
+    np.testing.assert_allclose(values, np.exp([-0.1, -0.2, 0, -0.1]))
+
+
+ODD = ["", "\n", "a", "\n\n", '"', "'", "((((", "\r\n\r\n", "\ud800", "🙂\u202e\x00", "שלום", " " * 50, "#" * 9 + "\n"]
+
+
+@pytest.mark.parametrize("text", ODD)
+def test_every_feature_is_a_finite_number_at_every_piece_of_any_text(text):
+    for pieces in (list(text), [text], ["", *text, ""]):
+        for name, values in measured([pieces]).items():
+            assert values.shape == (len(pieces),), name
+            assert np.isfinite(values).all(), name
+
+
+def test_only_features_with_a_star_depend_on_what_comes_later():
+    """Causal: whatever follows, the values so far stay; single quotes aside, of which only a later one tells an apostrophe."""
+    text = 'AB: "x y (z)\n\n  Cd <e> # f. Gh\nij'
+    for name in FEATURES:
+        if name.endswith("*") or name == "in single quotes":
+            continue
+        whole = measured([list(text)])[name]
+        for cut in range(1, len(text)):
+            np.testing.assert_array_equal(measured([list(text[:cut])])[name], whole[:cut], err_msg=name)
+
+
+def test_a_piece_has_numbers_of_its_last_character_and_flags_of_any_and_an_empty_one_those_of_the_piece_before():
+    pieces = ["", "aB", " c", "", "(", "d)"]  # in "aB c(d)"
+    begins, ends = [0, 2, 2, 4, 5], [1, 3, 3, 4, 6]
+    for name, values in measured([pieces]).items():
+        characters = measured([list("aB c(d)")])[name]
+        is_any = FEATURES[name](Characters("aB c(d)")).dtype == np.bool_
+        own = [characters[begin : end + 1].max() if is_any else characters[end] for begin, end in zip(begins, ends, strict=True)]
+        np.testing.assert_array_equal(values, [0, *own], err_msg=name)
+    words = measured([["The", " fox", ",", " it", "\n"]])
+    assert words["begin of word"].tolist() == [1, 1, 0, 1, 0]
+    assert words["capital letter"].tolist() == [1, 0, 0, 0, 0]
+    assert words["letters since word began"].tolist() == [3, 3, 0, 2, 0]
+
+
+def test_every_text_is_measured_by_itself():
+    together = measured([list('"a (b'), list("c\nd")])
+    for name, values in together.items():
+        alone = np.concatenate([measured([list('"a (b')])[name], measured([list("c\nd")])[name]])
+        np.testing.assert_array_equal(values, alone, err_msg=name)
+
+
+def test_flags_are_told_from_counts():
+    assert is_flag(np.array([0.0, 1.0, 0.0]))
+    assert not is_flag(np.array([0.0, 2.0]))
+    assert not is_flag(np.array([0.5]))
+
 
 ABSENT = ["in single quotes", "in a tag <...>", "in a comment # ...", "line that ends in a colon *"]
 """What TEXT has not."""
@@ -154,12 +248,12 @@ def test_a_memory_cell_is_shown_as_its_tanh_and_only_an_lstm_has_one():
     np.testing.assert_array_equal(activations(one, stack, "cell")[1], np.tanh(one.states[1, 1]).T)
     np.testing.assert_array_equal(activations(one, stack)[1], one.states[0, 1].T)
     gru = random_model().settings.network.stack
-    with pytest.raises(SettingError, match=r"^state cell is for an lstm, and this model is of gru cells; leave it out$"):
+    with pytest.raises(SettingError, match=r"^state must be hidden in a model of gru cells, got cell$"):
         activations(Trace(one.states[:1], one.candidates, one.probabilities, one.nats), gru, "cell")
 
 
 def test_a_model_that_has_diverged_is_told_so():
-    trained = random_model(cell="relu")
+    trained = random_model(cell="rnn-relu")
     trained.weights["stack.cells.0.hidden_to_gates"] = trained.weights["stack.cells.0.hidden_to_gates"] * np.float32(1e9)
     with pytest.raises(CharnnError, match=r"^the model's states are no finite numbers; train it again with a lower learning rate$"):
         trace(trained, read_passage(trained, TEXT))
@@ -201,7 +295,7 @@ def test_colours_are_red_and_blue(monkeypatch):
 @pytest.fixture
 def run(tmp_path):
     trained = random_model(cell="lstm")
-    save_model(tmp_path / "model.safetensors", trained.saved)
+    save_model(tmp_path / "model.safetensors", saved(trained))
     (tmp_path / "a.txt").write_text(TEXT)
     return tmp_path
 
@@ -268,9 +362,9 @@ KINDS = [(tokenizer, False, ()) for tokenizer in TOKENIZERS] + [("char", True, (
 
 
 @pytest.mark.parametrize(("tokenizer", "documents", "labels"), KINDS)
-@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("cell", ["lstm", "gru", "mingru"])
 def test_every_kind_of_model_can_be_seen_into(tmp_path, cell, tokenizer, documents, labels):
-    save_model(tmp_path / "model.safetensors", random_model("plain", cell, labels, tokenizer, documents=documents).saved)
+    save_model(tmp_path / "model.safetensors", saved(random_model("plain", cell, labels, tokenizer, documents=documents)))
     (tmp_path / "x.txt").write_text(TEXT.replace("\t", ""))
     label = ["--label", "y"] if labels else []
     result = inspect(tmp_path, tmp_path / "x.txt", "--page", tmp_path / "a.html", "--units", "1:2,2:36", *label)
@@ -290,7 +384,7 @@ def size(path):
 
 
 def test_a_model_of_another_task_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("charnn.training.probe.GLANCE_SECONDS", 0.01)
+    monkeypatch.setattr("charnn.training.run.GLANCE_SECONDS", 0.01)
     trained(tagger_run(tmp_path, steps=2))
     run = tmp_path / "run"
     for view in (["neurons", run, "-"], ["gates", run, "a"], ["unroll", run, "a"]):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from charnn.layers.attention import MAKERS, Attention
+from charnn.layers.pooling import MAKERS, Attention
 from charnn.layers.settings import ATTENTIONS
 
 LENGTHS, SOURCE, TARGET, UNITS = torch.tensor([6, 1, 4]), 6, 5, 4

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from charnn.cells.settings import StackSettings
-from charnn.layers.embedding import SHORT, Spelling, TokenEmbedding
+from charnn.layers.encoder import SHORT, Spelling, TokenEmbedding
 from charnn.layers.settings import EncoderSettings
 from tests.networks import CELLS
 

@@ -1,4 +1,5 @@
 import json
+import math
 import warnings
 
 import numpy as np
@@ -8,16 +9,23 @@ from hypothesis import strategies as st
 
 from charnn.metrics.classification import (
     COLDEST,
-    EXACT,
     blend,
+    bootstrap,
+    calibration_bins,
+    calibration_error,
     classification_metrics,
-    expected_calibration_error,
     fit_blend,
     fit_temperature,
     log_softmax,
     mcnemar,
     negative_log_likelihood,
     paired_line,
+    plain,
+    rates,
+    ratio,
+    span_metrics,
+    token_metrics,
+    wilson_interval,
 )
 
 
@@ -68,23 +76,23 @@ def test_equal_models_share_equally():
     assert fit_blend(log_softmax(scores), log_softmax(scores), labels) == 0.5
 
 
-@pytest.mark.parametrize(("only_a", "only_b"), [(0, 0), (1, 0), (5, 5), (61, 48), (3, 30), (2500, 2600)])
-def test_mcnemar_is_scipys_binomial_test(only_a, only_b):
-    from scipy.stats import binomtest
-
+@pytest.mark.parametrize(("only_a", "only_b"), [(0, 0), (1, 0), (5, 5), (61, 48), (3, 30), (250, 290)])
+def test_mcnemar_doubles_the_smaller_tail_of_fair_coins(only_a, only_b):
     right_a = [True] * only_a + [False] * only_b + [True, False]
     right_b = [False] * only_a + [True] * only_b + [True, False]
     found = mcnemar(right_a, right_b)
-    expected = binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
-    assert (found.only_a, found.only_b, found.p_value) == (only_a, only_b, pytest.approx(expected))
+    count = only_a + only_b
+    expected = min(1, 2 * sum(math.comb(count, k) for k in range(min(only_a, only_b) + 1)) / 2**count)
+    assert found == (only_a, only_b, pytest.approx(expected))
 
 
-def test_mcnemar_of_many_is_close_to_exact():
-    from scipy.stats import binomtest
-
-    only_a, only_b = EXACT // 2 + 150, EXACT // 2 - 100
-    right = np.arange(only_a + only_b) < only_a
-    assert mcnemar(right, ~right).p_value == pytest.approx(binomtest(only_a, only_a + only_b).pvalue, rel=0.01)
+def test_a_half_is_within_its_interval_and_certainty_is_never_certain():
+    """By the formula of Wilson 1927: (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n)."""
+    z, n = 1.959964, 20
+    half = z * math.sqrt(0.25 / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    assert wilson_interval(10, 20) == pytest.approx((0.5 - half, 0.5 + half))
+    assert wilson_interval(20, 20)[1] == pytest.approx(1)
+    assert 0.8 < wilson_interval(20, 20)[0] < 0.9
 
 
 def test_the_comparison_is_a_sentence():
@@ -99,17 +107,27 @@ def test_the_comparison_is_a_sentence():
 
 
 def test_the_calibration_error_is_the_textbooks():
-    probabilities = np.array([[0.95, 0.05], [0.92, 0.08], [0.55, 0.45], [0.4, 0.6]])
-    labels = [0, 1, 0, 1]
     # Bins of a tenth: (0.95, right; 0.92, wrong), (0.55, right; 0.6, right).
     expected = (abs(0.95 + 0.92 - 1) + abs(0.55 + 0.6 - 2)) / 4
-    assert expected_calibration_error(probabilities, labels, 10) == pytest.approx(expected)
+    assert calibration_error([0.95, 0.92, 0.55, 0.6], [True, False, True, True], 10) == pytest.approx(expected)
+
+
+def test_the_calibration_error_is_that_of_the_bins():
+    scores, labels = drawn(500, 3)
+    confidence, is_right = np.exp(log_softmax(scores)).max(1), scores.argmax(1) == labels
+    bins = calibration_bins(confidence, is_right)
+    assert sum(one.examples for one in bins) == 500
+    assert all(one.least < one.confidence <= one.most for one in bins)
+    expected = sum(one.examples * abs(one.confidence - one.accuracy) for one in bins) / 500
+    assert calibration_error(confidence, is_right) == pytest.approx(expected)
+    assert (calibration_bins([], []), calibration_error([], [])) == ([], 0)
 
 
 def test_labels_drawn_from_the_probabilities_are_calibrated():
     scores, labels = drawn(50_000, 3)
-    assert expected_calibration_error(np.exp(log_softmax(scores)), labels) < 0.01
-    assert expected_calibration_error(np.exp(log_softmax(3 * scores)), labels) > 0.1
+    for factor, least, most in ((1, 0, 0.01), (3, 0.1, 1)):
+        confidence = np.exp(log_softmax(factor * scores)).max(1)
+        assert least <= calibration_error(confidence, scores.argmax(1) == labels) < most
 
 
 @settings(max_examples=40, deadline=None)
@@ -166,3 +184,113 @@ def test_where_nothing_is_answered_there_is_no_accuracy():
     assert (found["coverage"], found["answered_accuracy"], found["answered_macro_f1"]) == (0.0, None, None)
     assert found["intervals"]["answered_accuracy"] == [None, None]
     json.dumps(found, allow_nan=False)
+
+
+def test_nothing_of_nothing_is_zero():
+    assert plain(ratio([0, 1], [0, 4])) == [0.0, 0.25]
+    assert {name: plain(rate) for name, rate in rates(0, 0, 0).items()} == {"precision": 0.0, "recall": 0.0, "f1": 0.0}
+
+
+def test_rates_are_those_of_the_counts():
+    found = rates(6, 8, 12)
+    precision, recall = 6 / 8, 6 / 12
+    assert (plain(found["precision"]), plain(found["recall"])) == (precision, recall)
+    assert plain(found["f1"]) == pytest.approx(2 * precision * recall / (precision + recall))
+
+
+def test_the_interval_of_a_mean_is_two_standard_errors_wide():
+    values = np.random.default_rng(0).normal(size=400)
+    [low, high] = bootstrap(lambda rows: {"mean": values[rows].mean()}, 400, 2000, 0)["mean"]
+    assert high - low == pytest.approx(2 * 1.96 * values.std() / 20, rel=0.1)
+    assert low < values.mean() < high
+
+
+def test_an_interval_is_a_function_of_its_seed():
+    values = np.random.default_rng(0).normal(size=50)
+    first, again, other = (bootstrap(lambda rows: {"mean": values[rows].mean()}, 50, 20, seed) for seed in (1, 1, 2))
+    assert first == again != other
+
+
+def test_what_is_never_a_number_has_no_interval():
+    assert bootstrap(lambda rows: {"none": [np.nan, 1.0]}, 3, 5, 0) == {"none": [[None, 1.0], [None, 1.0]]}
+
+
+TAGS = st.sampled_from(["O", "B-PER", "I-PER", "B-LOC", "I-LOC", "I-ORG"])
+SENTENCES = st.lists(st.lists(st.tuples(TAGS, TAGS), min_size=1, max_size=8), min_size=1, max_size=6)
+
+
+def spans(tags):
+    """The chunks of a BIO sentence as conlleval cuts them: at B-, at another type, and at O."""
+    found, begin, kind = set(), 0, None
+    for place, tag in enumerate([*tags, "O"]):
+        prefix, _, own = tag.partition("-")
+        if kind is not None and (prefix != "I" or own != kind):
+            found.add((begin, place, kind))
+            kind = None
+        if prefix != "O" and kind is None:
+            begin, kind = place, own
+    return found
+
+
+@settings(max_examples=50, deadline=None)
+@given(SENTENCES)
+def test_span_scores_are_those_of_seqeval(sentences):
+    from seqeval.metrics import classification_report
+
+    true, found = ([[pair[side] for pair in sentence] for sentence in sentences] for side in (0, 1))
+    ours = span_metrics([spans(tags) for tags in true], [spans(tags) for tags in found], resamples=0)
+    if not ours["per_type"]:
+        assert ours["span_f1"] == 0  # seqeval raises an error
+        return
+    theirs = classification_report(true, found, output_dict=True, zero_division=0)
+    total = theirs["micro avg"]
+    assert (ours["span_precision"], ours["span_recall"], ours["span_f1"]) == pytest.approx(
+        (total["precision"], total["recall"], total["f1-score"])
+    )
+    for kind, scores in ours["per_type"].items():
+        expected = theirs[kind]
+        assert list(scores.values()) == pytest.approx([expected[name] for name in ("precision", "recall", "f1-score", "support")])
+
+
+def test_a_span_with_a_wrong_end_or_type_is_wrong():
+    true = [{(0, 2, "PER"), (3, 4, "LOC"), (5, 6, "LOC")}]
+    found = [{(0, 1, "PER"), (3, 4, "ORG"), (5, 6, "LOC")}]
+    scores = span_metrics(true, found, resamples=0)
+    assert scores["span_precision"] == scores["span_recall"] == scores["span_f1"] == pytest.approx(1 / 3)
+    assert scores["per_type"]["LOC"] == {"precision": 1.0, "recall": 0.5, "f1": pytest.approx(2 / 3), "support": 2}
+    assert scores["per_type"]["ORG"]["f1"] == 0
+
+
+def test_token_scores_are_those_of_scikit_learn():
+    from sklearn.metrics import precision_recall_fscore_support
+
+    true = [["NOUN", "VERB", "NOUN"], ["DET", "NOUN"]]
+    found = [["NOUN", "NOUN", "NOUN"], ["DET", "X"]]
+    scores = token_metrics(true, found, resamples=0)
+    assert scores["token_accuracy"] == pytest.approx(3 / 5)
+    labels = sorted(scores["per_label"])
+    expected = precision_recall_fscore_support([*true[0], *true[1]], [*found[0], *found[1]], labels=labels, zero_division=0)
+    for number, label in enumerate(labels):
+        assert list(scores["per_label"][label].values()) == pytest.approx([column[number] for column in expected])
+
+
+def test_intervals_hold_what_they_are_of_and_json_takes_them():
+    sentences = [{(0, 1, "A")}, {(0, 1, "A"), (2, 3, "B")}, set()] * 10
+    found = [{(0, 1, "A")}, {(0, 1, "A"), (2, 4, "B")}, set()] * 10
+    scores = span_metrics(sentences, found, resamples=200)
+    low, high = scores["intervals"]["span_f1"]
+    assert 0 < low < scores["span_f1"] < high < 1
+    tokens = token_metrics([["A", "B"], ["A"]] * 20, [["A", "A"], ["A"]] * 20, resamples=200)
+    low, high = tokens["intervals"]["token_accuracy"]
+    assert low < tokens["token_accuracy"] < high
+    json.dumps([scores, tokens], allow_nan=False)
+
+
+def test_no_sentence_scores_nothing():
+    assert span_metrics([], [])["span_f1"] == 0
+    assert token_metrics([], [])["token_accuracy"] == 0
+
+
+def test_sentences_of_unequal_length_are_refused():
+    with pytest.raises(ValueError, match="shorter"):
+        token_metrics([["A", "B"]], [["A"]])

@@ -8,20 +8,12 @@ import pytest
 from rich.cells import cell_len
 
 from charnn.metrics.alignment import Alignment
-from charnn.plots.heatmap import Heatmap, of_alignment, of_confusion
-from charnn.plots.heatmap_file import WRITERS, write_heatmap
-from charnn.plots.heatmap_terminal import drawn_heatmap
+from charnn.plots.heatmap import WRITERS, Heatmap, of_alignment, of_confusion, write_heatmap
+from charnn.plots.terminal import drawn_heatmap
+from tests.tools import in_colour
 
 COUNTS = np.array([[1500, 7, 3], [0, 8, 2], [0, 0, 0]])
 CONFUSION = of_confusion(COUNTS, ["good", "bad", "so so"], "Confusion of a run")
-
-
-@pytest.fixture(autouse=True)
-def terminal(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "NO_COLOR"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("COLUMNS", "80")
-    return monkeypatch
 
 
 def test_a_cell_is_told_with_its_names_and_percentage() -> None:
@@ -61,8 +53,7 @@ def test_less_is_said_in_less_room(terminal: pytest.MonkeyPatch, width: int, has
 @pytest.mark.parametrize("width", [20, 60, 100, 400])
 def test_no_row_is_wider_than_the_terminal(terminal: pytest.MonkeyPatch, width: int, size: int, is_coloured: bool) -> None:
     if is_coloured:
-        for name, value in {"FORCE_COLOR": "1", "COLORTERM": "truecolor", "TERM": "xterm-256color"}.items():
-            terminal.setenv(name, value)
+        in_colour(terminal)
     terminal.setenv("COLUMNS", str(width))
     counts = np.random.default_rng(0).integers(0, 2000, (size, size))
     found = drawn_heatmap(of_confusion(counts, [f"名 of label {number} {'long ' * (number % 7)}" for number in range(size)], "title " * 30))

@@ -12,7 +12,7 @@ import pytest
 from charnn.errors import SettingError, StorageError
 from charnn.metrics.alignment import Alignment
 from charnn.plots.heatmap import of_alignment
-from charnn.plots.heatmap_file import write_heatmap as write_any
+from charnn.plots.heatmap import write_heatmap as write_any
 
 SMALL = Alignment(("Ein", "rotes", "Rad"), ("A", "red"), np.array([[0.8, 0.15, 0.05], [0.04, 0.5, 0.46]]))
 HOSTILE = Alignment(("<b>&\"'", "$x$", "-->", "中\x1b\udcff"), ("</script>", "${title}"), np.full((2, 4), 0.25))

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from charnn.plots.letters import cut, folded, letters_of, one_line, standing, visible, wrapped
+from charnn.plots.letters import cut, ends, folded, letters_of, one_line, upright, visible, wrapped
 
 
 @settings(deadline=None)
@@ -26,13 +26,18 @@ def test_parts_are_wrapped_into_lines_that_fit_and_none_is_lost(parts: list[str]
 
 def test_one_line_commands_nothing() -> None:
     assert one_line(" a\n\tb\x1b[31m\udcff ") == "a b\ufffd[31m\ufffd"
-    assert visible(" a\n\tb\r") == " a↵⇥b\ufffd"
+    assert visible(" a\n\tb\r") == " a⏎⇥b⏎"
+    assert visible("a\x1b\u202eb\r\n") == "a\ufffd\ufffdb⏎"
+
+
+def test_the_end_of_a_text_has_its_columns() -> None:
+    assert (ends("abc\n", 4), ends("abcdef", 4), ends("中中中", 4)) == ("abc⏎", "…def", "…中")
 
 
 def test_letters_keep_their_accents_and_stand_on_each_other() -> None:
     assert letters_of("te\u0301x") == ["t", "e\u0301", "x"]
-    assert list(standing([["a"], list("bcd")], 2)) == ["  b ", "  c ", "a d "]
-    assert list(standing([], 2)) == []
+    assert list(upright([["a"], list("bcd")], 2)) == ["  b ", "  c ", "a d "]
+    assert list(upright([], 2)) == []
 
 
 def test_nothing_is_one_empty_line() -> None:

@@ -14,8 +14,8 @@ import pytest
 
 from charnn.errors import SettingError, StorageError
 from charnn.plots import neuron_page
+from charnn.plots.letters import LINE_END, visible
 from charnn.plots.neuron_page import FoundUnit, NeuronPage, write_neuron_page
-from charnn.plots.symbols import shown
 
 CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
 
@@ -134,10 +134,10 @@ def test_everything_comes_back_from_the_page(tmp_path, symbols):
         np.testing.assert_allclose(values, page.values[layer - 1, unit], atol=1.001 * half_step + 1e-6)
     width = facts["width"]
     assert width == (1 if len(set(symbols)) < 256 else 2)
-    assert numbers(facts, planes, 0) == list(map(shown, symbols))
-    assert numbers(facts, planes, width) == list(map(shown, [*symbols[1:], ""]))
+    assert numbers(facts, planes, 0) == list(map(visible, symbols))
+    assert numbers(facts, planes, width) == list(map(visible, [*symbols[1:], ""]))
     for k in range(3):
-        assert numbers(facts, planes, (2 + k) * width) == [shown(one[k]) for one in page.candidates]
+        assert numbers(facts, planes, (2 + k) * width) == [visible(one[k]) for one in page.candidates]
         shares = (planes[facts["shares"] + k] / 255) ** 2
         np.testing.assert_allclose(shares, page.probabilities[:, k], atol=0.004)
     thousandths = planes[facts["nats"]] + 256 * planes[facts["nats"] + 1]
@@ -258,11 +258,11 @@ def test_a_browser_draws_the_text_in_the_colours_of_the_unit(tmp_path, steps):
     assert "CONSOLE" not in result.stderr
     found = Spans(result.stdout)
     assert found.said == f"Unit 2:4, in {63 if steps == 'fine' else 31} steps."
-    assert [text for _, text in found.spans] == list(map(shown, symbols))
+    assert [text for _, text in found.spans] == list(map(visible, symbols))
     values, half_step = units[2, 4]
     scale = half_step * ((63 if steps == "fine" else 31) - 1)
     for (classes, _), value in zip(found.spans, values, strict=True):
         tenth = int(np.floor(np.float32(value) / scale * 10 + 0.5))
         near = {tenth, *(round(value / scale * 10 + small) for small in (-1e-4, 1e-4))}
         assert (classes - {"sign"} or {""}) <= {f"p{one}" if one > 0 else f"n{-one}" if one else "" for one in near}
-    assert found.lines == 1 + sum("⏎" in shown(symbol) for symbol in symbols[:-1]) + 1  # and one for a start symbol
+    assert found.lines == 1 + sum(LINE_END in visible(symbol) for symbol in symbols[:-1]) + 1  # and one for a start symbol

@@ -8,9 +8,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from charnn.errors import SettingError
+from charnn.errors import SettingError, StorageError
 from charnn.plots.chart import Chart, Line
-from charnn.plots.picture import write_chart
+from charnn.plots.picture import FONTS, PICTURES, check_place, listed, picture, write_chart
 
 pytest.importorskip("matplotlib")
 
@@ -101,3 +101,42 @@ def test_the_option_that_named_a_bad_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingError) as raised:
         write_chart(tmp_path / "chart.gif", Chart("", "", "", []), "to")
     assert str(raised.value) == f"to must end in .png or .svg, got {tmp_path / 'chart.gif'}"
+
+
+def test_suffixes_are_listed_as_a_person_would() -> None:
+    assert [listed(names) for names in ([".png"], PICTURES, (".png", ".svg", ".html"))] == [".png", ".png or .svg", ".png, .svg or .html"]
+
+
+def test_a_place_is_checked_before_anything_is_drawn(tmp_path: Path) -> None:
+    nothing = Chart("", "", "", None)  # type: ignore[arg-type]  # which cannot be drawn
+    with pytest.raises(SettingError, match=r"^to must end in \.png or \.svg, got "):
+        write_chart(tmp_path / "a.jpg", nothing, "to")
+    with pytest.raises(StorageError, match="there is no folder"):
+        write_chart(tmp_path / "none" / "a.png", nothing)
+    (tmp_path / "b.png").mkdir()
+    with pytest.raises(StorageError, match="it is a folder"):
+        write_chart(tmp_path / "b.png", nothing)
+
+
+def test_a_good_place_says_nothing_and_makes_nothing(tmp_path: Path) -> None:
+    check_place(tmp_path / "a.PNG", PICTURES, "plot")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_picture_is_written_whole_and_what_failed_leaves_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    write_chart(path, Chart("", "", "", []))
+    before = path.read_bytes()
+    with pytest.raises(TypeError):
+        write_chart(path, Chart("", "", "", None))  # type: ignore[arg-type]  # fails while it is drawn
+    assert path.read_bytes() == before
+    assert [one.name for one in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_letters_come_from_the_fonts_that_are_there() -> None:
+    from matplotlib import rcParams
+
+    seen: list[list[str]] = []
+    picture(lambda figure: seen.append(list(rcParams["font.family"])), (1, 1), "svg", "plot")
+    assert set(seen[0]) <= set(FONTS)
+    assert seen[0][0] == "DejaVu Sans"

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from charnn.plots.chart import Chart, Line
-from charnn.plots.terminal import DOTS, MARKS, Canvas, bar, columns_of, drawn
+from charnn.plots.letters import bar, filled
+from charnn.plots.terminal import DOTS, MARKS, Canvas, drawn
+from tests.tools import in_colour
 
 ESCAPE = re.compile("\x1b\\[[0-9;]*m")
 
@@ -35,20 +37,6 @@ nats
   └┬─────────┬─────────┬
    0         1         2
                  updates"""
-
-
-@pytest.fixture(autouse=True)
-def terminal(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """No terminal, 80 columns, until a test says otherwise."""
-    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "NO_COLOR"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("COLUMNS", "80")
-    return monkeypatch
-
-
-def in_colour(terminal: pytest.MonkeyPatch) -> None:
-    for name, value in {"FORCE_COLOR": "1", "COLORTERM": "truecolor", "TERM": "xterm-256color"}.items():
-        terminal.setenv(name, value)
 
 
 def chart(*lines: Line, **options: object) -> Chart:
@@ -169,4 +157,4 @@ def test_a_bar_is_as_long_as_its_share() -> None:
 
 
 def test_columns_are_equally_wide() -> None:
-    assert columns_of(["ab", "中文字", "e\u0301"], 4) == ["ab  ", "中 …", "e\u0301   "]
+    assert filled(["ab", "中文字", "e\u0301"], 4) == ["ab  ", "中 …", "e\u0301   "]

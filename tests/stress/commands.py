@@ -1,5 +1,6 @@
 """Random command lines, built from the commands as they are: none may end in a traceback or in a way that is not documented."""
 
+import os
 import random
 import shlex
 import shutil
@@ -13,7 +14,7 @@ import click
 
 from charnn.cli.main import main
 from charnn.cli.options import SettingType
-from charnn.data.store import scratch_folder
+from charnn.data.tokenized import scratch_folder
 from charnn.settings import base_type
 from tests.stress.desk import MODELS, PROSE, SIGNS, desk
 from tests.stress.row import Row
@@ -170,7 +171,15 @@ def random_line(number: int) -> Line:
             arguments += [param.opts[0], TINY[param.name] if least <= 4 else str(least)]
     if chance.random() < 0.05:
         arguments.insert(chance.randrange(len(arguments) + 1), chance.choice(["--no-such-option", "-h", "--version", "--help", *ODD]))
-    return Line([one for one in arguments if "\0" not in one], chance.choice(INPUTS))
+    return Line([one for one in arguments if _is_possible(one)], chance.choice(INPUTS))
+
+
+def _is_possible(argument: str) -> bool:
+    """Can a shell give it to a command?"""
+    try:
+        return b"\0" not in os.fsencode(argument)
+    except UnicodeEncodeError:
+        return False
 
 
 def _budget_of(name: str) -> set[str]:

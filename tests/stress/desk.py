@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from pydoc_data.topics import topics
 
-from charnn.data.store import scratch_folder
+from charnn.data.tokenized import scratch_folder
 from tests.runs import PAIRS, SENTENCES, SERIES, TABLE
 from tests.stress.running import Forks, complaint
 

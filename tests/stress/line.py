@@ -4,7 +4,7 @@ import random
 import tempfile
 from pathlib import Path
 
-from charnn.data.store import scratch_folder
+from charnn.data.tokenized import scratch_folder
 from tests.stress.row import Row
 from tests.stress.running import Outcome, complaint, run_charnn
 

@@ -12,14 +12,16 @@ from typing import Any
 from hypothesis import strategies as st
 
 from charnn.data.conll import TaggedData
-from charnn.data.corpus import Corpus, CorpusSettings
+from charnn.data.corpus import Corpus
 from charnn.data.labelled import LabelledData
-from charnn.data.lines import Line, live_lines
-from charnn.data.pairs import PairData, PairFiles
+from charnn.data.lines import Line, decoded_lines, live_lines
+from charnn.data.pairs import PairData
 from charnn.data.readers import Decoding, Source, check_encoding, read_text
-from charnn.data.rows import READERS, InputRow, PredictSettings
-from charnn.data.series import SeriesSettings, read_series
-from charnn.data.tables import TABLES
+from charnn.data.rows import find_inputs, read_rows
+from charnn.data.series import read_series
+from charnn.data.settings import KINDS, CorpusSettings, PairFiles, PredictSettings, ReadSettings, SeriesSettings
+from charnn.data.tables.reading import read_table
+from charnn.data.tables.records import BadRow, Row
 from charnn.errors import DataError, SettingError
 
 PARTS = [
@@ -41,9 +43,9 @@ def laws() -> Iterator[tuple[str, Any, dict[str, Any]]]:
         inputs = {"encoding": st.sampled_from(encodings), "data": some_bytes}
         yield f"{name} in any pieces", _pieces, inputs | {"sizes": sizes}
         yield f"{name} line by line", _lines, inputs | {"errors": st.sampled_from(["strict", "replace"])}
-    for kind in TABLES:
-        yield f"rows of {kind}", partial(_rows, kind), {"text": some_bytes.map(lambda data: data.decode("utf-8", "replace"))}
-    for kind in READERS:
+    for kind in dict.fromkeys(KINDS.values()):
+        yield f"rows of {kind}", partial(_rows, kind), {"data": some_bytes}
+    for kind in ("lines", *dict.fromkeys(KINDS.values())):
         yield f"answered {kind}", partial(_answered, kind), {"data": some_bytes}
     for name, read in FILES.items():
         yield f"files as {name}", partial(_file, name, read), {"data": some_bytes}
@@ -96,21 +98,25 @@ def _lines(encoding: str, data: bytes, errors: str) -> None:
     assert errors == "strict" or all(one.problem is None for one in found)
 
 
-def _rows(kind: str, text: str) -> None:
+def _rows(kind: str, data: bytes) -> None:
+    lines = decoded_lines("file", [data], "utf-8", "replace", takes_returns=True)
     try:
-        found = list(TABLES[kind]("file", [f"{line}\n" for line in text.split("\n")]))
+        found = list(read_table("file", lines, kind, ReadSettings()))
     except DataError as error:
         _check_place(error, "file:")
         return
-    assert all(row.where.startswith("file:") for row in found)
+    assert all(row.where.startswith("file:") for row in found if isinstance(row, Row))
+    assert all(row.message.startswith("file:") for row in found if isinstance(row, BadRow))
 
 
 def _answered(kind: str, data: bytes) -> None:
-    settings = PredictSettings()
+    settings = PredictSettings(input_format=kind)
+    path = Path(_folder().name) / "answered"
+    path.write_bytes(data)
     try:
-        list(READERS[kind]("file", live_lines("file", io.BytesIO(data), "utf-8", "strict"), settings))
+        list(read_rows(find_inputs([str(path)], settings), settings))
     except DataError as error:
-        _check_place(error, "file:")
+        _check_place(error, f"{path}:")
 
 
 FILES: dict[str, Callable[[str], object]] = {
@@ -154,5 +160,5 @@ def _cells(rows: list[list[str]]) -> None:
     names = [f"column {number}" for number in range(len(rows[0]) if rows else 1)]
     csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows([names, *rows])
     lines = live_lines("file", io.BytesIO(file.getvalue().encode()), "utf-8", "strict")
-    items = list(READERS["csv"]("file", lines, PredictSettings(text_column=names[0])))
-    assert [list(one.values.values()) for one in items if isinstance(one, InputRow)] == rows
+    items = list(read_table("file", lines, "csv", ReadSettings(delimiter=",")))
+    assert [list(one.cells) for one in items if isinstance(one, Row)] == rows

@@ -6,7 +6,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import charnn.training.saving
+import charnn.training.folder
 from charnn.checkpoint.model import load_model
 from charnn.tasks.load import load
 from tests.stress.row import Row
@@ -23,7 +23,7 @@ def run(scale: float = 1.0) -> Row:
         place, seconds, readers = root / "run", max(1.0, SECONDS * scale), max(2, round(READERS * scale))
 
         def hurry(_: int) -> None:
-            charnn.training.saving.LARGEST_SHARE = 1e9
+            charnn.training.folder.LARGEST_SHARE = 1e9
 
         more = ("--steps", "1000000", "--reports", "20000")
         trainer = Victim(command("lm gru", place, *more), root, hurry)

@@ -19,7 +19,7 @@ LONG = 1_000_000
 
 CELLS = [
     "a fine film",
-    'two\nlines\r\nand "quotes", \'\' and\ttabs',
+    "two\nlines\r\nand \"quotes\", '' and\ttabs",
     SIGNS,
     "",
     " ",

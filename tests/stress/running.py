@@ -183,7 +183,6 @@ def _load() -> None:
     import torch._dynamo  # noqa: F401  # whatever makes a network without memory loads it
 
 
-
 def _be_charnn(request: dict, memory: int | None) -> NoReturn:
     """Turns a fork into the command that is asked for."""
     code: object = 1

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from charnn.errors import SettingError
-from charnn.settings import Settings, base_type, is_settings, setting_type
+from charnn.settings import Settings, base_type, is_settings, is_several, setting_type
 from tests.test_settings import every_settings_class
 
 NUMBERS = [0, 1, -1, 2, 1.0, 0.5, -0.0, 1e-300, 1e308, 10**400, 2**31, 2**63, 2**64, float("nan"), float("inf"), True, False]
@@ -28,7 +28,7 @@ def laws() -> Iterator[tuple[str, Any, dict[str, Any]]]:
 def plain_data(cls: type[Settings]) -> st.SearchStrategy[dict[str, Any]]:
     """Dictionaries of some of the settings, with values that are mostly of the right kind; and now and then of others."""
     names = {name: _values(cls, name) for name in cls.__dataclass_fields__}
-    others = st.dictionaries(st.text(max_size=9) | st.sampled_from(sorted(names)), anything, max_size=2)
+    others = st.dictionaries(st.text(max_size=9) | st.sampled_from([*sorted(names), "none"]), anything, max_size=2)
     return st.builds(lambda known, more: {**known, **more}, st.fixed_dictionaries({}, optional=names), others | st.just({}))
 
 
@@ -36,6 +36,8 @@ def _values(cls: type[Settings], name: str) -> st.SearchStrategy[Any]:
     kind = setting_type(cls, name)
     if is_settings(kind):
         return plain_data(kind)
+    if is_several(kind):
+        return st.lists(st.text(max_size=9), max_size=2)
     limits = cls.__dataclass_fields__[name].metadata["limits"]
     near = [one + step for one in (limits.least, limits.most, limits.above, limits.below) if one is not None for step in (-1, 0, 1)]
     if limits.choices is not None:

@@ -4,7 +4,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from charnn.data.store import scratch_folder
+from charnn.data.tokenized import scratch_folder
 from tests.stress import odd_series, odd_text, rows, unreadable
 from tests.stress.row import Row
 from tests.stress.running import side_by_side

@@ -17,23 +17,24 @@ from charnn.checkpoint.model import SavedModel, save_model
 from charnn.data.series import Series
 from charnn.data.times import find_clock
 from charnn.tasks.classifier.model import Classifier
-from charnn.tasks.forecaster.background import Background
+from charnn.tasks.forecaster.data import History
 from charnn.tasks.forecaster.model import Forecaster
 from charnn.tasks.forecaster.scaling import Scaling
 from charnn.tasks.load import load
-from charnn.tasks.tagger.model import Tagger, Tags
+from charnn.tasks.tagger.check import Tags
+from charnn.tasks.tagger.model import Tagger
+from charnn.tasks.translator.languages import Languages
 from charnn.tasks.translator.model import Translator
 from charnn.tokenizers.registry import fit_tokenizer
 from charnn.tokenizers.vocabulary import Vocabulary
-from charnn.training.state import state_of
-from charnn.training.trainer import Trainer
+from charnn.training.trainer import Trainer, state_of
 from tests.models import small_model
 from tests.runs import PAIRS, SERIES, TABLE, classifier_settings, forecaster_settings, tagger_settings, translator_settings
 
 
 def saved(model: Any) -> SavedModel:
     """A model as a model file holds it."""
-    return SavedModel(model.name, model.settings.plain(), model.learned(), model.tensors())
+    return SavedModel(model.task, model.settings.plain(), model.learned(), model.tensors())
 
 
 def _characters() -> SavedModel:
@@ -64,7 +65,7 @@ def _tagger() -> SavedModel:
 def _translator() -> SavedModel:
     """With a vocabulary for each language."""
     settings = translator_settings(tokenizer="subword", min_count=1, shared_vocabulary=False)
-    return saved(Translator(settings, *(fit_tokenizer(lambda: [PAIRS], settings.tokens) for _ in range(2)), signs=2))
+    return saved(Translator(settings, Languages(*(fit_tokenizer(lambda: [PAIRS], settings.tokens) for _ in range(2)), signs=2)))
 
 
 def _forecaster() -> SavedModel:
@@ -73,14 +74,14 @@ def _forecaster() -> SavedModel:
     series = _series()
     residuals = np.random.default_rng(1).normal(size=(7, 2, 2))
     scaling = Scaling.fit(series, settings.scaling, settings.network.horizon)
-    return saved(Forecaster(settings, Background(series, 12, (3.0,)), scaling, residuals))
+    return saved(Forecaster(settings, History(series, 12, (3.0,)), scaling, residuals))
 
 
 def _quantiles() -> SavedModel:
     """A forecaster without times."""
     settings = forecaster_settings(objective="quantile", cell="lstm")
     series = replace(_series(), time_column=None, times=None, clock=None)
-    return saved(Forecaster(settings, Background(series, None, (3.0,)), Scaling.fit(series, settings.scaling, 1)))
+    return saved(Forecaster(settings, History(series, None, (3.0,)), Scaling.fit(series, settings.scaling, 1)))
 
 
 def _series() -> Series:

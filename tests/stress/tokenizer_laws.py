@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from charnn.errors import DataError
-from charnn.tokenizers.registry import encode_chunks, fit_tokenizer
+from charnn.tokenizers.registry import cut_chunks, fit_tokenizer
 from charnn.tokenizers.vocabulary import UNKNOWN
 from tests.tokenizers.test_tokenizers import EXACT, VARIANTS, any_strings, expected, fitted, texts
 
@@ -29,7 +29,7 @@ def _chunks_are_the_whole(variant: str) -> Any:
         tokenizer = fitted(variant)
         places = sorted(min(cut, len(text)) for cut in cuts)
         chunks = [text[begin:end] for begin, end in zip([0, *places], [*places, len(text)], strict=True)]
-        pieces = encode_chunks(tokenizer, chunks)
+        pieces = map(tokenizer.encode, cut_chunks(tokenizer.split, chunks))
         assert [id for ids in pieces for id in ids.tolist()] == tokenizer.encode(text).tolist()
 
     return law

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 # What every victim needs is loaded once; a fork has it for nothing. None of it computes anything before the fork.
-import charnn.tasks.classifier.job
-import charnn.tasks.forecaster.job
-import charnn.tasks.lm.job
-import charnn.tasks.tagger.job
-import charnn.tasks.translator.job  # noqa: F401
+import charnn.tasks.classifier.model
+import charnn.tasks.forecaster.model
+import charnn.tasks.lm.model
+import charnn.tasks.lm.network
+import charnn.tasks.tagger.model
+import charnn.tasks.translator.model
+import charnn.training.run  # noqa: F401
 from charnn.checkpoint.model import MODEL_FILE
 from charnn.cli.main import main
 from tests.models import TEXT
@@ -122,7 +124,7 @@ def _serve(arguments: Sequence[str], folder: Path, errors: Path, prepare: Callab
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.default_int_handler)
         prepare()
-        from charnn.cli.signals import unwind
+        from charnn.cli.process import unwind
 
         signal.signal(signal.SIGTERM, unwind)
         main.main(args=list(arguments), prog_name="charnn")

@@ -1,38 +1,23 @@
 """Which words a model looked at: the weights that its label or translation was made with."""
 
-import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner, Result
 
-from charnn.cli.main import main
 from charnn.layers.encoder import reverse, within
 from charnn.layers.pooling import AttentionPool
 from charnn.tasks.load import load
-from charnn.tasks.looks import LOOKS
-from tests.runs import classifier_run, trained, translator_run
+from tests.runs import classifier_run, trained
+from tests.tools import charnn
 
 TEXT = "no 3 : a fine film , really"
-
-
-def charnn(*arguments: object, text: str | None = None) -> Result:
-    return CliRunner().invoke(main, [str(one) for one in arguments], input=text)
 
 
 @pytest.fixture(scope="module")
 def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("classifier")
     trained(classifier_run(folder, pooling="attention"))
-    return folder / "run"
-
-
-@pytest.fixture(scope="module")
-def translator(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("translator")
-    trained(translator_run(folder, steps=60))
     return folder / "run"
 
 
@@ -49,7 +34,7 @@ def test_the_weights_of_a_pooling_are_those_that_it_pools_by() -> None:
 
 def test_a_label_is_made_of_the_outputs_by_the_weights_that_are_shown(classifier: Path) -> None:
     """The weights of each direction, times its outputs at those words, are what the output layer sees."""
-    model = load(classifier).model
+    model = load(classifier)
     texts = model.read([TEXT])
     tokens, lengths = torch.from_numpy(texts.ids)[None], torch.tensor([len(texts.ids)])
     network = model.network
@@ -64,24 +49,10 @@ def test_a_label_is_made_of_the_outputs_by_the_weights_that_are_shown(classifier
 
 
 def test_each_word_of_a_text_has_its_share(classifier: Path) -> None:
-    found = LOOKS["classifier"](load(classifier), TEXT).facts
+    found = load(classifier).attention(TEXT).facts
     assert found["words"] == ["no", "3", ":", "a", "fine", "film", ",", "really"]
     assert {name: pytest.approx(sum(row)) for name, row in found["weights"].items()} == dict.fromkeys(found["weights"], 1)
     assert found["label"] == load(classifier).predict([TEXT])[0]["label"]
-
-
-def test_a_translation_has_the_weights_of_predict(translator: Path) -> None:
-    found = json.loads(charnn("inspect", "attention", translator, "Ann sees the dog.", "--json").stdout)
-    expected = json.loads(charnn("predict", translator, "Ann sees the dog.", "--attention", "--json").stdout)
-    assert list(found) == ["model", "task", "text", "translation", "source", "target", "weights"]
-    assert (found["translation"], found["source"], found["target"]) == (
-        expected["translation"],
-        *(expected["attention"][key] for key in ("source", "target")),
-    )
-    np.testing.assert_allclose(found["weights"], expected["attention"]["weights"], atol=1e-6)
-    drawn = charnn("predict", translator, "Ann sees the dog.", "--attention").stdout.split("\n", 1)[1]
-    shown = charnn("inspect", "attention", translator, "-", text="Ann sees the dog.\n").stdout
-    assert shown == f"Ann sees the dog. → {found['translation']}\n{drawn}"
 
 
 def test_a_word_that_was_never_seen_is_shown_as_it_stands(classifier: Path, tmp_path: Path) -> None:
@@ -109,7 +80,3 @@ def test_models_without_attention_say_so(tmp_path: Path) -> None:
     trained(classifier_run(tmp_path, steps=2, pooling="max"))
     result = charnn("inspect", "attention", tmp_path / "run", "a")
     assert result.stderr == f"Error: {tmp_path / 'run'} was trained with --pooling max; name a model that has --pooling attention.\n"
-    (tmp_path / "other").mkdir()
-    trained(translator_run(tmp_path / "other", steps=2, attention="none"))
-    result = charnn("inspect", "attention", tmp_path / "other" / "run", "a")
-    assert result.stderr == f"Error: {tmp_path / 'other' / 'run'} was trained with --attention none; name a model that has attention.\n"

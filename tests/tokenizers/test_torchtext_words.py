@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charnn.errors import DataError, MissingExtra
-from charnn.tokenizers import torchtext_words
+from charnn.tokenizers import words
 from charnn.tokenizers.registry import TokenizerSettings
-from charnn.tokenizers.torchtext_words import TorchtextWordTokenizer, read_torchtext_vocabulary
+from charnn.tokenizers.words import TorchtextWordTokenizer, read_torchtext_vocabulary
 
 pytest.importorskip("torchtext")
 
@@ -79,6 +79,6 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
 
 def test_without_torchtext_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torchtext.data.utils", None)
-    torchtext_words._basic_english.cache_clear()
+    words._basic_english.cache_clear()
     with pytest.raises(MissingExtra, match=r"^this needs torchtext==0.6.0; install it with: pip install 'charnn\[torchtext\]'$"):
         tokenizer_of(TEXT)

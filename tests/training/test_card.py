@@ -1,4 +1,4 @@
-from charnn.training.card import flat, metrics_table
+from charnn.training.card import metrics_table
 
 NAMES = {"nats per token": "nats", "perplexity": "perplexity"}
 
@@ -17,7 +17,3 @@ def test_a_table_has_a_row_for_each_result_and_a_column_for_each_metric():
 def test_a_number_that_is_none_is_a_dash():
     *_, row = metrics_table("protocol", {"streamed": {"nats": 1.0, "perplexity": None}}, NAMES)
     assert row == "| streamed | 1.0000 | - |"
-
-
-def test_nested_settings_are_one_list_by_their_own_names():
-    assert flat({"network": {"stack": {"layers": 2}, "tie_weights": False}, "seed": 1}) == {"layers": 2, "tie_weights": False, "seed": 1}

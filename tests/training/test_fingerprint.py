@@ -3,8 +3,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from charnn.training import fingerprint as module
-from charnn.training.fingerprint import fingerprint
+from charnn.training import resume as module
+from charnn.training.resume import fingerprint
 
 
 @dataclass

@@ -1,19 +1,22 @@
 """A run that was broken off and resumed ends as one that never was, whatever the task and wherever it stopped."""
 
 import json
+import re
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
 
 from charnn.checkpoint.model import CARD_FILE, METRICS_FILE, MODEL_FILE, load_model
+from charnn.data.settings import CorpusSettings
 from charnn.errors import CheckpointError, SettingError
-from charnn.tasks.lm.job import LanguageModelJob
+from charnn.tasks.lm.model import LanguageModel
 from charnn.training.folder import PREVIOUS_FILE, TRAINING_FILE
-from charnn.training.job import Place
+from charnn.training.model import Place, Score, Sources
+from charnn.training.resume import Stored
 from charnn.training.run import Run
 from charnn.training.settings import BudgetSettings
-from charnn.training.task import Score
 from tests.models import TEXT, small_settings
 from tests.runs import classifier_run, forecaster_run, tagger_run, translator_run
 
@@ -23,16 +26,17 @@ STEPS = 12
 @pytest.fixture(autouse=True)
 def _quick_probe(monkeypatch):
     """Nothing here hangs on a measurement; every report is one to save at."""
-    monkeypatch.setattr("charnn.training.probe.PROBE_SECONDS", 0.01)
-    monkeypatch.setattr("charnn.training.probe.GLANCE_SECONDS", 0.01)
-    monkeypatch.setattr("charnn.training.saving.LARGEST_SHARE", 1e9)
+    monkeypatch.setattr("charnn.training.run.PROBE_SECONDS", 0.01)
+    monkeypatch.setattr("charnn.training.run.GLANCE_SECONDS", 0.01)
+    monkeypatch.setattr("charnn.training.folder.LARGEST_SHARE", 1e9)
 
 
 def lm_run(folder, steps=STEPS, *, budget=None, resume=False, **changes):
     (folder / "foxes.txt").write_text(TEXT, encoding="utf-8")
-    place = Place([folder / "foxes.txt"], folder / "run", device="cpu", threads=1, overwrite=not resume, resume=resume)
+    place = Place(folder / "run", device="cpu", threads=1, overwrite=not resume, resume=resume)
     changes = {"dropout": 0.2, "reports": 4, "restarts": 0.3, **changes}
-    return Run(place, LanguageModelJob(place, small_settings(**changes)), budget or BudgetSettings(steps=steps))
+    model = LanguageModel.prepare(Sources([folder / "foxes.txt"]), small_settings(**changes))
+    return Run(place, model, budget or BudgetSettings(steps=steps))
 
 
 DRAWN = {"subword_sampling": 0.2, "tokenizer": "subword", "min_count": 1, "scheduled_sampling": "constant"}
@@ -46,6 +50,18 @@ RUNS = {
     "translator": lambda folder, **options: translator_run(folder, STEPS, dropout=0.2, reports=4, **DRAWN, **options),
     "forecaster": lambda folder, **options: forecaster_run(folder, STEPS, dropout=0.2, reports=4, averaging=0.9, horizon=2, **options),
 }
+
+
+def test_a_setting_that_a_run_does_not_know_yet_has_its_default(tmp_path):
+    """Runs that began before a setting was there go on, but not with another value of it."""
+    stored = Stored(tmp_path, {"task": "lm", "settings": small_settings().plain(), "data": "x"}, {})
+    for name in ("header", "skip_bad_rows", "input_format"):
+        del stored.document["settings"]["corpus"][name]
+    stored.check("lm", small_settings(), "x")
+    other = replace(small_settings(), corpus=CorpusSettings(text_column="text", skip_bad_rows=True))
+    differ = "these differ: skip_bad_rows True (the run has False), text_column text (the run has None); leave them out"
+    with pytest.raises(SettingError, match=re.escape(differ)):
+        stored.check("lm", other, "x")
 
 
 def ended(run):
@@ -102,7 +118,7 @@ def test_early_stopping_goes_on_counting(tmp_path, monkeypatch):
 
     def patient(resume=False, patience=2):
         run = lm_run(tmp_path, resume=resume, patience=patience)
-        monkeypatch.setattr(run.job, "validate", lambda: Score(losses[run.trainer.progress.step]))
+        monkeypatch.setattr(run.model, "validate", lambda: Score(losses[run.trainer.progress.step]))
         return run
 
     broken_off(patient(), 6)

@@ -5,14 +5,14 @@ import pytest
 
 from charnn.checkpoint.model import CARD_FILE, METRICS_FILE, MODEL_FILE, load_model
 from charnn.errors import DataError, SettingError
-from charnn.tasks.lm.job import LanguageModelJob
+from charnn.tasks.lm.model import LanguageModel
 from charnn.tasks.load import load
-from charnn.training.folder import TRAINING_FILE
-from charnn.training.job import Place
+from charnn.training.folder import TRAINING_FILE, check_free
+from charnn.training.model import Place, Score, Sources
 from charnn.training.run import Run
 from charnn.training.settings import BudgetSettings
-from charnn.training.task import Score
 from tests.models import TEXT, small_settings
+from tests.tools import message
 
 STEPS = 10
 
@@ -20,8 +20,8 @@ STEPS = 10
 @pytest.fixture(autouse=True)
 def _quick_probe(monkeypatch):
     """Nothing here hangs on a careful measurement."""
-    monkeypatch.setattr("charnn.training.probe.PROBE_SECONDS", 0.01)
-    monkeypatch.setattr("charnn.training.probe.GLANCE_SECONDS", 0.01)
+    monkeypatch.setattr("charnn.training.run.PROBE_SECONDS", 0.01)
+    monkeypatch.setattr("charnn.training.run.GLANCE_SECONDS", 0.01)
 
 
 @pytest.fixture
@@ -42,8 +42,10 @@ def names(tmp_path):
 
 def run_of(corpus, folder, budget=None, *, valid=None, valid_share=None, overwrite=False, **changes):
     own = () if valid is None else (valid,)
-    place = Place([corpus], folder, valid=own, valid_share=valid_share, device="cpu", threads=1, overwrite=overwrite)
-    return Run(place, LanguageModelJob(place, small_settings(**changes)), budget or BudgetSettings(steps=STEPS))
+    place = Place(folder, device="cpu", threads=1, overwrite=overwrite)
+    check_free(place.folder, overwrite=place.overwrite, resume=place.resume)
+    model = LanguageModel.prepare(Sources([corpus], own, valid_share), small_settings(**changes))
+    return Run(place, model, budget or BudgetSettings(steps=STEPS))
 
 
 def trained(*args, **options):
@@ -58,12 +60,6 @@ def metrics_lines(folder):
         raise AssertionError(f"{name} is no JSON")
 
     return [json.loads(line, parse_constant=refuse) for line in (folder / METRICS_FILE).read_text().splitlines()]
-
-
-def message(kind, make):
-    with pytest.raises(kind) as caught:
-        make()
-    return str(caught.value)
 
 
 def test_a_run_folder_holds_the_model_its_metrics_and_its_card(corpus, tmp_path):
@@ -85,7 +81,7 @@ def test_every_validation_is_a_line_of_json(corpus, tmp_path):
 def test_a_loss_that_is_no_number_is_logged_as_none(corpus, tmp_path, monkeypatch):
     """It was logged as NaN, which is no JSON."""
     run, losses = run_of(corpus, tmp_path / "run"), iter([float("nan"), 2.0])
-    monkeypatch.setattr(run.job, "validate", lambda: Score(next(losses)))
+    monkeypatch.setattr(run.model, "validate", lambda: Score(next(losses)))
     list(run.train())
     assert [line["valid_loss"] for line in metrics_lines(tmp_path / "run")] == [None, 2.0]
 
@@ -97,8 +93,8 @@ def test_the_card_has_the_numbers_with_their_protocol(corpus, tmp_path):
     for result in results.values():
         assert f"| {result['protocol']} | {result['nats_per_token']:.4f} |" in card
     assert f"charnn sample {tmp_path / 'run'}\n" in card
-    assert f"- corpus: foxes: {run.job.train_text.counts.characters:,} characters" in card
-    assert f"- validation: the end of the corpus: {run.job.valid_text.counts.characters:,} characters" in card
+    assert f"- corpus: foxes: {run.model.train_text.counts.characters:,} characters" in card
+    assert f"- validation: the end of the corpus: {run.model.valid_text.counts.characters:,} characters" in card
     assert "- hidden_size: 16" in card
 
 
@@ -112,7 +108,7 @@ def test_the_results_are_what_evaluating_the_model_file_gives(corpus, tmp_path):
 
 def test_the_best_model_is_kept_not_the_last(corpus, tmp_path, monkeypatch):
     run, losses, seen = run_of(corpus, tmp_path / "run", reports=3), iter([2.0, 1.0, 3.0]), []
-    monkeypatch.setattr(run.job, "validate", lambda: Score(next(losses)))
+    monkeypatch.setattr(run.model, "validate", lambda: Score(next(losses)))
     for report in run.train():
         if report.valid_loss is not None:
             seen.append(run.saved_model().tensors)
@@ -124,7 +120,7 @@ def test_the_best_model_is_kept_not_the_last(corpus, tmp_path, monkeypatch):
 def test_with_averaging_the_average_is_kept(corpus, tmp_path):
     run = run_of(corpus, tmp_path / "run", averaging=0.9, reports=1)
     list(run.train())
-    weights = [name for name, _ in run.job.model.network.named_parameters()]
+    weights = [name for name, _ in run.model.network.named_parameters()]
     saved = load_model(tmp_path / "run").tensors
     for name, average, last in zip(weights, run.trainer.averages, run.trainer.parameters, strict=True):
         assert (saved[name] == average.numpy()).all()
@@ -142,7 +138,7 @@ def test_a_run_that_is_broken_off_leaves_its_best_model(corpus, tmp_path):
     reports = run_of(corpus, tmp_path / "run", reports=5).train()
     first = next(report for report in reports if report.is_best)
     reports.close()
-    assert load(tmp_path / "run").saved.metrics["step"] == first.step
+    assert load_model(tmp_path / "run").metrics["step"] == first.step
 
 
 def test_an_existing_model_is_not_overwritten_unless_asked(corpus, tmp_path):
@@ -199,7 +195,7 @@ def test_a_share_that_holds_out_nothing_is_refused(corpus, tmp_path):
 
 def test_a_plan_says_what_the_run_will_do(corpus, tmp_path):
     run = run_of(corpus, tmp_path / "run", BudgetSettings(epochs=3))
-    plan, train, valid = run.plan, run.job.train_text, run.job.valid_text
+    plan, train, valid = run.plan, run.model.train_text, run.model.valid_text
     facts = dict(plan.facts)
     assert (plan.device, plan.threads, plan.rate_unit, plan.loss_unit) == ("cpu", 1, "characters", "nats/token")
     assert facts["network"] == "gru, 1 x 16 units"
@@ -219,20 +215,20 @@ def test_validation_may_have_a_file_of_its_own(corpus, tmp_path):
     other = tmp_path / "other.txt"
     other.write_text(TEXT[:500])
     run, _ = trained(corpus, tmp_path / "run", valid=other)
-    assert run.job.train_text.counts.characters == len(TEXT)
-    assert run.job.valid_text.counts.characters == 500
+    assert run.model.train_text.counts.characters == len(TEXT)
+    assert run.model.valid_text.counts.characters == 500
     assert "- validation: from other.txt: 500 characters" in (tmp_path / "run" / CARD_FILE).read_text()
 
 
 def test_documents_with_labels_are_trained_evaluated_and_described(names, tmp_path):
     run, results = trained(names, tmp_path / "run", text_column="name", label_column="country")
     assert list(results) == ["documents"]
-    assert results["documents"]["symbols"] == run.job.valid_text.counts.characters
+    assert results["documents"]["symbols"] == run.model.valid_text.counts.characters
     assert load(tmp_path / "run").labels == ["x", "y"]
     card = (tmp_path / "run" / CARD_FILE).read_text()
     assert "- labels: x, y\n" in card
     assert "--label 'x'\n" in card
-    assert f"- validation: documents drawn by seed 1: {run.job.valid_text.counts.characters:,} characters" in card
+    assert f"- validation: documents drawn by seed 1: {run.model.valid_text.counts.characters:,} characters" in card
 
 
 def test_a_label_that_only_the_validation_has_is_refused(names, tmp_path):
@@ -255,7 +251,7 @@ def test_the_same_text_has_the_same_bytes_whatever_the_tokens(corpus, tmp_path):
     counts = []
     for tokenizer in ("char", "byte", "word", "subword"):
         run = run_of(corpus, tmp_path / "run", tokenizer=tokenizer)
-        counts.append((run.job.valid_text.counts.characters, run.job.valid_text.counts.bytes))
+        counts.append((run.model.valid_text.counts.characters, run.model.valid_text.counts.bytes))
     assert len(set(counts)) == 1
 
 

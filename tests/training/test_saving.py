@@ -10,19 +10,17 @@ from charnn import files
 from charnn.checkpoint.documents import read_document_file
 from charnn.checkpoint.model import METRICS_FILE, MODEL_FILE, load_model
 from charnn.errors import StorageError
-from charnn.training.folder import PREVIOUS_FILE, TRAINING_FILE
+from charnn.training.folder import PREVIOUS_FILE, TRAINING_FILE, Saver
 from charnn.training.resume import read_stored
-from charnn.training.saving import Saver
-from charnn.training.trainer import Report
 from tests.training.test_resume import lm_run
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
     """No measurements, no waiting, a save at every report."""
-    monkeypatch.setattr("charnn.training.probe.GLANCE_SECONDS", 0.01)
-    monkeypatch.setattr("charnn.training.saving.LARGEST_SHARE", 1e9)
-    monkeypatch.setattr("charnn.training.saving.PAUSES", (0, 0))
+    monkeypatch.setattr("charnn.training.run.GLANCE_SECONDS", 0.01)
+    monkeypatch.setattr("charnn.training.folder.LARGEST_SHARE", 1e9)
+    monkeypatch.setattr("charnn.training.folder.PAUSES", (0, 0))
 
 
 class Disk:
@@ -43,10 +41,6 @@ class Disk:
 def disk(monkeypatch):
     """A disk that may be full."""
     return Disk(monkeypatch)
-
-
-def report(step):
-    return Report(step, 10, 0.0, 0.0, 0, 0.1, 1.0, 1.0)
 
 
 def test_a_run_goes_on_while_the_disk_is_full_and_catches_up(tmp_path, disk):
@@ -89,16 +83,16 @@ def test_a_full_disk_at_the_start_is_told_at_once(tmp_path, disk):
 
 def test_a_log_line_that_was_cut_off_is_written_anew(tmp_path, monkeypatch):
     saver = Saver(tmp_path, 1.0)
-    saver.begin(b"")
-    saver.add(report(1))
+    saver.begin(None)
+    saver.add({"step": 1})
     whole = saver.log
     (tmp_path / METRICS_FILE).rename(tmp_path / "kept")
     (tmp_path / METRICS_FILE).mkdir()  # cannot be opened
-    saver.add(report(2))
+    saver.add({"step": 2})
     assert saver.trouble is not None
     (tmp_path / METRICS_FILE).rmdir()
     (tmp_path / METRICS_FILE).write_bytes(whole + b'{"step": 2, "st')
-    saver.add(report(3))
+    saver.add({"step": 3})
     assert [json.loads(line)["step"] for line in (tmp_path / METRICS_FILE).read_text().split("\n")[:-1]] == [1, 2, 3]
 
 
@@ -115,7 +109,7 @@ def test_a_file_system_without_links_keeps_one_state(tmp_path, monkeypatch):
     def refuse(*_):
         raise OSError(errno.EPERM, os.strerror(errno.EPERM))
 
-    monkeypatch.setattr("charnn.training.saving.os.link", refuse)
+    monkeypatch.setattr("charnn.training.folder.os.link", refuse)
     list(lm_run(tmp_path).train())
     assert {path.name for path in (tmp_path / "run").glob("training*")} == {TRAINING_FILE}
 
@@ -132,10 +126,10 @@ def test_a_file_system_without_links_keeps_one_state(tmp_path, monkeypatch):
     ],
 )
 def test_saving_takes_a_hundredth_of_the_time_at_most(tmp_path, monkeypatch, cost, passed, at_report, is_due):
-    monkeypatch.setattr("charnn.training.saving.LARGEST_SHARE", 0.01)
+    monkeypatch.setattr("charnn.training.folder.LARGEST_SHARE", 0.01)
     saver = Saver(tmp_path, 1.0)
     saver._cost, saver._last = cost, 0.0
-    monkeypatch.setattr("charnn.training.saving.time.monotonic", lambda: passed)
+    monkeypatch.setattr("charnn.training.folder.time.monotonic", lambda: passed)
     assert saver.is_due(at_report=at_report) == is_due
 
 

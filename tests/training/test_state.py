@@ -3,10 +3,10 @@ import pytest
 import torch
 
 from charnn.errors import CheckpointError
+from charnn.tasks.lm.evaluation import quick_loss
+from charnn.training.model import Score
 from charnn.training.settings import OPTIMIZERS
-from charnn.training.state import is_finite, state_of, take_state
-from charnn.training.task import Score
-from charnn.training.trainer import Trainer
+from charnn.training.trainer import Trainer, is_finite, state_of, take_state
 from tests.models import running_text, small_model
 from tests.networks import CELLS
 
@@ -28,7 +28,7 @@ def trainer_of(**changes):
 def run(trainer, text, until=STEPS):
     """Trains up to an update; gives the losses of its validations."""
     losses = []
-    for report in trainer.run(trainer.task.batches(text), lambda: Score(trainer.task.quick_loss(text))):
+    for report in trainer.run(trainer.model.batches_of(text), lambda: Score(quick_loss(trainer.model.network, text))):
         losses.append((report.step, report.train_loss, report.valid_loss))
         if report.step >= until:
             break

@@ -1,4 +1,5 @@
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -7,11 +8,11 @@ from torch import nn
 
 from charnn.batches.streams import StreamBatches
 from charnn.errors import DivergedError, SettingError
-from charnn.training.optimizers import clip, rate_share
-from charnn.training.probe import Throughput, measure
+from charnn.tasks.lm.evaluation import quick_loss
+from charnn.training.model import Loss, Score, Throughput, all_alike
+from charnn.training.run import measure
 from charnn.training.settings import OPTIMIZERS, SCHEDULES, BudgetSettings, LoopSettings, OptimizerSettings
-from charnn.training.task import Loss, Score, all_alike
-from charnn.training.trainer import BAD_STEPS, Trainer
+from charnn.training.trainer import BAD_STEPS, Trainer, clip, rate_share
 from tests.models import running_text, small_model
 from tests.networks import CELLS
 
@@ -59,9 +60,9 @@ def train_small(folder, steps=60, **changes):
     """A small language model after some updates, and its first and last validation."""
     model = small_model(**changes)
     text = running_text(model, folder)
-    first = model.quick_loss(text)
+    first = quick_loss(model.network, text)
     trainer = Trainer(model, model.settings.optimizer, model.settings.loop, steps=steps, device=CPU)
-    reports = list(trainer.run(model.batches(text), lambda: Score(model.quick_loss(text))))
+    reports = list(trainer.run(model.batches_of(text), lambda: Score(quick_loss(model.network, text))))
     return model, first, reports[-1].valid_loss
 
 
@@ -335,7 +336,7 @@ def test_a_run_without_any_finite_validation_has_diverged():
 @pytest.fixture
 def _quick_probe(monkeypatch):
     """What is tested needs no careful measurement."""
-    monkeypatch.setattr("charnn.training.probe.PROBE_SECONDS", 0.05)
+    monkeypatch.setattr("charnn.training.run.PROBE_SECONDS", 0.05)
 
 
 @pytest.mark.usefixtures("_quick_probe")
@@ -345,8 +346,8 @@ def test_measuring_leaves_weights_and_random_state_as_they_were(tmp_path, change
     text = running_text(model, tmp_path)
     weights, random = model.tensors(), torch.get_rng_state()
     weights = {name: array.copy() for name, array in weights.items()}
-    loop, optimizer = model.settings.loop, model.settings.optimizer
-    measure(model, model.batches(text), lambda: Score(model.quick_loss(text)), optimizer, loop, CPU)
+    model.batches, model.validate = model.batches_of(text), lambda: Score(quick_loss(model.network, text))
+    measure(model, CPU)
     assert all((weights[name] == array).all() for name, array in model.tensors().items())
     assert torch.equal(torch.get_rng_state(), random)
 
@@ -354,7 +355,8 @@ def test_measuring_leaves_weights_and_random_state_as_they_were(tmp_path, change
 @pytest.mark.usefixtures("_quick_probe")
 def test_measuring_gives_what_an_update_and_a_validation_take():
     task = Valley()
-    found = measure(task, BATCHES, task.validate, OptimizerSettings(), LoopSettings(), CPU)
+    task.batches, task.settings = BATCHES, SimpleNamespace(optimizer=OptimizerSettings(), loop=LoopSettings())
+    found = measure(task, CPU)
     assert found.step_predictions == 10
     assert 0 < found.step_seconds < 1
     assert found.validation_seconds > 0

@@ -1,41 +1,39 @@
 """`charnn data`: what files hold, and whether they can be trained on."""
 
 import json
+import multiprocessing
 import os
 import shlex
+import shutil
+import signal
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from charnn.cli.options import SectionedCommand, collect, flag, given, settings_options
-from charnn.cli.training import parallel_options
-from charnn.cli.verbs.train import small_batches
-from charnn.data.conll import TaggedSettings
-from charnn.data.corpus import CorpusSettings
-from charnn.data.labelled import LabelledSettings
-from charnn.data.pairs import PairFiles, PairSettings
+from charnn.check.contents import length_classes
+from charnn.cli.options import SectionedCommand, flag, given, option_names, refuse, task_options
+from charnn.cli.process import say, write_lines
+from charnn.cli.progress import clock
 from charnn.data.readers import check_encoding
-from charnn.data.series import SeriesSettings
-from charnn.errors import DataError, SettingError
-from charnn.settings import own_settings
+from charnn.data.settings import PairFiles, ReadSettings
+from charnn.errors import CharnnError, DataError
+from charnn.files import printable
+from charnn.plots.letters import bar
+from charnn.settings import all_settings, collect, is_several, own_settings, setting_type
+from charnn.tasks.registry import TASKS
+from charnn.tasks.task import Task
+from charnn.training.model import Sources
 
 if TYPE_CHECKING:
-    from charnn.tasks.check import Cost, Trial
+    from charnn.tasks.check import Check, Cost, Trial
 
-READ_BY = {
-    "lm": CorpusSettings,
-    "classifier": LabelledSettings,
-    "tagger": TaggedSettings,
-    "translator": PairSettings,
-    "forecaster": SeriesSettings,
-}
-"""How the files of each task are read."""
-
-PARALLEL = ["source", "target", "valid_source", "valid_target"]
-"""Options of a translator's files; a series has a --target, too: the column to predict."""
+COMMON = ("files", "task", "valid", "measure", "as_json")  # Parameters that have an effect whatever the task
+MARGIN = 12  # Columns of the names of rows
+BAR = 40  # Columns of the longest bar
 
 
 @click.group()
@@ -45,12 +43,11 @@ def data() -> None:
 
 @data.command("check", cls=SectionedCommand, short_help="Say what files hold, and what is wrong with them.")
 @click.argument("files", nargs=-1)
-@click.option("--task", type=click.Choice(list(READ_BY)), help="What to train on them; by default guessed, and the guess is told.")
-@click.option("--valid", multiple=True, help="File to validate on, in place of a share; several times.")
-@parallel_options("--source", "--target", "--valid-source", "--valid-target")
+@click.option("--task", type=click.Choice(list(TASKS)), help="What to train on them; by default guessed, and the guess is told.")
+@click.option("--valid", multiple=True, help="File to validate on, in place of a fraction of FILES; several times.")
 @click.option("--measure/--no-measure", default=True, show_default=True, help="Try the training out for some seconds.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object in place of rows.")
-@settings_options(*READ_BY.values(), without=PARALLEL)
+@task_options({name: [task.inputs, task.data_settings] for name, task in TASKS.items()})
 @click.pass_context
 def check(ctx: click.Context, /, files: tuple[str, ...], **values: Any) -> None:
     """Say what files hold, what is wrong with them, and whether they can be trained on; exit code 1 if not.
@@ -77,69 +74,66 @@ def check(ctx: click.Context, /, files: tuple[str, ...], **values: Any) -> None:
     they should), columns: of each kind (time, number, text), use (target, input, or null), least, most, missing, other (no number),
     outliers, jumps (sudden changes of the level); its duplicates are times.
     """
-    pairs = PairFiles(files, values["source"], values["target"])
-    if not (files or values["source"] or values["target"]):
+    named = [*files, *values["source"], *values["target"]]
+    if not named:
         raise click.UsageError("give a file, or --source FILE --target FILE.")
-    refuse_streams([path for name in ("files", "valid", *PARALLEL) for path in ctx.params[name]])
-    trial, because = trial_of(ctx, pairs, values)
-    named = [*trial.files.tables, *trial.files.source, *trial.files.target]
+    refuse_streams([*named, *values["valid"], *values["valid_source"], *values["valid_target"]])
+    trial, because = trial_of(ctx, files, values)
     from charnn.tasks.check import check_data
 
     found = check_data(trial, because)
     cost, reason = (None, found.reason) if found.reason or not values["measure"] else tried_out(trial)
     command = train_command(ctx, trial.task, files) if reason is None else None
     if values["as_json"]:
-        said = {"training": cost and vars(cost), "trainable": reason is None, "reason": reason, "command": command}
-        click.echo(json.dumps({"files": named, **found.facts(), **said}))
+        outcome = {"training": cost and vars(cost), "trainable": reason is None, "reason": reason, "command": command}
+        click.echo(json.dumps({"files": [*trial.sources.corpus, *trial.inputs.files], **found.facts(), **outcome}))
     else:
-        from charnn.cli.checked import report
-
-        click.echo("\n".join(report(found, cost, reason, command)))
+        write_lines(report(found, cost, reason, command))
     ctx.exit(0 if reason is None else 1)
 
 
 def refuse_streams(paths: Sequence[str]) -> None:
-    """Raises DataError for what can be read only once."""
+    """Raise DataError for what can be read only once."""
     for path in paths:
         if path == "-" or (os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)):
             name = "standard input" if path == "-" else path
             raise DataError(f"{name} can be read only once, and a check reads several times; write it to a file and give that")
 
 
-def trial_of(ctx: click.Context, files: PairFiles, values: dict[str, Any]) -> "tuple[Trial, str | None]":
-    """What is to be trained on, and what told a task that was guessed. Raises SettingError for options that have no effect on that."""
-    from charnn.check.guessing import guess_task
-    from charnn.tasks.check import Trial
+def trial_of(ctx: click.Context, files: Sequence[str], values: dict[str, Any]) -> "tuple[Trial, str | None]":
+    """Return what is to be trained on, and what told a task that was guessed; raise SettingError for options without effect on it."""
+    from charnn.tasks.check import Trial, guess_task
 
     check_encoding(values["encoding"])
-    names = {task: [one.name for one in own_settings(read_by)] for task, read_by in READ_BY.items()}
-    said = given(ctx, list(dict.fromkeys(name for several in names.values() for name in several)))
-    task, because = (values["task"], None) if values["task"] else guess_task(files, said, values["encoding"])
-    for name in [*said, *given(ctx, PARALLEL)]:
-        if name not in (*names[task], *(PARALLEL if task == "translator" else ())):
-            raise SettingError(name, f"has no effect where the task is {task}; leave it out, or say another --task")
-    if task == "forecaster":
-        files, values = PairFiles(files.tables), {**values, "target": ",".join(map(str, files.target)) or None}
-    valid = PairFiles(values["valid"], values["valid_source"], values["valid_target"])
-    is_held_out = not (valid.tables or valid.source or valid.target)
-    return Trial(task, settings_of(task, files, values), files, None if is_held_out else valid), because
+    chosen = given(ctx, [name for name in ctx.params if name not in COMMON])
+    data_names = option_names([task.data_settings for task in TASKS.values()])
+    task_name, because = values["task"], None
+    if task_name is None:
+        parallel = PairFiles(files, values["source"], values["target"])
+        task_name, because = guess_task(parallel, [name for name in chosen if name in data_names], collect(ReadSettings, values))
+    task = TASKS[task_name]
+    known = option_names([task.inputs, task.data_settings])
+    unknown = [name for name in chosen if name not in known]
+    refuse(ctx, unknown, f"has no effect where the task is {task.name}; leave it out, or say another --task")
+    options = {name: single(task, name, values[name]) for name in chosen}
+    inputs = collect(task.inputs, options).knowing(chosen)
+    # A task's own defaults: those of the parts are another task's too.
+    usual = {one.name: getattr(part, one.name) for part in all_settings(task.settings()) for one in own_settings(type(part))}
+    settings = inputs.arranged(collect(task.settings, usual | options), chosen, files)
+    return Trial(task.name, settings, Sources(files, values["valid"]), inputs), because
 
 
-def settings_of(task: str, files: PairFiles, values: dict[str, Any]) -> Any:
-    """The settings that `charnn train` has by default, of data read as was said."""
-    from charnn.tasks.check import SETTINGS
-
-    settings: Any = SETTINGS[task]()
-    loop = replace(settings.loop, **small_batches(files))
-    return replace(settings, loop=loop, **{"corpus" if task == "lm" else "data": collect(READ_BY[task], values)})
+def single(task: Task, name: str, value: Any) -> Any:
+    """Return a value that may be given once to this task and several times to another: several with commas between them."""
+    parts = [part for kind in (task.inputs, task.data_settings) for part in all_settings(kind())]
+    kinds = {one.name: setting_type(type(part), one.name) for part in parts for one in own_settings(type(part))}
+    return ",".join(value) if isinstance(value, tuple) and not is_several(kinds[name]) else value
 
 
 def tried_out(trial: "Trial") -> "tuple[Cost | None, str | None]":
     """What training takes, or why it is refused."""
-    from charnn.cli.trial import try_out
-
     if sys.stderr.isatty():
-        click.echo("Trying the training out ...", err=True)
+        say("Trying the training out ...")
     try:
         return try_out(trial), None
     except DataError as error:
@@ -147,16 +141,96 @@ def tried_out(trial: "Trial") -> "tuple[Cost | None, str | None]":
 
 
 def train_command(ctx: click.Context, task: str, files: Sequence[str]) -> str:
-    """The command that trains on the same files, read in the same way."""
+    """Return the command that trains on the same files, read in the same way."""
     words = ["charnn", "train", task, *files]
-    for name in given(ctx, list(ctx.params)):
-        value = ctx.params[name]
-        if task == "forecaster" and name == "target":
-            words += [flag(name), ",".join(value)]
-        elif name in ("valid", *PARALLEL):
-            words += [word for path in value for word in (flag(name), path)]
-        elif isinstance(value, bool):
-            words += [flag(name)] if name not in ("measure", "as_json") else []
-        elif name not in ("files", "task"):
-            words += [flag(name), str(value)]
+    for name in given(ctx, [name for name in ctx.params if name not in COMMON or name == "valid"]):
+        value = single(TASKS[task], name, ctx.params[name]) if name != "valid" else ctx.params[name]
+        values = value if isinstance(value, tuple) else (value,)
+        if isinstance(value, bool):
+            words.append(flag(name) if value else f"--no-{flag(name)[2:]}")
+        else:
+            words += [word for one in values for word in (flag(name), str(one))]
     return shlex.join(words)
+
+
+def report(found: "Check", cost: "Cost | None", reason: str | None, command: str | None) -> Iterator[str]:
+    """The lines: what there is, how long texts are, what training takes, warnings, the verdict."""
+    yield from (line for name, value in found.rows() if name != "warning" for line in _row(name, value))
+    for name, counts in found.contents.lengths.items():
+        yield from _histogram(name, counts)
+    if cost is not None:
+        yield from _row("cost", _cost(cost))
+    yield from (line for name, value in found.rows() if name == "warning" for line in _row(name, value))
+    begin = "can be trained on" if cost is not None else "training was not tried; nothing found speaks against it"
+    yield from _row("verdict", f"{begin}: {command}" if reason is None else f"cannot be trained on: {reason}.")
+
+
+def _row(name: str, value: str) -> Iterator[str]:
+    """A row, on a terminal wrapped behind its name."""
+    line = f"{name:<{MARGIN}}{printable(value)}"
+    if not sys.stdout.isatty():
+        yield line
+        return
+    width = shutil.get_terminal_size().columns
+    yield from textwrap.wrap(line, width, subsequent_indent=" " * MARGIN, break_long_words=False, break_on_hyphens=False)
+
+
+def _histogram(name: str, counts: Mapping[int, int]) -> Iterator[str]:
+    """A bar for each class of lengths."""
+    classes = length_classes(counts)
+    if not classes:
+        return
+    yield f"{'lengths':<{MARGIN}}{name}, at most {max(counts):,}"
+    labels = [f"from {one.least:,}" if one.most is None else _span(one.least, one.most) for one in classes]
+    totals = [f"{one.total:,}" for one in classes]
+    most = max(one.total for one in classes)
+    for label, total, one in zip(labels, totals, classes, strict=True):
+        left = f"{label:>{max(map(len, labels))}}  {total:>{max(map(len, totals))}}"
+        yield f"{' ' * MARGIN}{left}  {bar(one.total / most, BAR)}".rstrip()
+
+
+def _span(least: int, most: int) -> str:
+    return f"{least:,}" if most == least else f"{least:,}-{most:,}"
+
+
+def _cost(cost: "Cost") -> str:
+    where = f"{cost.device}, {cost.threads} thread{'' if cost.threads == 1 else 's'}"
+    speed = f"{cost.per_second:,.0f} {cost.unit}/s on {where}"
+    epoch = f"an epoch of {cost.updates:,} updates {clock(cost.epoch_seconds)}, a validation {clock(cost.validation_seconds)}"
+    memory = f"{cost.peak_bytes / 2**20:,.0f} MiB of memory"
+    return f"measured here, with the defaults: preparation takes {clock(cost.preparation_seconds)}, {epoch}, {speed}, {memory}"
+
+
+def try_out(trial: "Trial") -> "Cost":
+    """What was measured. Raises DataError with what training says of data that it refuses, or where memory does not suffice."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_answer, args=(theirs, trial), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        answer = ours.recv()
+    except EOFError:
+        process.join()
+        # Linux ends what takes the last memory by SIGKILL.
+        reason = "took more memory than there is" if process.exitcode == -signal.SIGKILL else f"ended with code {process.exitcode}"
+        raise DataError(f"trying out the training {reason}; give less data, or smaller settings to `charnn train`") from None
+    finally:
+        process.kill()
+        process.join()
+    if isinstance(answer, str):
+        raise DataError(answer)
+    found: Cost = answer
+    return found
+
+
+def _answer(pipe: Connection, trial: "Trial") -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # The terminal interrupts both; one says so.
+    from charnn.tasks.check import measure_cost
+
+    try:
+        pipe.send(measure_cost(trial))
+    except CharnnError as error:
+        pipe.send(str(error))
+    except MemoryError:
+        pipe.send("trying out the training took more memory than there is; give less data, or smaller settings to `charnn train`")

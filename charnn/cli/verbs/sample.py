@@ -1,20 +1,27 @@
 """`charnn sample`: text as a model writes it, streamed."""
 
 import itertools
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from charnn.cli.options import SectionedCommand, collect, given, settings_options
-from charnn.cli.streams import write
+from charnn.cells.settings import parse_clamps
+from charnn.cli.models import open_model, read_text, text_of, warn_unknown
+from charnn.cli.options import SectionedCommand, refuse, settings_options
+from charnn.cli.process import write
+from charnn.data.answers import json_line
+from charnn.data.readers import standard_input
 from charnn.decoding.settings import SamplingSettings
 from charnn.errors import SettingError
+from charnn.settings import collect
+from charnn.tasks.registry import able
 
 if TYPE_CHECKING:
     from charnn.decoding.generator import Generator
-    from charnn.tasks.lm.trained import TrainedLanguageModel
+    from charnn.tasks.lm.model import LanguageModel
 
 RULES = ["temperature", "top_k", "top_p", "min_p", "repetition_penalty", "no_repeat"]
 
@@ -44,16 +51,13 @@ def sample(ctx: click.Context, /, model: str | None, prompt: str | None, **value
     MODEL: a run folder or model file; by default the newest run. PROMPT: the beginning of the text, or - for standard
     input. Text goes to standard output as it is written.
     """
-    from charnn.cli.models import open_model, warn_unknown
-    from charnn.engine.units import parse_clamps
-
     refuse_contradictions(ctx, values)
-    trained = open_model(model, ["lm"])
+    trained = open_model(model, able("write"))
     settings = collect(SamplingSettings, values)
-    text = read_prompt(prompt, values["prompt_file"])
+    text = text_of(prompt, values["prompt_file"], "prompt_file") or ""
     warn_unknown(trained.tokenizer.unknown_symbols(text))
     generator = trained.generator.clamped(parse_clamps(values["clamp"], trained.settings.network.stack))
-    seed = values["seed"] if values["seed"] is not None else fresh_seed()
+    seed = values["seed"] if values["seed"] is not None else secrets.randbits(32)
     options = {"label": values["label"], "length": values["length"], "stop": values["stop"], "until_end": values["until_end"]}
     if values["interactive"]:
         converse(generator, settings, seed, options)
@@ -68,41 +72,27 @@ def sample(ctx: click.Context, /, model: str | None, prompt: str | None, **value
 
 
 def refuse_contradictions(ctx: click.Context, values: dict[str, Any]) -> None:
-    """Raises SettingError for options that would have no effect beside others."""
-    if values["beam"] is not None:
-        for name in given(ctx, [*RULES, "seed"]):
-            raise SettingError(name, "has no effect on a beam search, which draws nothing; leave it or --beam out")
+    """Raise SettingError for options that would have no effect beside others."""
+    if values["beam"] is None:
+        refuse(ctx, ["length_penalty"], "has no effect without --beam; leave it out or give --beam")
+    else:
+        refuse(ctx, [*RULES, "seed"], "has no effect on a beam search, which draws nothing; leave it or --beam out")
         if values["count"] > values["beam"]:
             raise SettingError("count", f"can be at most the beam of {values['beam']}, got {values['count']}")
-    else:
-        for name in given(ctx, ["length_penalty"]):
-            raise SettingError(name, "has no effect without --beam; leave it out or give --beam")
     if values["interactive"]:
-        for name in given(ctx, ["beam", "count", "until_end", "as_json", "prompt_file"]):
-            raise SettingError(name.removeprefix("as_"), "cannot be combined with --interactive; leave one out")
+        refuse(ctx, ["beam", "count", "until_end", "as_json", "prompt_file"], "cannot be combined with --interactive; leave one out")
     if values["temperature"] == 0:
-        for name in given(ctx, ["top_k", "top_p", "min_p", "seed"]):
-            raise SettingError(name, "has no effect at temperature 0, which always takes the likeliest token; leave it out")
-
-
-def read_prompt(prompt: str | None, file: Path | None) -> str:
-    """The prompt from the argument, a file or standard input. Raises SettingError, DataError."""
-    if file is None and prompt != "-":
-        return prompt or ""
-    if prompt not in (None, "-"):
-        raise SettingError("prompt_file", "cannot be combined with a prompt as argument; give one")
-    from charnn.cli.models import read_text
-    from charnn.data.readers import standard_input
-
-    return read_text(standard_input().read() if file is None else file.read_bytes(), "the prompt")
+        refuse(
+            ctx, ["top_k", "top_p", "min_p", "seed"], "has no effect at temperature 0, which always takes the likeliest token; leave it out"
+        )
 
 
 def stream(generator: "Generator", prompt: str, count: int, settings: SamplingSettings, seed: int, options: dict[str, Any]) -> None:
-    """Writes one text as it comes; several texts one after another, all computed at once."""
+    """Write one text as it comes; several texts one after another, all computed at once."""
     texts = [prompt] * count
     pieces = generator.stream(prompt, count=count, settings=settings, seed=seed, **options)
     if count == 1:
-        write(prompt)
+        write(prompt)  # not before stream() has refused what it refuses
     for number, piece in pieces:
         texts[number] += piece
         if count == 1:
@@ -115,10 +105,8 @@ def separated(texts: list[str]) -> str:
     return ("\n" if all("\n" not in text for text in texts) else f"\n{'-' * 20}\n").join(texts)
 
 
-def write_all(trained: "TrainedLanguageModel", texts: list[str], prompt: str, values: dict[str, Any], seed: int | None) -> None:
-    """Finished texts, as JSON lines or as they are; each begins with the prompt."""
-    from charnn.data.answers import json_line
-
+def write_all(trained: "LanguageModel", texts: list[str], prompt: str, values: dict[str, Any], seed: int | None) -> None:
+    """Write finished texts, as JSON lines or as they are; each begins with the prompt."""
     if not values["as_json"]:
         write(f"{separated([prompt + text for text in texts])}\n")
         return
@@ -130,7 +118,7 @@ def write_all(trained: "TrainedLanguageModel", texts: list[str], prompt: str, va
 
 
 def converse(generator: "Generator", settings: SamplingSettings, seed: int, options: dict[str, Any]) -> None:
-    """Reads a line, lets the model go on from it, and so on until the input ends; the state is kept."""
+    """Read a line, let the model go on from it, and so on until the input ends; the state is kept."""
     talk = generator.conversation(settings=settings, seed=seed, label=options["label"])
     stop = options["stop"] or ("\n",)
     for line in lines_of_talk():
@@ -140,10 +128,7 @@ def converse(generator: "Generator", settings: SamplingSettings, seed: int, opti
 
 
 def lines_of_talk() -> Iterator[str]:
-    """What the user types, line by line, each asked for with a sign. Raises DataError for bad bytes."""
-    from charnn.cli.models import read_text
-    from charnn.data.readers import standard_input
-
+    """Return what the user types, line by line, each asked for with a sign. Raises DataError for bad bytes."""
     source = standard_input()
     for number in itertools.count(1):
         click.echo("> ", nl=False, err=True)
@@ -152,10 +137,3 @@ def lines_of_talk() -> Iterator[str]:
             click.echo("", err=True)
             return
         yield read_text(data.replace(b"\r\n", b"\n"), f"standard input:{number}")
-
-
-def fresh_seed() -> int:
-    """Another seed each time."""
-    import secrets
-
-    return secrets.randbits(32)

@@ -1,235 +1,235 @@
-"""`charnn train`: a task's data and settings in, a run folder out."""
+"""`charnn train`: a task's data and settings in, a run folder out; a command for each task, derived from its record."""
 
-from collections.abc import Sequence
+import inspect
+import json
+import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from charnn.cli.options import collect, given, settings_options
-from charnn.cli.recall import TrainCommand
-from charnn.cli.training import parallel_options, place_options, train_job
-from charnn.data.pairs import PairFiles
-from charnn.errors import SettingError
-from charnn.settings import own_settings
-from charnn.tasks.classifier.settings import ClassifierSettings
-from charnn.tasks.forecaster.settings import ForecasterSettings
-from charnn.tasks.lm.settings import LanguageModelSettings
-from charnn.tasks.tagger.settings import TaggerSettings
-from charnn.tasks.translator.settings import TranslatorSettings
-from charnn.tokenizers.protocol import EFFECTIVE, TokenizerSettings
+from charnn.cli.models import RUNS, run_headers, threads_option
+from charnn.cli.options import Decorator, LazyGroup, SectionedCommand, Where, given, settings_options, summary_of, together
+from charnn.cli.process import Patience, Terminated, say
+from charnn.cli.progress import Display, choose_display
+from charnn.data.corpus import corpus_name
+from charnn.errors import CheckpointError
+from charnn.settings import collect
+from charnn.tasks.registry import TASKS
+from charnn.tasks.task import Inputs, Task
+from charnn.tokenizers.registry import idle_settings
+from charnn.training.model import Place, Sources
 from charnn.training.settings import BudgetSettings, SavingSettings
 
+if TYPE_CHECKING:
+    from charnn.training.run import Run
 
-@click.group()
+OF_THE_MOMENT = ("to", "overwrite", "resume", "quiet", "progress", "device", "threads", "save_every")
+"""Parameters that do not change what the run learns."""
+
+BUDGET = ("minutes", "epochs", "steps")
+
+
+class TaskGroup(LazyGroup):
+    """A command for each task, made when it is used."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command of this task."""
+        return train_command(TASKS[cmd_name]) if cmd_name in TASKS else None
+
+
+class TrainCommand(SectionedCommand):
+    """Fills in, with --resume, what was given when the run began and is not given now."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        if ctx.params["resume"]:
+            if ctx.params["overwrite"]:
+                raise click.UsageError("--resume and --overwrite exclude each other; give one.")
+            _recall(ctx, ctx.params["to"] or _newest(ctx))
+        return super().invoke(ctx)
+
+
+@click.group(cls=TaskGroup, table={name: Where("", summary_of(task.summary)) for name, task in TASKS.items()})
 def train() -> None:
     """Train a model on your data."""
 
 
-@train.command("lm", cls=TrainCommand)
-@click.argument("corpus", nargs=-1)
-@place_options("the end of a text, random documents.  [default: 0.1, at most 1,000,000 characters]")
-@click.option("--init-from", help="Run of a language model to go on from; what is new in the text joins its vocabulary.")
-@settings_options(BudgetSettings)
-@settings_options(SavingSettings)
-@settings_options(LanguageModelSettings)
-@click.pass_context
-def train_lm(ctx: click.Context, /, corpus: tuple[str, ...], **values: Any) -> None:
-    """Train a language model: the next character, byte, word or subword of a text.
+def train_command(task: Task) -> click.Command:
+    """Return the command that trains a model of the task."""
 
-    CORPUS: text files, folders, .gz files, tables with --text-column, or - for standard input; by default python-docs,
-    the language reference that comes with Python (python-code, the standard library's sources, is there too).
+    @click.command(task.name, cls=TrainCommand, help=inspect.cleandoc(task.summary))
+    @click.argument("data", nargs=-1)
+    @place_options(task.held_out)
+    @settings_options(task.inputs)
+    @settings_options(BudgetSettings)
+    @settings_options(SavingSettings)
+    @settings_options(task.settings)
+    @click.pass_context
+    def train_task(ctx: click.Context, /, data: tuple[str, ...], **values: Any) -> None:
+        chosen = given(ctx, values)
+        inputs = collect(task.inputs, values).knowing(chosen)
+        settings = inputs.arranged(collect(task.settings, with_idle_defaults(values, chosen)), chosen, data)
+        train_model(ctx, task, settings, inputs, data, values)
+
+    return train_task
+
+
+def with_idle_defaults(values: Mapping[str, Any], chosen: Sequence[str]) -> dict[str, Any]:
+    """Return the values, but for settings of the tokenizer that were not given and have no effect: these as nobody set them.
+
+    A task's defaults may suit another tokenizer than the one that was given.
     """
-    model = values["init_from"]
-    if model is not None:
-        from charnn.tasks.lm.start import ADOPTED
-
-        refuse_adopted(ctx, ADOPTED, "of --init-from")
-    settings = collect(LanguageModelSettings, values)
-    if settings.corpus.is_documents and given(ctx, ["restarts"]):
-        raise SettingError("restarts", "has no effect on documents, each of which starts anew; leave it out")
-
-    def make(place: Any) -> Any:
-        from charnn.tasks.lm.job import LanguageModelJob
-
-        return LanguageModelJob(place, settings, None if model is None else trained_start(ctx, model, values))
-
-    train_job(ctx, "lm", corpus or ("python-docs",), values, make)
+    if "tokenizer" not in values:
+        return dict(values)
+    idle = idle_settings(values["tokenizer"])
+    return {**values, **{name: default for name, default in idle.items() if name not in chosen}}
 
 
-@train.command("classifier", cls=TrainCommand)
-@click.argument("data", nargs=-1)
-@place_options("texts drawn by the seed, of each label alike.  [default: 0.1]")
-@click.option("--init-from", help="Run of a language model whose embedding and layers are taken over.")
-@click.option("--vectors", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Word vectors: GloVe, word2vec, fastText.")
-@settings_options(BudgetSettings)
-@settings_options(SavingSettings)
-@settings_options(ClassifierSettings)
-@click.pass_context
-def train_classifier(ctx: click.Context, /, data: tuple[str, ...], **values: Any) -> None:
-    """Train a classifier: a label for a text.
-
-    DATA: CSV, TSV or JSONL files, files of __label__ lines, a folder with a file or a folder of texts per label, or a text
-    file per label; by default sentiment, 600 short reviews that come with charnn. A linear model of n-grams is fitted beside
-    the network, and what ships is the blend of both that is best on the validation part.
-    """
-    settings = collect(ClassifierSettings, values | idle_defaults(ctx, values["tokenizer"]))
-    refuse_transfer(ctx, values["init_from"])
-    refuse_characters(ctx, values["word_characters"])
-
-    def make(place: Any) -> Any:
-        from charnn.tasks.classifier.job import ClassifierJob
-
-        return ClassifierJob(place, settings, start_of(values))
-
-    train_job(ctx, "classifier", data or ("sentiment",), values, make)
+def place_options(held_out: str) -> Decorator:
+    """Return options of where a run reads, computes and writes: the same for every task but for what is held out."""
+    path = click.Path(path_type=Path, exists=True)
+    resume = "Go on with a run that was broken off, to the bit; what is not said again is as it was. By default the last run."
+    share = f"Share held out to validate on: {held_out}"
+    progress = "How progress is shown on standard error."
+    chosen: dict[str, Any] = {"default": "auto", "show_default": True}
+    return together(
+        [
+            click.option("--to", type=click.Path(path_type=Path), help="Folder for the run; by default checkpoints/TASK-CORPUS."),
+            click.option("--overwrite", is_flag=True, help="Replace a model that is in the folder."),
+            click.option("--resume", is_flag=True, help=resume),
+            click.option("--valid", type=path, multiple=True, help="File to validate on, in place of a share; several times."),
+            click.option("--valid-share", type=click.FloatRange(0, 0.9, min_open=True), help=share),
+            click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), help="Where to compute.", **chosen),
+            threads_option,
+            click.option("--quiet", is_flag=True, help="Show no progress."),
+            click.option("--progress", type=click.Choice(["auto", "bar", "plain", "json"]), help=progress, **chosen),
+        ]
+    )
 
 
-@train.command("tagger", cls=TrainCommand)
-@click.argument("data", nargs=-1)
-@place_options("sentences drawn by the seed.  [default: 0.1]")
-@click.option("--vectors", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Word vectors: GloVe, word2vec, fastText.")
-@settings_options(BudgetSettings)
-@settings_options(SavingSettings)
-@settings_options(TaggerSettings)
-@click.pass_context
-def train_tagger(ctx: click.Context, /, data: tuple[str, ...], **values: Any) -> None:
-    """Train a tagger: a tag for every token.
+def train_model(ctx: click.Context, task: Task, settings: Any, inputs: Inputs, data: Sequence[str], values: dict[str, Any]) -> None:
+    """Make a model of a task, train it before the user's eyes, and say what came out."""
+    if values["valid_share"] is not None and (values["valid"] or inputs.valid_files):
+        raise click.UsageError("--valid-share and files to validate on exclude each other; give one.")
+    if values["quiet"] and given(ctx, ["progress"]):
+        raise click.UsageError("--quiet and --progress exclude each other; give one.")
+    budget, saving = collect(BudgetSettings, values), collect(SavingSettings, values)
+    display = choose_display(values["progress"], values["quiet"])
+    corpus = data or (() if inputs.files else (task.corpus,))
+    from charnn.training.folder import check_free
+    from charnn.training.run import Run
 
-    DATA: CoNLL files (a token and its tag a line, a blank line between sentences) or CoNLL-U files; by default entities, 260
-    sentences with names and dates that come with charnn. Tags may mark spans (IOB1, BIO, BIOES, told apart by themselves).
-    """
-    settings = collect(TaggerSettings, values)
-    refuse_characters(ctx, values["word_characters"])
-
-    def make(place: Any) -> Any:
-        from charnn.tasks.tagger.job import TaggerJob
-
-        return TaggerJob(place, settings, start_of(values))
-
-    train_job(ctx, "tagger", data or ("entities",), values, make)
-
-
-@train.command("translator", cls=TrainCommand)
-@click.argument("data", nargs=-1)
-@place_options("pairs drawn by the seed, those with equal sources together.  [default: 0.1]")
-@parallel_options("--source", "--target", "--valid-source", "--valid-target")
-@click.option("--init-encoder", help="Run of a language model of the source, whose embedding and layers are taken over.")
-@click.option("--init-decoder", help="Run of a language model of the target, whose embedding and lowest layer are taken over.")
-@settings_options(BudgetSettings)
-@settings_options(SavingSettings)
-@settings_options(TranslatorSettings)
-@click.pass_context
-def train_translator(ctx: click.Context, /, data: tuple[str, ...], **values: Any) -> None:
-    """Train a translator: a text for a text.
-
-    DATA: TSV files with a source and a target a line (no header needed), CSV or JSONL; or --source FILE --target FILE with a line
-    for a line; by default phrasebook, English and French sentences that come with charnn. All that raw text needs, both ways, is
-    learned here and kept in the model file.
-    """
-    files = parallel_files(data, values["source"], values["target"], default="phrasebook")
-    small = {} if given(ctx, ["batch_size"]) else small_batches(files)
-    settings = collect(TranslatorSettings, values | idle_defaults(ctx, values["tokenizer"]) | small)
-    if values["init_encoder"] is not None or values["init_decoder"] is not None:
-        from charnn.tasks.translator.start import ADOPTED
-
-        refuse_adopted(ctx, ADOPTED, "that the translator starts from")
-    valid = None
-    if values["valid"] or values["valid_source"] or values["valid_target"]:
-        if values["valid_share"] is not None:
-            raise click.UsageError("--valid-share and files to validate on exclude each other; give one.")
-        valid = parallel_files(values["valid"], values["valid_source"], values["valid_target"])
-
-    def make(place: Any) -> Any:
-        from charnn.cli.models import open_model
-        from charnn.tasks.translator.job import TranslatorJob
-        from charnn.tasks.translator.start import TranslatorStart
-
-        names = ("init_encoder", "init_decoder")
-        models = [None if values[name] is None else open_model(values[name], ["lm"]) for name in names]
-        return TranslatorJob(place, settings, files, valid, TranslatorStart(*models))
-
-    train_job(ctx, "translator", [str(one) for one in files.tables or files.source or files.target], values, make)
+    place = Place(
+        folder=values["to"] or free_folder(task.name, corpus or inputs.files),
+        device=values["device"],
+        threads=values["threads"],
+        overwrite=values["overwrite"],
+        resume=values["resume"],
+        command=given_values(ctx),
+    )
+    check_free(place.folder, overwrite=place.overwrite, resume=place.resume)
+    model = task.model_class.prepare(Sources(corpus, values["valid"], values["valid_share"]), settings, inputs)
+    follow(Run(place, model, budget, saving), display)
 
 
-@train.command("forecaster", cls=TrainCommand)
-@click.argument("series", nargs=-1)
-@place_options("the end of what is not held out.  [default: 0.1]")
-@settings_options(BudgetSettings)
-@settings_options(SavingSettings)
-@settings_options(ForecasterSettings)
-@click.pass_context
-def train_forecaster(ctx: click.Context, /, series: tuple[str, ...], **values: Any) -> None:
-    """Train a forecaster: the next values of a series.
-
-    SERIES: CSV, TSV or JSONL files with a row a time and a column of numbers, several of them in a row, or a number a line; by default
-    cosine, 3,000 points from 1 to 100, of which 500 make a window and the last 500 are held out.
-    """
-    tutorial = {name: 500 for name in ("window", "held_out") if not series and not given(ctx, [name])}
-    settings = collect(ForecasterSettings, values | tutorial)
-
-    def make(place: Any) -> Any:
-        from charnn.tasks.forecaster.job import ForecasterJob
-
-        return ForecasterJob(place, settings)
-
-    train_job(ctx, "forecaster", series or ("cosine",), values, make)
-
-
-def parallel_files(tables: Any, source: Any, target: Any, default: str | None = None) -> PairFiles:
-    """Where pairs are; a built-in corpus where nothing is said."""
-    is_silent = not (tables or source or target)
-    return PairFiles((default,) if is_silent and default else tables, source, target)
+def follow(run: "Run", display: Display) -> None:
+    """Train a run to its end before the user's eyes, and say what came out."""
+    for note in run.notes:
+        say(f"Note: {note}.")
+    if display.talks:
+        compile_sampling(run)
+    display.begin(run.plan)
+    try:
+        with Patience(lambda: run.trainer.is_validating) as patience:
+            for report in run.train():
+                display.report(report)
+                if display.talks and report.valid_loss is not None and patience.received is None:
+                    text = run.model.example(run.saved_model(), report.step)
+                    display.sample(text) if text is not None else None
+                patience.end()
+        display.end()
+        finish(run, display.talks)
+    except (KeyboardInterrupt, Terminated):
+        display.end()
+        say(farewell(run))
+        raise
+    finally:
+        display.end()
 
 
-def small_batches(files: PairFiles) -> dict[str, int]:
-    """The size of batches where the usual one is too large: for the phrasebook."""
-    # 1,400 pairs in batches of 128 are too few updates: two minutes gave 21 BLEU, with batches of 16 they give 43.
-    return {"batch_size": 16} if list(files.tables) == ["phrasebook"] else {}
+def finish(run: "Run", talks: bool) -> None:
+    """Evaluate and save the best model; say what came out, even where the disk does not take it."""
+    try:
+        run.finish()
+    finally:
+        if talks and run.results:
+            say("\n".join(run.model.table(run.results)))
+    say(f"Wrote {run.place.folder}. Use it: {run.model.commands(run.place.folder)[0]}")
 
 
-def refuse_adopted(ctx: click.Context, names: Sequence[str], which: str) -> None:
-    """Raises SettingError for options that a language model to start from makes useless."""
-    for name in given(ctx, list(names)):
-        raise SettingError(name, f"comes from the language model {which}; leave it out")
+def farewell(run: "Run") -> str:
+    """Save a run that is broken off; return where it is and how to go on."""
+    where = f"Stopped at update {run.trainer.progress.step:,} of {run.plan.steps:,}"
+    folder = run.place.folder
+    if not run.break_off():
+        return f"{where}; nothing could be saved in {folder}."
+    return f"{where}; go on with: charnn train {run.model.task} --resume --to {folder}"
 
 
-def idle_defaults(ctx: click.Context, tokenizer: str) -> dict[str, Any]:
-    """The settings of a tokenizer that were not given and have no effect on this one, as they are where nobody says anything."""
-    plain = TokenizerSettings()
-    idle = [one.name for one in own_settings(TokenizerSettings) if one.name not in ("tokenizer", *EFFECTIVE[tokenizer])]
-    return {name: getattr(plain, name) for name in idle if not given(ctx, [name])}
+def compile_sampling(run: "Run") -> None:
+    """Compile what the samples need before the clock of training starts; say so where it takes time, which is once per installation."""
+    note = threading.Timer(2, say, ["Compiling the sampling kernels, once; later runs load them from disk."])
+    note.start()
+    run.model.example(run.saved_model(), 0)
+    note.cancel()
 
 
-def refuse_transfer(ctx: click.Context, model: str | None) -> None:
-    """Raises SettingError for options that a language model to start from makes useless, or that are useless without one."""
-    if model is None:
-        for name in given(ctx, ["layer_rate", "unfreeze"]):
-            raise SettingError(name, "has no effect without --init-from; leave it out or name a language model")
-        return
-    from charnn.tasks.start import ADOPTED
-
-    refuse_adopted(ctx, ADOPTED, "of --init-from")
+def free_folder(task: str, corpus: Sequence[str]) -> Path:
+    """Return a run folder named after task and corpus that does not exist yet."""
+    name = f"{task}-{corpus_name(corpus)}"
+    names = [name, *(f"{name}-{number}" for number in range(2, 10_000))]
+    return next(path for path in (Path("checkpoints") / one for one in names) if not path.exists())
 
 
-def refuse_characters(ctx: click.Context, are_read: bool) -> None:
-    """Raises SettingError for sizes of what reads the characters of words, where nothing does."""
-    for name in [] if are_read else given(ctx, ["character_size", "character_hidden_size"]):
-        raise SettingError(name, "has no effect without --word-characters; leave it out")
+def given_values(ctx: click.Context) -> dict[str, Any]:
+    """Return what the user gave, as JSON takes it, for a later command that resumes."""
+    names = given(ctx, [name for name in ctx.params if name not in OF_THE_MOMENT])
+    plain: dict[str, Any] = json.loads(json.dumps({name: ctx.params[name] for name in names}, default=str))
+    return {name: value for name, value in plain.items() if value not in (None, [])}
 
 
-def trained_start(ctx: click.Context, model: str, values: dict[str, Any]) -> Any:
-    """The language model that another one goes on from."""
-    from charnn.cli.models import open_model
-    from charnn.tasks.lm.start import GROWTH, TrainedStart
+def _recall(ctx: click.Context, folder: Path) -> None:
+    """Take what was given when the run in the folder began, where nothing else is given now."""
+    ctx.params["to"] = folder
+    header = next(iter(run_headers(folder)), {})
+    command = header.get("command", {})
+    if given(ctx, list(BUDGET)):
+        command = {name: value for name, value in command.items() if name not in BUDGET}
+    for name in ("corpus", "series"):  # what runs of version 0.1 called their data
+        if name in command:
+            command = {**command, "data": command[name]}
+    now = given(ctx, list(ctx.params))
+    for param in ctx.command.params:
+        name = param.name or ""
+        if name in command and name not in now and name not in OF_THE_MOMENT:
+            ctx.params[name] = param.process_value(ctx, command[name])
+            ctx.set_parameter_source(name, click.core.ParameterSource.COMMANDLINE)
+    if isinstance(header.get("settings"), dict):
+        from charnn.checkpoint.model import recalled
 
-    return TrainedStart(open_model(model, ["lm"]), {name: values[name] for name in given(ctx, list(GROWTH))})
+        earlier = recalled(str(header.get("task")), header["settings"])
+        ctx.params |= {name: value for name, value in earlier.items() if name in ctx.params and name not in {*command, *now}}
 
 
-def start_of(values: dict[str, Any]) -> Any:
-    """Where the weights begin."""
-    from charnn.cli.models import open_model
-    from charnn.tasks.start import Start
+def _newest(ctx: click.Context) -> Path:
+    """Return the run of this task that was saved last, and name it to the user. Raises CheckpointError where there is none."""
+    from charnn.checkpoint.model import read_header
+    from charnn.training.folder import TRAINING_FILE
 
-    model = values.get("init_from")
-    return Start(None if model is None else open_model(model, ["lm"]), values["vectors"])
+    for path in sorted(RUNS.glob(f"*/{TRAINING_FILE}"), key=lambda path: path.stat().st_mtime, reverse=True):
+        if read_header(path).get("task") == ctx.info_name:
+            say(f"Resuming {path.parent}, the run saved last.")
+            return path.parent
+    raise CheckpointError(f"{RUNS} holds no run of train {ctx.info_name} to go on with; name one with --to, or leave --resume out")

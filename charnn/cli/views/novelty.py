@@ -5,31 +5,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.cells import cell_len
 
-from charnn.cli.options import SectionedCommand, collect, given, settings_options
+from charnn.cli.models import open_model, run_headers
+from charnn.cli.options import SectionedCommand, refuse, settings_options
+from charnn.cli.process import write_lines
 from charnn.cli.showing import json_option, show_json
-from charnn.cli.streams import write
+from charnn.data.corpus import Corpus
+from charnn.data.readers import Decoding, find_sources, read_text
 from charnn.decoding.settings import SamplingSettings
-from charnn.errors import DataError, SettingError
-from charnn.plots.letters import visible
-from charnn.settings import own_settings
+from charnn.errors import DataError
+from charnn.plots.letters import columns, grid, visible
+from charnn.settings import collect, own_settings
+from charnn.tasks.registry import able
 
 if TYPE_CHECKING:
-    from charnn.inspection.novelty import Copy, Novelty
-    from charnn.inspection.trained_text import TrainedText
+    from charnn.inspection.novelty import Copy, Novelty, TrainedText
 
-MOST = 5_000_000
-"""Characters of samples: their index takes about 200 bytes for each."""
+MOST = 5_000_000  # Characters of samples: their index takes about 200 bytes for each
 
-CONTEXT, SHOWN = 30, 60
-"""Characters beside a copy that are shown, and of the copy itself."""
+CONTEXT, SHOWN = 30, 60  # Characters beside a copy that are shown, and of the copy itself
 
-AT_ONCE = 100
-"""Documents that are drawn side by side."""
-
-DRAWING = ("length", "seed", *(one.name for one in own_settings(SamplingSettings)))
-"""Options that say how samples are drawn."""
+AT_ONCE = 100  # Documents that are drawn side by side
+DRAWING = ("length", "seed", *(one.name for one in own_settings(SamplingSettings)))  # Options that say how samples are drawn
 
 
 @click.command(cls=SectionedCommand)
@@ -57,22 +54,18 @@ def novelty(ctx: click.Context, /, model: str | None, samples: tuple[str, ...], 
     of at least 20, 50, 100), new_characters, new_words (share of runs of so many that the training text does not have)},
     copies: [{length, text, sample, begin, place (in the training text), where}].
     """
-    from charnn.cli.models import open_model
-    from charnn.inspection.novelty import compare
-    from charnn.inspection.trained_text import find_text, is_same
-    from charnn.tasks.lm.excerpts import excerpts
+    from charnn.inspection.novelty import compare, find_text, is_same
+    from charnn.tasks.lm.data import excerpts
 
-    for name in given(ctx, [*DRAWING] if samples else []):
-        raise SettingError(name, "has no effect on samples that are given; leave it out")
-    trained = open_model(model, ["lm"])
+    refuse(ctx, DRAWING if samples else (), "has no effect on samples that are given; leave it out")
+    trained = open_model(model, able("write"))
     recorded = record_of(Path(trained.name))
     text = find_text(trained, recorded, values["corpus"])
     texts = [*read(samples)] if samples else draw(trained, collect(SamplingSettings, values), values["length"], values["seed"])
-    check_size(texts)
-    sets = {"samples": texts}
-    held = held_out(trained, text, values["compare"], sum(map(len, texts)))
-    if held:
-        sets["held_out"] = held
+    size = sum(map(len, texts))
+    check_size(size)
+    held = held_out(trained, text, values["compare"], size)
+    sets = {"samples": texts} | ({"held_out": held} if held else {})
     found, characters = compare(sets, text.chunks())
     copies = found["samples"].copies(values["top"])
     places = excerpts([(copy.place, copy.length) for copy in copies], text.pieces(), CONTEXT, CONTEXT)
@@ -83,23 +76,17 @@ def novelty(ctx: click.Context, /, model: str | None, samples: tuple[str, ...], 
     if as_json:
         show_json(facts | {"copies": [plain(copy, found["samples"], where) for copy, (where, *_) in zip(copies, places, strict=True)]})
         return
-    write("\n".join([*heading(facts, values["compare"]), "", *table(facts), "", *copies_shown(copies, found["samples"], places)]) + "\n")
+    write_lines([*heading(facts, values["compare"]), "", *table(facts), "", *copies_shown(copies, found["samples"], places)])
 
 
 def record_of(run: Path) -> Mapping[str, Any]:
     """What the run recorded of its training; nothing beside a model file that lies alone."""
-    from charnn.checkpoint.model import read_header
-    from charnn.training.folder import PREVIOUS_FILE, TRAINING_FILE
-
-    folder = run if run.is_dir() else run.parent
-    headers = (read_header(folder / name) for name in (TRAINING_FILE, PREVIOUS_FILE))
-    return next((one for one in headers if one.get("task") == "lm" and isinstance(one.get("command"), dict)), {})
+    headers = run_headers(run if run.is_dir() else run.parent)
+    return next((one for one in headers if one.get("task") in able("write")), {})
 
 
 def read(paths: Sequence[str]) -> Iterator[str]:
     """The texts of files. Raises DataError."""
-    from charnn.data.readers import Decoding, find_sources, read_text
-
     for source in find_sources(paths):
         text = "".join(read_text(source, Decoding("utf-8", "strict", "keep")))
         if not text:
@@ -118,9 +105,8 @@ def draw(trained: Any, settings: SamplingSettings, length: int, seed: int) -> li
     return texts
 
 
-def check_size(texts: Sequence[str]) -> None:
-    """Raises DataError for nothing, or for more than can be indexed."""
-    size = sum(map(len, texts))
+def check_size(size: int) -> None:
+    """Raise DataError for no characters, or for more than can be indexed."""
     if size > MOST:
         raise DataError(f"the samples hold {size:,} characters, and at most {MOST:,} can be compared at once; give fewer")
     if not size:
@@ -129,9 +115,8 @@ def check_size(texts: Sequence[str]) -> None:
 
 def held_out(trained: Any, text: "TrainedText", given: Sequence[str], length: int) -> list[str]:
     """Real text that was not trained on, of so many characters at most; none where there is none."""
-    from charnn.data.corpus import Corpus
     from charnn.data.tokenized import whole
-    from charnn.inspection.trained_text import as_read, beginning
+    from charnn.inspection.novelty import as_read, beginning
 
     if given:
         part = whole(Corpus(given, text.corpus.settings))
@@ -167,20 +152,14 @@ def heading(facts: Mapping[str, Any], compared: Sequence[str]) -> list[str]:
 
 def table(facts: Mapping[str, Any]) -> list[str]:
     """A row a measure, the samples beside real text."""
-    from charnn.cli.results import grid
-
     sides = [facts[name] for name in ("samples", "held_out") if facts[name] is not None]
     rows = [["", "samples", "real text"][: 1 + len(sides)]]
     rows.append(["longest verbatim overlap, characters", *(f"{side['longest']:,}" for side in sides)])
-    rows += [
-        [f"characters in overlaps of {least} and more", *(share(side["in_overlaps"][least]) for side in sides)]
-        for least in sides[0]["in_overlaps"]
-    ]
+    for least in sides[0]["in_overlaps"]:
+        rows.append([f"characters in overlaps of {least} and more", *(share(side["in_overlaps"][least]) for side in sides)])
     for key, unit in (("new_characters", "character"), ("new_words", "word")):
-        rows += [
-            [f"new runs of {size} {unit}{'' if size == '1' else 's'}", *(share(side[key][size]) for side in sides)]
-            for size in sides[0][key]
-        ]
+        for size in sides[0][key]:
+            rows.append([f"new runs of {size} {unit}{'' if size == '1' else 's'}", *(share(side[key][size]) for side in sides)])
     return grid(rows)
 
 
@@ -206,8 +185,8 @@ def copies_shown(copies: "Sequence[Copy]", samples: "Novelty", places: Sequence[
 def aligned(rows: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
     """The copies below each other, in what stands around them."""
     shown = [(name, *map(visible, parts)) for name, parts in rows]
-    margin = max(cell_len(before) for _, before, _, _ in shown)
-    return [f"  {name:<9} {' ' * (margin - cell_len(before))}{before}»{shortened(copy)}«{after}" for name, before, copy, after in shown]
+    margin = max(columns(before) for _, before, _, _ in shown)
+    return [f"  {name:<9} {' ' * (margin - columns(before))}{before}»{shortened(copy)}«{after}" for name, before, copy, after in shown]
 
 
 def shortened(text: str) -> str:

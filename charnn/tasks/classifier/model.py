@@ -1,60 +1,62 @@
 """The classifier: one label for a text, from a network, a linear model of n-grams, and a blend of both."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from charnn.baselines.linear import Referee
-from charnn.batches.texts import Speller, TextBatch, TextBatches, TextSet, text_set
+from charnn.baselines.linear import Referee, fit_referee
+from charnn.batches.texts import Speller, TextBatch, TextBatches, TextSet, by_length, text_set
 from charnn.cells.rowwise import reading
-from charnn.data.labelled import Example
+from charnn.checkpoint.model import SavedModel, below, restored_strings
+from charnn.data.labelled import LabelledData
 from charnn.errors import CheckpointError, DataError
-from charnn.metrics.classification import blend, classification_metrics, log_softmax, paired_line
+from charnn.metrics.alignment import merged
+from charnn.metrics.classification import Blending, classification_metrics, fit_blending, negative_log_likelihood, paired_line
+from charnn.plots.heatmap import Heatmap
+from charnn.plots.letters import one_line
+from charnn.tasks.classifier import report
+from charnn.tasks.classifier.check import ClassifierData, label_numbers, sample_of
 from charnn.tasks.classifier.network import ClassifierNetwork
-from charnn.tasks.classifier.settings import ClassifierSettings
-from charnn.tasks.encoding import READ_TEXTS, READ_TOKENS, drop_words, spelling_of, tensors_of
-from charnn.tasks.weights import put_weights, weights_of, without_memory
-from charnn.tokenizers.protocol import Tokenizer
-from charnn.tokenizers.words import WordTokenizer
-from charnn.training.task import Group, Loss, all_alike
+from charnn.tasks.classifier.settings import ClassifierInputs, ClassifierSettings
+from charnn.tasks.start import Start
+from charnn.tasks.tensors import READ_TEXTS, READ_TOKENS, drop_words, put_weights, spelling_of, tensors_of, weights_of, without_memory
+from charnn.tasks.views import Look, Verdicts, Worst, blocks, token_texts
+from charnn.tokenizers.registry import SplitsWords, Tokenizer, restore_tokenizer
+from charnn.training.model import Group, Loss, Score, Sources, all_alike
+
+WORDS = {"unicode": "unicode word", "punctuation": "word"}  # the unit of n-grams for each value of `ngram_split`
+DIRECTIONS = ("forwards", "backwards")  # how a classifier reads
+PIECES = 200  # parts of a text at most that are left out one by one to explain its label: words, of a longer text several together
 
 
-@dataclass(frozen=True)
-class Blending:
-    """How certain each model may be, and how much the network counts: all chosen on the validation part."""
+class Contribution(NamedTuple):
+    """What a part of a text does for its label: the nats by which the label is less likely without it."""
 
-    network_temperature: float = 1.0
-    linear_temperature: float = 1.0
-    weight: float = 1.0  # of the network
-    temperature: float = 1.0  # of the blend
-
-    @classmethod
-    def restore(cls, values: Any) -> "Blending":
-        """From a model file. Raises CheckpointError."""
-        names = cls.__dataclass_fields__
-        if not isinstance(values, dict) or values.keys() != names.keys() or not all(type(one) is float for one in values.values()):
-            raise CheckpointError(f"the model's blending is damaged: expected {', '.join(names)}")
-        if not (0 <= values["weight"] <= 1 and all(0 < values[name] < math.inf for name in names if name != "weight")):
-            raise CheckpointError("the model's blending is damaged: a value is out of its limits")
-        return cls(**values)
+    text: str
+    begin: int
+    end: int
+    nats: float
 
 
 class Classifier:
-    """A tokenizer, a network, and, once fitted, temperatures and a linear referee."""
+    """A tokenizer, a network, and, once fitted, temperatures and a linear model: untrained, in training or trained."""
 
-    name = "classifier"
+    task = "classifier"
+    loss_unit, rate_unit, rate = "nats/text", "texts", 1.0
+    title: str
+    data: ClassifierData
+    starts: list[tuple[str, str]]
 
     def __init__(self, settings: ClassifierSettings, tokenizer: Tokenizer, labels: Sequence[str], speller: Speller | None = None) -> None:
-        self.settings = settings
-        self.tokenizer = tokenizer
-        self.labels = list(labels)
-        self.speller = speller
+        self.name, self.settings = "model", settings
+        self.tokenizer, self.labels, self.speller = tokenizer, list(labels), speller
         self.referee: Referee | None = None
         self.blending = Blending()
         self.class_weights: Tensor | None = None
@@ -64,27 +66,65 @@ class Classifier:
         self.network = ClassifierNetwork(settings.network, vocabulary_size=tokenizer.size, labels=len(labels), characters=characters)
 
     @classmethod
-    def restore(
-        cls,
-        settings: ClassifierSettings,
-        tokenizer: Tokenizer,
-        labels: Sequence[str],
-        speller: Speller | None,
-        tensors: Mapping[str, NDArray[Any]],
+    def prepare(
+        cls, sources: Sources, settings: ClassifierSettings, inputs: ClassifierInputs | None = None, start: Start | None = None
     ) -> "Classifier":
-        """The model of a model file; raises CheckpointError where the weights do not fit the settings."""
-        with without_memory():
-            model = cls(settings, tokenizer, labels, speller)
-        model.take_weights(tensors)
-        model.network.eval()
+        """Return an untrained model with its data; raise DataError or SettingError for what cannot be trained on."""
+        inputs = inputs or ClassifierInputs()
+        start = start or Start.of(inputs.init_from, inputs.vectors)
+        data = ClassifierData.read(sources, settings.data, settings.loop.seed)
+        settings = start.adapted(settings)
+        tokenizer = start.tokenizer(lambda: (f"{text}\n" for text in data.texts), settings.tokens)
+        speller = None
+        if settings.network.encoder.word_characters:
+            assert isinstance(tokenizer, SplitsWords)
+            speller = Speller.fit(word for text in data.texts for word in tokenizer.symbols(text))
+        model = cls(settings, tokenizer, data.labels, speller)
+        model.starts = start.fill(model.network, tokenizer)
+        model.taken_layers = start.taken_layers(model.network)
+        model._take(data)
         return model
 
-    def take_weights(self, tensors: Mapping[str, NDArray[Any]]) -> None:
-        """Puts the weights of a model file into the network; raises CheckpointError where names or shapes differ."""
-        put_weights(self.network, tensors)
+    def _take(self, data: ClassifierData) -> None:
+        """Fit the linear model, and turn the texts into the batches to train on and the sets to validate on."""
+        self.data, self.title = data, f"A classifier of {data.name}"
+        seed, objective = self.settings.loop.seed, self.settings.objective
+        if objective.class_weights == "balanced":
+            self.class_weights = balanced(data.numbers, len(self.labels))
+        self.linear: NDArray[np.float32] | None = None
+        if objective.referee:
+            known, held_out = data.numbers.tolist(), data.valid_numbers.tolist()
+            self.referee = fit_referee(data.texts, known, data.valid_texts, held_out, len(self.labels), seed, WORDS[objective.ngram_split])
+            self.linear = self.referee.logits(data.valid_texts)
+        self.train_set, self.valid_set = self.read(data.texts, data.numbers), self.read(data.valid_texts)
+        loop = self.settings.loop
+        self.batches = TextBatches[TextBatch](self.train_set, batch_size=loop.batch_size, budget=loop.budget, seed=loop.seed)
+        self.quick = sample_of(self.valid_set.lengths, seed)
+        self.quick_set = self.read([data.valid_texts[number] for number in self.quick])
+
+    @classmethod
+    def restore(cls, saved: SavedModel, name: str = "model") -> "Classifier":
+        """Return the model of a model file; raise CheckpointError or SettingError for contents that make no model."""
+        settings, learned = ClassifierSettings.from_plain(saved.settings), saved.learned
+        labels = restored_strings(learned.get("labels"), "labels", least=2)
+        tokenizer = restore_tokenizer(settings.tokens.tokenizer, learned.get("tokenizer"), below(saved.tensors, "tokenizer"))
+        speller = None if learned.get("characters") is None else Speller.restore(learned["characters"])
+        if (speller is not None) != settings.network.encoder.word_characters or (speller and not isinstance(tokenizer, SplitsWords)):
+            raise CheckpointError("the model is damaged: its characters do not fit its settings")
+        with without_memory():
+            model = cls(settings, tokenizer, labels, speller)
+        model.name = name
+        put_weights(model.network, saved.tensors)
+        model.network.eval()
+        model.blending = Blending.restore(learned.get("blending"))
+        if learned.get("referee") is not None:
+            model.referee = Referee.restore(learned["referee"], below(saved.tensors, "referee"))
+            if model.referee.classes != len(labels):
+                raise CheckpointError(f"the linear model is damaged: it knows {model.referee.classes} labels, not {len(labels)}")
+        return model
 
     def learned(self) -> dict[str, Any]:
-        """What was learned besides tensors, as JSON-ready data."""
+        """Return what was learned besides tensors, as JSON-ready data."""
         return {
             "tokenizer": self.tokenizer.learned(),
             "labels": self.labels,
@@ -94,7 +134,7 @@ class Classifier:
         }
 
     def tensors(self) -> dict[str, NDArray[Any]]:
-        """Weights by name, and what tokenizer and referee bring below `tokenizer.` and `referee.`."""
+        """Return weights by name, and the arrays of tokenizer and linear model below `tokenizer.` and `referee.`."""
         parts = {"tokenizer": self.tokenizer.tensors(), "referee": {} if self.referee is None else self.referee.tensors()}
         own = {f"{part}.{name}": array for part, arrays in parts.items() for name, array in arrays.items()}
         return weights_of(self.network) | own
@@ -106,83 +146,193 @@ class Classifier:
         transfer = self.settings.transfer
         taken = {id(one) for layer in self.taken_layers for one in layer}
         fresh = [one for one in self.network.parameters() if id(one) not in taken]
-        return [Group(fresh)] + [
-            Group(layer, rate=transfer.layer_rate**-depth, thaw=transfer.unfreeze * depth)
-            for depth, layer in enumerate(self.taken_layers, 1)
-        ]
+        layers = enumerate(self.taken_layers, 1)
+        slower = [Group(one, rate=transfer.layer_rate**-depth, thaw=transfer.unfreeze * depth) for depth, one in layers]
+        return [Group(fresh), *slower]
 
     def read(self, texts: Sequence[str], labels: NDArray[np.int64] | None = None) -> TextSet:
-        """Texts as token ids, and as words where the network reads their characters."""
+        """Return texts as token ids, and as words where the network reads their characters."""
         if self.speller is None:
             return text_set(texts, self.tokenizer.encode, labels=labels)
-        assert isinstance(self.tokenizer, WordTokenizer)
+        assert isinstance(self.tokenizer, SplitsWords)
         words = [self.tokenizer.symbols(text) for text in texts]
-        return text_set(words, self.tokenizer.vocabulary.encode, labels=labels, speller=self.speller)
-
-    def batches(self, texts: TextSet) -> TextBatches[TextBatch]:
-        """The training batches of texts."""
-        loop = self.settings.loop
-        return TextBatches(texts, batch_size=loop.batch_size, budget=loop.budget, seed=loop.seed)
+        return text_set(words, self.tokenizer.encode_symbols, labels=labels, speller=self.speller)
 
     def loss(self, batch: TextBatch, carry: None) -> Loss:
-        """Summed nats of a batch's labels."""
+        """Return the summed nats of a batch's labels."""
         objective = self.settings.objective
         logits = self._logits(batch, objective.word_dropout)
         labels = torch.from_numpy(batch.labels).to(logits.device)
         weights = None if self.class_weights is None else self.class_weights.to(logits.device)
-        total = nn.functional.cross_entropy(
-            logits.float(), labels, weight=weights, reduction="sum", label_smoothing=objective.label_smoothing
-        )
+        smoothing = objective.label_smoothing
+        total = nn.functional.cross_entropy(logits.float(), labels, weight=weights, reduction="sum", label_smoothing=smoothing)
         return Loss(total, len(labels), None)
+
+    def training_data(self) -> list[Any]:
+        """Return all that was read and learned before training."""
+        train, data = self.train_set, self.data
+        learned = [self.tokenizer.learned(), self.tokenizer.tensors(), self.labels, self.speller and self.speller.characters.symbols]
+        return [train.ids, train.starts, train.labels, train.words, data.valid_texts, data.valid_numbers, learned]
+
+    def validate(self) -> Score:
+        """Return nats per text of calibrated probabilities on some of the validation texts; set temperatures and blend by them."""
+        labels = self.data.valid_numbers[self.quick]
+        network, linear = self.network_logits(self.quick_set), None if self.linear is None else self.linear[self.quick]
+        self.blending = fit_blending(network, linear, labels)
+        found = self.blending.calibrated(network, linear)
+        names = {"network": "accuracy", "blend": "blend"}
+        metrics = {title: accuracy(found[name], labels) for name, title in names.items() if name in found}
+        return Score(negative_log_likelihood(found["network"], labels), metrics)
+
+    def finish(self) -> dict[str, Any]:
+        """Fit temperatures and blend by all validation texts, and return the metrics of each model on them."""
+        network, labels = self.network_logits(self.valid_set), self.data.valid_numbers
+        self.blending = fit_blending(network, self.linear, labels)
+        return measured(self.blending.calibrated(network, self.linear), labels, self.labels)
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Return what the data hold, the network, and what the linear model reaches."""
+        rows = [
+            *self.data.reading.facts(),
+            *self.data.examination.lines(),
+            ("vocabulary", f"{self.tokenizer.size:,} tokens ({self.settings.tokens.tokenizer})"),
+            *self.starts,
+            ("network", f"{self.settings.network.encoder.words()}, pooling {self.settings.network.pooling}"),
+        ]
+        if self.linear is not None and self.referee is not None:
+            right = accuracy(self.linear, self.data.valid_numbers)
+            rows.append(("linear", f"{100 * right:.1f} % right on validation: {self.referee.describe()}"))
+        return rows
+
+    def table(self, results: dict[str, Any]) -> list[str]:
+        """Return the results of the validation part in Markdown, a row a model."""
+        return report.validation_table(results)
+
+    def commands(self, folder: Path) -> list[str]:
+        """Return commands that classify and measure."""
+        return [f'charnn predict {folder} "some text"', f"charnn predict {folder} FILE.csv", f"charnn evaluate {folder} FILE"]
+
+    def example(self, saved: SavedModel, seed: int) -> str | None:
+        """Return nothing: a label of a known text tells little."""
+        return None
 
     @reading()
     def network_logits(self, texts: TextSet) -> NDArray[np.float32]:
         """(texts, labels), whatever stands side by side."""
         logits = np.zeros((len(texts), len(self.labels)), np.float32)
-        for numbers, batch in texts.by_length(READ_TEXTS, READ_TOKENS):
+        for numbers, batch in by_length(texts, READ_TEXTS, READ_TOKENS):
             logits[numbers] = self._logits(batch).float().cpu().numpy()
         return logits
 
-    def log_probabilities(self, texts: Sequence[str]) -> dict[str, NDArray[np.float64]]:
-        """(texts, labels) of each model, as calibrated() gives them."""
+    def each_model(self, texts: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+        """Return (texts, labels) log-probabilities of `network` and, with a linear model, `linear` and `blend`; what ships is last."""
         self.network.eval()
-        return self.calibrated(self.network_logits(self.read(texts)), None if self.referee is None else self.referee.logits(texts))
+        linear = None if self.referee is None else self.referee.logits(texts)
+        return self.blending.calibrated(self.network_logits(self.read(texts)), linear)
 
-    def calibrated(self, network: NDArray[Any], linear: NDArray[Any] | None) -> dict[str, NDArray[np.float64]]:
-        """(texts, labels) logits -> log-probabilities of the `network` and, with a referee, of `linear` and `blend`; what ships is last."""
-        first = log_softmax(network / self.blending.network_temperature)
-        if linear is None:
-            return {"network": first}
-        second = log_softmax(linear / self.blending.linear_temperature)
-        mixed = log_softmax(blend(first, second, self.blending.weight) / self.blending.temperature)
-        return {"network": first, "linear": second, "blend": mixed}
+    def log_probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Return (texts, labels) log-probabilities of what ships."""
+        return list(self.each_model(texts).values())[-1]
+
+    def predict(self, texts: Sequence[str], *, abstain_below: float | None = None) -> list[dict[str, Any]]:
+        """Return for each text its `label`, None where it is less likely than abstain_below, and the label's `probability`."""
+        likeliest = np.exp(self.log_probabilities(texts))
+        rows = zip(likeliest.argmax(axis=1).tolist(), likeliest.max(axis=1).tolist(), strict=True)
+        sure = abstain_below or 0.0
+        return [{"label": self.labels[number] if share >= sure else None, "probability": share} for number, share in rows]
+
+    def explain(self, text: str) -> tuple[str, float, list[Contribution]]:
+        """Return the label of a text, its probability, and what each word does for it, found by leaving it out (Li et al. 2016)."""
+        words = list(re.finditer(r"\S+", text))
+        size = -(-len(words) // PIECES) or 1
+        places = [(group[0].start(), group[-1].end()) for group in (words[begin : begin + size] for begin in range(0, len(words), size))]
+        found = self.log_probabilities([text, *(text[:begin] + text[end:] for begin, end in places)])
+        label = int(found[0].argmax())
+        nats = found[0, label] - found[1:, label]
+        parts = [Contribution(text[begin:end], begin, end, float(one)) for (begin, end), one in zip(places, nats, strict=True)]
+        return self.labels[label], float(np.exp(found[0, label])), parts
+
+    def labelled(self, paths: Sequence[str | Path], **columns: Any) -> LabelledData:
+        """Return labelled files, read as the training data were, but for the columns that are given."""
+        return LabelledData(paths, self.settings.data.elsewhere({name: one for name, one in columns.items() if one is not None}))
+
+    def evaluate(self, paths: Sequence[str | Path], *, abstain_below: float | None = None, **columns: Any) -> dict[str, Any]:
+        """Return metrics on labelled files: of what ships at the top, and of `network`, `linear` and `blend` below; raise DataError.
+
+        columns: text_column, label_column, where they differ from those of the training data.
+        """
+        examples = list(self.labelled(paths, **columns).examples())
+        if not examples:
+            raise DataError(f"{paths[0]} holds no labelled texts; give a file that does")
+        numbers = label_numbers(examples, self.labels)
+        results = measured(self.each_model([one.text for one in examples]), numbers, self.labels, abstain_below)
+        ships = results["blend"] if "blend" in results else results["network"]
+        return {"examples": len(examples), **ships, **results}
+
+    def errors(self, paths: Sequence[str | Path], top: int, **columns: Any) -> Worst:
+        """Return the texts whose label was least probable, and what each label costs; raise DataError."""
+        worst = Worst(top, kind="label")
+        for block in blocks(self.labelled(paths, **columns).examples()):
+            right = label_numbers(block, self.labels)
+            logs = self.log_probabilities([one.text for one in block])
+            for one, number, row in zip(block, right.tolist(), logs, strict=True):
+                loss, given = -float(row[number]), int(row.argmax())
+                if worst.takes(loss, worst.seen):
+                    facts = {"true": one.label, "found": self.labels[given], "probability": math.exp(row[given]), "where": one.where}
+                    worst.keep(loss, worst.seen, {**facts, "text": one.text})
+                worst.add(one.label, loss)
+        return worst
+
+    def verdicts(self, paths: Sequence[str | Path], **columns: Any) -> Verdicts:
+        """Return the labels of texts beside the true ones, by the model that ships; raise DataError."""
+        examples = list(self.labelled(paths, **columns).examples())
+        truth = label_numbers(examples, self.labels)
+        shares = np.exp(self.log_probabilities([one.text for one in examples]))
+        given = shares.argmax(axis=1)
+        return Verdicts("texts", self.labels, truth, given, shares.max(axis=1), given == truth)
+
+    def attention(self, text: str) -> Look:
+        """Return the label, and how much each word counts, in each direction of reading; raise CheckpointError without attention."""
+        pooling = self.settings.network.pooling
+        if pooling != "attention":
+            raise CheckpointError(f"{self.name} was trained with --pooling {pooling}; name a model that has --pooling attention")
+        texts = self.read([text])
+        batch, device = texts.batch(np.zeros(1, np.int64)), self.network.output.weight.device
+        self.network.eval()
+        with reading():
+            weights = self.network.looks(*tensors_of(batch, device), spelling_of(batch, device))[0].double().cpu().numpy()
+        tokens = token_texts(self.tokenizer, texts.ids, text if isinstance(self.tokenizer, SplitsWords) else "")
+        directions = DIRECTIONS[: len(weights)]
+        found = merged(tokens, [f" {name}" for name in directions], weights[:, : len(tokens)])
+        label = self.predict([text])[0]
+        title = one_line(f"Attention of {self.name} for {label['label']} ({label['probability']:.0%}): {text}")
+        cells = [[f"{share:.1%}" for share in row] for row in found.weights.T.tolist()]
+        heatmap = Heatmap(title, tuple(map(one_line, found.source)), directions, found.weights.T, texts=(cells,), axes="word, read")
+        columns = dict(zip(directions, found.weights.tolist(), strict=True))
+        return Look(heatmap, {**label, "words": list(found.source), "weights": columns})
 
     def _logits(self, batch: TextBatch, word_dropout: float = 0.0) -> Tensor:
-        device = self.network.output.weight.device
+        device, window = self.network.output.weight.device, self.settings.loop.window
         tokens, lengths = tensors_of(batch, device)
-        logits: Tensor = self.network(
-            drop_words(tokens, word_dropout), lengths, spelling_of(batch, device), window=self.settings.loop.window
-        )
+        logits: Tensor = self.network(drop_words(tokens, word_dropout), lengths, spelling_of(batch, device), window=window)
         return logits
 
 
-def evaluate(
+def measured(
     found: Mapping[str, NDArray[np.float64]], labels: NDArray[np.int64], names: Sequence[str], abstain_below: float | None = None
 ) -> dict[str, Any]:
-    """Metrics of each model's log-probabilities and, with a referee, a sentence that compares it with the network."""
-    results: dict[str, Any] = {
-        name: classification_metrics(values, labels, names, abstain_below=abstain_below) for name, values in found.items()
-    }
-    if "linear" in found:
-        network, linear = (found[name].argmax(axis=1) == labels for name in ("network", "linear"))
-        results["comparison"] = paired_line(network, linear)
-    return results
+    """Return metrics of each model's log-probabilities and, with a linear model, a sentence that compares it with the network."""
+    each = {name: classification_metrics(values, labels, names, abstain_below=abstain_below) for name, values in found.items()}
+    if "linear" not in found:
+        return each
+    return each | {"comparison": paired_line(*(found[name].argmax(axis=1) == labels for name in ("network", "linear")))}
 
 
-def label_numbers(examples: Iterable[Example], labels: Sequence[str]) -> NDArray[np.int64]:
-    """(texts,) the number of each label; raises DataError for one that the model does not have."""
-    known = {label: number for number, label in enumerate(labels)}
-    for one in examples:
-        if one.label not in known:
-            raise DataError(f"{one.where}: the label {one.label!r} does not exist in this model; it has {', '.join(labels)}")
-    return np.array([known[one.label] for one in examples], np.int64)
+def accuracy(scores: NDArray[Any], labels: NDArray[np.int64]) -> float:
+    """Return the fraction of rows whose highest score is that of the label."""
+    return float((scores.argmax(axis=1) == labels).mean())
+
+
+def balanced(labels: NDArray[np.int64], count: int) -> Tensor:
+    """Return (labels,) weights that give every label the same sum, one on average."""
+    return torch.tensor(len(labels) / (count * np.bincount(labels, minlength=count).clip(1)), dtype=torch.float32)

@@ -1,73 +1,105 @@
-"""What files of a series hold: read to the end whatever is wrong with them, examined, and summed up."""
+"""What the files hold that a forecaster is to be trained on."""
+
+from dataclasses import replace
+from itertools import product
 
 import numpy as np
 
 from charnn.check.contents import Contents, Opened, Problems
+from charnn.check.guessing import Look
 from charnn.check.series import examine_series, numbers_of
-from charnn.data.pairs import PairFiles
-from charnn.data.readers import Decoding, Source, find_sources
-from charnn.data.series import Cells, Columns, Series, SeriesSettings, choose_columns, filled, no_rows, read_cells, read_row, read_times
-from charnn.tasks.forecaster.division import VALID_SHARE, divided, known_season
+from charnn.data.readers import Source, find_sources
+from charnn.data.series import NUMBER, Cells, Columns, Series, choose_columns, filled, is_missing, no_rows, read_cells, read_row, read_times
+from charnn.data.settings import SeriesSettings
+from charnn.data.tables.reading import Reading
+from charnn.data.times import find_clock
+from charnn.errors import CharnnError
+from charnn.tasks.forecaster.data import VALID_SHARE, divided, season_of
 from charnn.tasks.forecaster.scaling import Scaling
-from charnn.tasks.forecaster.settings import ForecasterSettings
+from charnn.tasks.forecaster.settings import ForecasterInputs, ForecasterSettings
+from charnn.training.model import Sources
 
 
-def open_series(files: PairFiles, valid: PairFiles | None, settings: ForecasterSettings, problems: Problems) -> Opened:
-    """For a forecaster. Raises DataError for what is missing or unreadable."""
-    sources = find_sources(files.tables)
-    others = [] if valid is None else find_sources(valid.tables)
+def _by_cells(look: Look) -> str | None:
+    """Look for times and numbers, or nothing but numbers."""
+    rows = look.cells
+    if not rows or not rows[0].values:
+        return None
+    try:
+        time = choose_columns(rows[0], SeriesSettings(target=next(reversed(rows[0].values)))).time
+    except CharnnError:
+        return None
+    columns = [[row.values.get(name, "") for row in rows] for name in rows[0].values if name != time]
+    are_numbers = [all(NUMBER.fullmatch(cell) or is_missing(cell) for cell in column) for column in columns]
+    if time is None:
+        return "it holds nothing but numbers" if all(are_numbers) else None
+    is_timed = find_clock([row.values.get(time, "") for row in rows])[0] is not None
+    return f"it holds times in {time} and numbers" if is_timed and any(are_numbers) else None
+
+
+SIGNS = {
+    "files": lambda look: "only it has a --target within a file" if look.files.target and not look.files.source else None,
+    "options": lambda look: look.option("inputs", "time_column", "missing"),
+    "cells": _by_cells,
+}
+"""By each kind of evidence the reason why files look like a series."""
+
+
+def open_data(sources: Sources, settings: ForecasterSettings, inputs: ForecasterInputs, problems: Problems) -> Opened:
+    """Return the files and what reads them; raise DataError for what is missing or unreadable."""
+    files, others = (find_sources(paths) for paths in (sources.corpus, sources.valid))
 
     def read() -> Contents:
-        contents = Contents()
-        rows = _rows(sources, settings.data, problems)
+        contents, reading = Contents(), Reading(problems.add, skips=settings.data.skip_bad_rows)
+        rows = _rows(files, settings.data, reading, problems)
         if not rows:
-            problems.add(no_rows(files.tables))
+            problems.add(no_rows(sources.corpus))
             return contents
         columns = _chosen(rows, settings.data, problems)
-        _tell(contents, rows, columns)
+        contents.rows += reading.facts()
+        _describe(contents, rows, columns)
         if columns is None:
             return contents
-        held = _rows(others, settings.data, problems)
-        if valid is not None and not held:
-            problems.add(no_rows(valid.tables))
-        known = _chosen(held, settings.data, problems) if held else None
+        valid = _rows(others, settings.data, reading, problems)
+        if sources.valid and not valid:
+            problems.add(no_rows(sources.valid))
+        known = _chosen(valid, settings.data, problems) if valid else None
         with problems.caught():
-            # Without what is no number, which has been told by now.
+            # Without what is no number, which is among the problems by now.
             series = _series(rows, columns)
             if known is not None:
-                _series(held, known)
-            _tell_parts(contents, series, settings, None if valid is None else len(held))
+                _series(valid, known)
+            _tell_parts(contents, series, settings, len(valid) if sources.valid else None)
         return contents
 
-    return Opened([*sources, *others], read)
+    return Opened([*files, *others], read)
 
 
-def _rows(sources: list[Source], settings: SeriesSettings, problems: Problems) -> list[Cells]:
-    decoding = Decoding(settings.encoding, "replace", "keep")
-    return [row for source in sources for row in problems.all_of(read_cells(source, decoding, problems.add))]
+def _rows(sources: list[Source], settings: SeriesSettings, reading: Reading, problems: Problems) -> list[Cells]:
+    settings = replace(settings, errors="replace")
+    return [row for source in sources for row in problems.all_of(read_cells(source, settings, reading))]
 
 
 def _chosen(rows: list[Cells], settings: SeriesSettings, problems: Problems) -> Columns | None:
-    """The columns to be used, every cell of which has been looked at; None where they cannot be told."""
-    columns = None
+    """Return the columns to be used, and look at every cell of them; return None where it is not clear which they are."""
     with problems.caught():
         columns = choose_columns(rows[0], settings)
-    for row in rows if columns is not None else []:
-        for name in columns.names if columns is not None else ():
+        for row, name in product(rows, columns.names):
             with problems.caught():
                 read_row(row, [name], settings.missing)
-    return columns
+        return columns
+    return None
 
 
 def _series(rows: list[Cells], columns: Columns) -> Series:
-    """The rows as training reads them. Raises DataError for a column without a number."""
+    """Return the rows as training reads them; raise DataError for a column without a number."""
     values = np.stack([filled(numbers_of(rows, name), name, rows[0].where.rpartition(":")[0]) for name in columns.names], 1)
     times, clock, irregular = read_times(rows, columns.time)
     places = tuple(row.where for row in rows)
     return Series(columns.names, columns.targets, values, places, columns.time, times, clock=clock, irregular=irregular)
 
 
-def _tell(contents: Contents, rows: list[Cells], columns: Columns | None) -> None:
+def _describe(contents: Contents, rows: list[Cells], columns: Columns | None) -> None:
     found = examine_series(rows, columns)
     contents.rows += found.lines()
     contents.facts |= {
@@ -81,13 +113,13 @@ def _tell(contents: Contents, rows: list[Cells], columns: Columns | None) -> Non
 
 
 def _tell_parts(contents: Contents, series: Series, settings: ForecasterSettings, given: int | None) -> None:
-    """How the series is divided, its season, and whether there is anything to learn. Raises DataError where not."""
-    train, valid, held = divided(len(series), settings, None if given is not None else VALID_SHARE)
-    parts = f"{train:,} to train on, {valid if given is None else given:,} to validate on, {held:,} held out"
+    """Add the parts of the series and its season; raise DataError where there is nothing to learn."""
+    train, valid, held_out = divided(len(series), settings, None if given is not None else VALID_SHARE)
+    parts = f"{train:,} to train on, {valid if given is None else given:,} to validate on, {held_out:,} held out"
     part = series.first(train)
     with np.errstate(all="ignore"):
-        season = known_season(series, part, settings)
+        season = season_of(series, part, settings)
     contents.rows[:0] = [("values", parts)]
     contents.rows.append(("season", f"{season:,} values" if season else "none found"))
-    contents.facts |= {"train": train, "valid": valid if given is None else given, "held_out": held, "season": season}
+    contents.facts |= {"train": train, "valid": valid if given is None else given, "held_out": held_out, "season": season}
     Scaling.fit(part, settings.scaling, settings.network.horizon)

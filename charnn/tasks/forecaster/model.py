@@ -1,115 +1,112 @@
 """The forecaster: the next values of a series, read value by value."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from torch import Tensor
 
-from charnn.batches.windows import Window, WindowBatches
-from charnn.cells.rowwise import reading
-from charnn.cells.state import State
-from charnn.data.series import Series
-from charnn.errors import CheckpointError
-from charnn.tasks.forecaster.background import Background, array_of
-from charnn.tasks.forecaster.network import ForecasterNetwork
+from charnn.batches.streams import Window, WindowBatches
+from charnn.checkpoint.model import SavedModel
+from charnn.data.series import Series, read_series
+from charnn.errors import CheckpointError, DataError, SettingError
+from charnn.metrics.forecasting import naive_error
+from charnn.tasks.forecaster import report
+from charnn.tasks.forecaster.backtest import Backtest, backtest, measured
+from charnn.tasks.forecaster.data import ForecasterData, History, array_of
+from charnn.tasks.forecaster.network import ForecasterNetwork, losses
+from charnn.tasks.forecaster.predictor import Forecast, Predictor, Stream, expected, feature_count
 from charnn.tasks.forecaster.scaling import Floats, Scaling
-from charnn.tasks.forecaster.settings import QUANTILES, ForecasterSettings
-from charnn.tasks.weights import put_weights, weights_of, without_memory
-from charnn.training.task import Group, Loss, all_alike
+from charnn.tasks.forecaster.settings import ForecasterInputs, ForecasterSettings
+from charnn.tasks.tensors import put_weights, weights_of, without_memory
+from charnn.tasks.views import Worst
+from charnn.training.model import Group, Loss, Score, Sources, all_alike
 
-MEDIAN = QUANTILES.index(0.5)
+MOST_RESIDUALS = 2000  # Errors of the validation part that a model keeps for its intervals
 
-MOST_RESIDUALS = 2000
-"""Errors of the validation part that a model keeps for its intervals."""
-
-CHUNK = 4096
-"""Values read at once; it changes no result."""
-
-
-@dataclass(frozen=True, eq=False)
-class Moment:
-    """Where a forecaster stands in some series: what it says of the next values of each, and what it needs to go on."""
-
-    said: Floats
-    """(batch, horizon, columns, outputs)"""
-    state: State
-    recent: Floats
-    """(batch, lag + 1, columns) last levels."""
-
-    def pick(self, rows: NDArray[np.int64]) -> "Moment":
-        """That of these series; a row may occur several times."""
-        return Moment(self.said[rows], tuple(part[:, rows] for part in self.state), self.recent[rows])
-
-
-def together(moments: Sequence[Moment]) -> Moment:
-    """Moments side by side."""
-    states = zip(*(one.state for one in moments), strict=True)
-    return Moment(
-        np.concatenate([one.said for one in moments]),
-        tuple(torch.cat(parts, 1) for parts in states),
-        np.concatenate([one.recent for one in moments]),
-    )
+TRAINED_ON = "the series it was trained on"
 
 
 class Forecaster:
-    """Scales, and a network that says how a series goes on."""
+    """The end of a series, scales, and a network that predicts how it goes on: untrained, in training or trained."""
 
-    name = "forecaster"
+    task = "forecaster"
+    loss_unit, rate_unit, rate = "error", "values", 1.0
 
-    def __init__(self, settings: ForecasterSettings, background: Background, scaling: Scaling, residuals: Floats | None = None) -> None:
-        self.settings = settings
-        self.background = background
-        self.scaling = scaling
-        self.clock = background.past.clock if settings.scaling.calendar else None
+    def __init__(self, settings: ForecasterSettings, history: History, scaling: Scaling, residuals: Floats | None = None) -> None:
+        self.name, self.settings, self.history = "model", settings, history
         horizon, columns = scaling.change_mean.shape
         self.residuals = np.zeros((1, horizon, columns)) if residuals is None else residuals
-        """(cases, horizon, columns): what was missing in forecasts of the validation part, in the network's scale."""
-        self.angles = 0 if self.clock is None else 2 * len(self.clock.cycles)
+        """(cases, horizon, columns): errors of forecasts of the validation part, in the network's scale."""
+        clock = history.past.clock if settings.scaling.calendar else None
         torch.manual_seed(settings.loop.seed)
-        self.network = ForecasterNetwork(settings.network, inputs=columns + self.angles, columns=columns)
+        self.network = ForecasterNetwork(settings.network, inputs=columns + feature_count(clock), columns=columns)
+        self.predictor = Predictor(self.network, scaling, clock)
 
     @classmethod
-    def restore(cls, settings: ForecasterSettings, learned: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> "Forecaster":
-        """The model of a model file; raises CheckpointError where its parts do not fit each other."""
-        background = Background.restore(learned.get("background"), tensors.get("series.past"))
-        horizon, columns = settings.network.horizon, len(background.past.columns)
+    def prepare(cls, sources: Sources, settings: ForecasterSettings, inputs: ForecasterInputs | None = None) -> "Forecaster":
+        """Return an untrained model with its data; raise DataError or SettingError for what cannot be trained on."""
+        data = ForecasterData.read(sources, settings)
+        train, held_out = data.series.first(data.sizes[0]), data.sizes[2]
+        settings = replace(settings, loop=replace(settings.loop, window=data.window, held_out=held_out))
+        scaling = Scaling.fit(train, settings.scaling, settings.network.horizon)
+        for one in (data.series, data.valid):
+            if one is not None:
+                scaling.levels(one)  # raises for what has no logarithm, in whatever part it is
+        errors = tuple(naive_error(train.values[:, number], data.season or 1) for number in range(train.targets))
+        past = data.series.last(context(settings, scaling) + held_out)
+        model = cls(settings, History(past, data.season, errors), scaling)
+        model._take(data)
+        return model
+
+    def _take(self, data: ForecasterData) -> None:
+        """Turn the series into windows to train on and values to validate on."""
+        self.data, self.title = data, f"A forecaster of {', '.join(self.targets)} in {data.name}"
+        self.batches, scaling = self.windows(data.series.first(data.sizes[0])), self.predictor.scaling
+        self.valid, self.valid_begin = data.validation(scaling.lost + 1)
+        # Once, and not at every validation: the features of 17,000 times take a tenth of a second.
+        self.valid_levels, self.valid_features = scaling.levels(self.valid), self.predictor.features(self.valid, 1)
+        self.valid_targets = scaling.targets(self.valid_levels)[self.valid_begin - 1 - scaling.lost : -1].astype(np.float64)
+
+    @classmethod
+    def restore(cls, saved: SavedModel, name: str = "model") -> "Forecaster":
+        """Return the model of a model file; raise CheckpointError or SettingError for contents that make no model."""
+        settings, learned, tensors = ForecasterSettings.from_plain(saved.settings), saved.learned, saved.tensors
+        history = History.restore(learned.get("background"), tensors.get("series.past"))
+        horizon, columns = settings.network.horizon, len(history.past.columns)
         scaling = Scaling.restore(settings.scaling, learned.get("scaling"), horizon=horizon, columns=columns)
-        if settings.scaling.log and (background.past.values <= 0).any():
+        if settings.scaling.log and (history.past.values <= 0).any():
             raise CheckpointError("the model is damaged: its past holds values that have no logarithm")
         residuals = array_of("residuals", tensors.get("series.residuals"), (horizon, columns))
         with without_memory():
-            model = cls(settings, background, scaling, residuals)
-        model.take_weights(tensors)
+            model = cls(settings, history, scaling, residuals)
+        model.name = name
+        put_weights(model.network, tensors)
         model.network.eval()
         return model
 
-    def take_weights(self, tensors: Mapping[str, NDArray[Any]]) -> None:
-        """Puts the weights of a model file into the network; raises CheckpointError where names or shapes differ."""
-        put_weights(self.network, tensors)
-
     def learned(self) -> dict[str, Any]:
-        """What was learned besides tensors, as JSON-ready data."""
-        return {"scaling": self.scaling.plain(), "background": self.background.plain()}
+        """Return what was learned besides tensors, as JSON-ready data."""
+        return {"scaling": self.predictor.scaling.plain(), "background": self.history.plain()}
 
     def tensors(self) -> dict[str, NDArray[Any]]:
-        """Weights by name, the past and the residuals."""
-        return {**weights_of(self.network), "series.past": self.background.past.values, "series.residuals": self.residuals}
+        """Return weights by name, the past and the residuals."""
+        return {**weights_of(self.network), "series.past": self.past.values, "series.residuals": self.residuals}
 
     def groups(self) -> list[Group]:
-        """All weights learn alike."""
+        """Return one group, since all weights learn alike."""
         return all_alike(self.network)
 
-    def batches(self, series: Series) -> WindowBatches:
-        """The training batches of a series."""
-        loop, levels = self.settings.loop, self.scaling.levels(series)
+    def windows(self, series: Series) -> WindowBatches:
+        """Return batches of windows of a series to train on."""
+        loop, predictor = self.settings.loop, self.predictor
+        levels = predictor.scaling.levels(series)
         return WindowBatches(
-            self.inputs(levels, self.turns(series, 1)),
-            self.scaling.targets(levels),
+            predictor.inputs(levels, predictor.features(series, 1)),
+            predictor.scaling.targets(levels),
             batch_size=loop.batch_size,
             window=loop.window or len(series),
             is_last=loop.readout == "last",
@@ -117,133 +114,131 @@ class Forecaster:
         )
 
     def loss(self, batch: Window, carry: None) -> Loss:
-        """Summed error over what is known of the next values, in the network's scale; the count is that of those values."""
+        """Return the summed error over what is known of the next values, in the network's scale, and the number of those values."""
         device = self.network.output.weight.device
         targets = torch.from_numpy(batch.targets).to(device)
-        said, _ = self.network(torch.from_numpy(batch.inputs).to(device))
-        return Loss(self.errors(said.float(), targets).sum(), int((~np.isnan(batch.targets)).sum()), None)
+        outputs, _ = self.network(torch.from_numpy(batch.inputs).to(device))
+        each = losses(outputs.float(), targets, self.settings.network.objective)
+        return Loss(each.sum(), int((~np.isnan(batch.targets)).sum()), None)
 
-    def errors(self, said: Tensor, targets: Tensor) -> Tensor:
-        """(..., outputs) and (...) -> (...): half the square, the amount, or the mean pinball loss; 0 where the target is NaN.
+    def training_data(self) -> list[Any]:
+        """Return all that was read."""
+        return [[one.columns, one.values, one.times] for one in (self.data.series, self.data.valid) if one is not None]
 
-        The pinball loss of a quantile q is q times what the value is above it, 1 - q times what it is below (Koenker and Bassett 1978).
+    def validate(self) -> Score:
+        """Return the mean error of the validation part in the network's scale, and the RMSE of the first step in the series' units."""
+        outputs, recent = self.predictor.outputs_from(self.valid_levels, self.valid_features, self.valid_begin)
+        each = losses(torch.from_numpy(outputs), torch.from_numpy(self.valid_targets), self.settings.network.objective)
+        targets = self.valid.targets
+        found = self.predictor.next_values(outputs, recent)[:, :targets]
+        rmse = float(np.sqrt(np.square(found - self.valid.values[self.valid_begin :, :targets]).mean()))
+        return Score(float(each.sum()) / max(1, int((~np.isnan(self.valid_targets)).sum())), {"rmse": rmse})
+
+    def finish(self) -> dict[str, Any]:
+        """Keep the errors of the validation part for intervals, and return the metrics of a backtest over it."""
+        outputs, _ = self.predictor.outputs_from(self.valid_levels, self.valid_features, self.valid_begin)
+        missing = self.valid_targets - expected(outputs)
+        known = missing[~np.isnan(missing).any((1, 2))]
+        if len(known):
+            self.residuals = known[-MOST_RESIDUALS:]
+        return measured(self.history, self.valid, self.backtest(self.valid, last=len(self.valid) - self.valid_begin))
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Return the parts of the series, its times and the network."""
+        network, window = self.settings.network, self.settings.loop.window
+        return [*self.data.facts(), ("network", f"{network.stack.words()}, windows of {window:,}, {network.horizon:,} values at once")]
+
+    def table(self, results: dict[str, Any]) -> list[str]:
+        """Return the results of the validation part in Markdown, a row a forecast."""
+        return report.validation_table(results)
+
+    def commands(self, folder: Path) -> list[str]:
+        """Return commands that go on with the series, and measure."""
+        return [f"charnn predict {folder} --steps 50", f"charnn evaluate {folder} FILE"]
+
+    def example(self, saved: SavedModel, seed: int) -> str | None:
+        """Return nothing: some numbers more tell little."""
+        return None
+
+    @property
+    def past(self) -> Series:
+        """Return the end of the series that the model was trained on, with what was held out."""
+        return self.history.past
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Return the names of the columns that are predicted."""
+        return self.past.columns[: self.past.targets]
+
+    def read(self, paths: Sequence[str | Path], **how: Any) -> Series:
+        """Return the series of files, with the columns that the model knows; raise DataError."""
+        series = read_series(paths, self.settings.data.elsewhere(how), self.history.columns)
+        if self.predictor.clock is not None and series.clock is None:
+            what = f"those in {series.time_column} cannot be read or do not rise"
+            raise DataError(f"{paths[0]}: the model was trained with times, and {what}; correct them, or train with --no-calendar")
+        return series
+
+    def stream(self, series: Series | None = None) -> Stream:
+        """Return a stream that has read a series, by default that of training, and reads on; raise DataError for too short a one."""
+        series = self.past if series is None else series
+        return Stream(self.predictor, self.residuals, series.last(context(self.settings, self.predictor.scaling)))
+
+    def predict(self, series: Series | None = None, *, steps: int = 1, share: float | None = None, seed: int = 0) -> Forecast:
+        """Return the next values of a series, by default of the one the model was trained on; raise SettingError, DataError.
+
+        share: the fraction of the values that the interval should contain, which is taken from 1,000 sample paths.
         """
-        is_known = ~targets.isnan()
-        missing = (torch.where(is_known, targets, 0.0)[..., None] - said) * is_known[..., None]
-        if self.settings.network.objective == "squared":
-            return 0.5 * missing[..., 0] ** 2
-        if self.settings.network.objective == "absolute":
-            return missing[..., 0].abs()
-        shares = torch.tensor(QUANTILES, device=said.device)
-        return torch.maximum(shares * missing, (shares - 1) * missing).mean(-1)
+        return self.stream(series).forecast(steps, share=share, seed=seed)
 
-    def turns(self, series: Series, further: int) -> Floats:
-        """(time + further, angles) of where in its cycles each time stands, those to come included."""
-        if self.clock is None or series.times is None:
-            return np.zeros((len(series) + further, 0))
-        to_come = [self.clock.after(series.times[-1], step) for step in range(1, further + 1)]
-        return np.array(self.clock.angles([*series.times, *to_come])).reshape(len(series) + further, self.angles)
+    def backtest(self, series: Series, *, last: int | None = None, horizon: int | None = None, stride: int = 1) -> Backtest:
+        """Return forecasts from every stride-th place of the last values; raise SettingError or DataError where there are too few."""
+        steps, loop, lost = horizon or self.settings.network.horizon, self.settings.loop, self.predictor.scaling.lost
+        count = last or loop.held_out or len(series) - max(lost + 1, loop.window or 0)
+        if count < steps:
+            raise SettingError("horizon", f"must be at most the {max(count, 0):,} values to predict, got {steps:,}; give a smaller one")
+        self.predictor.check_length(len(series) - count, count)
+        stops = np.arange(len(series) - count, len(series) - steps + 1, stride)
+        return backtest(self.predictor, self.residuals, series, stops, steps)
 
-    def inputs(self, levels: Floats, turns: Floats) -> NDArray[np.float32]:
-        """(time, columns) levels and (time + 1, angles) -> (time - lost, inputs): of every value it, and the time of the next."""
-        return np.concatenate([self.scaling.inputs(levels), turns[self.scaling.lost + 1 :].astype(np.float32)], 1)
+    def evaluate(
+        self, paths: Sequence[str | Path] = (), *, last: int | None = None, horizon: int | None = None, stride: int = 1, **how: Any
+    ) -> dict[str, Any]:
+        """Return metrics of a rolling-origin backtest over the last values of a series; raise DataError, SettingError.
 
-    @reading()
-    def read(self, levels: Floats, turns: Floats) -> Floats:
-        """(time, columns) levels, (time + 1, angles) -> (time - lost, horizon, columns, outputs) of what is said after each."""
-        inputs = torch.from_numpy(self.inputs(levels, turns)).to(self.network.output.weight.device)
-        parts, state = [], None
-        for begin in range(0, len(inputs), CHUNK):
-            said, state = self.network(inputs[None, begin : begin + CHUNK], state)
-            parts.append(_numbers(said[0]))
-        return np.concatenate(parts)
-
-    def read_from(self, levels: Floats, turns: Floats, first: int) -> tuple[Floats, Floats]:
-        """(values, horizon, columns, outputs) said before each value from this one on, and (values, lag, columns) levels before it."""
-        lag = self.scaling.lag
-        said = self.read(levels, turns)[first - 1 - self.scaling.lost : -1]
-        return said, sliding_window_view(levels, lag, 0).swapaxes(1, 2)[first - lag : len(levels) - lag]
-
-    def next_values(self, said: Floats, recent: Floats) -> Floats:
-        """The same -> (values, columns): each value as it was expected before it came."""
-        return self.scaling.values(self.scaling.ahead(self.likely(said), recent))[:, 0]
-
-    @reading()
-    def walk(self, levels: Floats, turns: Floats, stops: Sequence[int]) -> list[Moment]:
-        """Reads (time, columns) levels and stands still after so many, for each of the rising stops."""
-        lost, depth = self.scaling.lost, self.scaling.lag + 1
-        assert all(stop > lost for stop in stops)
-        inputs = torch.from_numpy(self.inputs(levels[: stops[-1]], turns[: stops[-1] + 1])).to(self.network.output.weight.device)
-        moments, state, done = [], None, 0
-        for stop in stops:
-            for begin in range(done, stop - lost, CHUNK):
-                said, state = self.network(inputs[None, begin : min(begin + CHUNK, stop - lost)], state)
-            done = stop - lost
-            assert state is not None
-            padding = np.repeat(levels[:1], max(0, depth - stop), 0)
-            recent = np.concatenate([padding, levels[max(0, stop - depth) : stop]])
-            moments.append(Moment(_numbers(said[:, -1]), state, recent[None]))
-        return moments
-
-    @reading()
-    def step(self, moment: Moment, levels: Floats, turns: Floats) -> Moment:
-        """Reads a (batch, columns) level more of each series, and the (batch or 1, angles) of the time after it."""
-        recent = np.concatenate([moment.recent[:, 1:], levels[:, None]], 1)
-        read = self.scaling.next_input(recent)
-        inputs = np.concatenate([read, np.broadcast_to(turns.astype(np.float32), (len(read), self.angles))], 1)
-        device = self.network.output.weight.device
-        said, state = self.network(torch.from_numpy(inputs[:, None]).to(device), moment.state)
-        return Moment(_numbers(said[:, -1]), state, recent)
-
-    def ahead(self, moment: Moment, turns: Floats, steps: int, draws: "Draws | None" = None) -> Floats:
-        """(batch, steps, columns) next levels: `horizon` at once, and those fed back for the next.
-
-        turns: (batch or 1, steps, angles) of the times after each level to come. draws: makes each a possible course, instead of
-        the one that is expected.
+        Without paths it is the series of training, of which what was held out is measured.
         """
-        found: list[Floats] = []
-        done = 0
-        while True:
-            said = self.likely(moment.said) if draws is None else draws.drawn(self, moment.said)
-            block = self.scaling.ahead(said, moment.recent)[:, : steps - done]  # (batch, at most horizon, columns)
-            found.append(block)
-            done += block.shape[1]
-            if done == steps:
-                return np.concatenate(found, 1)
-            for offset in range(block.shape[1]):
-                moment = self.step(moment, block[:, offset], turns[:, done - block.shape[1] + offset])
+        return self.tested(paths, last=last, horizon=horizon, stride=stride, **how)[0]
 
-    def likely(self, said: Floats) -> Floats:
-        """(..., outputs) -> (...): the one that is expected."""
-        expected: Floats = said[..., MEDIAN if self.settings.network.objective == "quantile" else 0]
-        return expected
+    def tested(
+        self, paths: Sequence[str | Path], *, last: int | None = None, horizon: int | None = None, stride: int = 1, **how: Any
+    ) -> tuple[dict[str, Any], Series, Backtest]:
+        """Return what evaluate() does, with the series and the forecasts that were measured."""
+        if not paths and not self.settings.loop.held_out and last is None:
+            raise SettingError("last", "must be given where nothing was held out in training; or name the data to measure on")
+        series = self.read(paths, **how) if paths else self.past
+        test = self.backtest(series, last=last, horizon=horizon, stride=stride)
+        return {**({} if paths else {"data": [TRAINED_ON]}), **measured(self.history, series, test)}, series, test
 
-
-class Draws:
-    """Possible courses of each of some series: errors as they were on the validation part, or values between the quantiles.
-
-    The shares of a series' courses are spread evenly, so that few of them give steady intervals.
-    """
-
-    def __init__(self, courses: int, seed: int) -> None:
-        self.courses, self._random = courses, np.random.default_rng(seed)
-
-    def drawn(self, model: Forecaster, said: Floats) -> Floats:
-        """(series * courses, horizon, columns, outputs) -> (series * courses, horizon, columns)."""
-        order = np.argsort(self._random.random((len(said) // self.courses, self.courses)), 1)
-        shares = ((order + self._random.random(order.shape)) / self.courses).ravel()
-        if model.settings.network.objective != "quantile":
-            course: Floats = said[..., 0] + model.residuals[(shares * len(model.residuals)).astype(int)]
-            return course
-        quantiles = np.sort(said, -1)  # no network promises that they do not cross
-        known = np.array(QUANTILES)
-        low = np.clip(np.searchsorted(known, shares) - 1, 0, len(known) - 2)
-        weight = np.clip((shares - known[low]) / (known[low + 1] - known[low]), 0, 1)[:, None, None]
-        rows = np.arange(len(said))
-        below, above = quantiles[rows, ..., low], quantiles[rows, ..., low + 1]
-        result: Floats = below + weight * (above - below)
-        return result
+    def errors(self, paths: Sequence[str | Path], top: int, **how: Any) -> Worst:
+        """Return the values furthest from what was expected before they came, in root mean squares of such errors; raise DataError."""
+        series, predictor = self.read(paths, **how), self.predictor
+        first = max(predictor.scaling.lost + 1, min(self.settings.loop.window or 1, len(series) // 2))
+        predictor.check_length(first if first < len(series) else 0, 0)
+        levels, features = predictor.scaling.levels(series), predictor.features(series, 1)
+        found = predictor.next_values(*predictor.outputs_from(levels, features, first))[:, : series.targets]
+        worst, true = Worst(top, "deviations"), series.values[first:, : series.targets]
+        deviations = np.sqrt(np.square(found - true).mean(0))  # (targets,)
+        for place, (row, guess) in enumerate(zip(true, found, strict=True), first):
+            for column, name in enumerate(self.targets):
+                loss = float(abs(row[column] - guess[column]) / deviations[column]) if deviations[column] else 0.0
+                if worst.takes(loss, worst.seen):
+                    time, before = series.times[place] if series.times else None, float(series.values[place - 1, column])
+                    facts = {"column": name, "true": float(row[column]), "expected": float(guess[column]), "before": before, "time": time}
+                    worst.keep(loss, worst.seen, facts | {"where": series.places[place]})
+                worst.add(name, loss)
+        return worst
 
 
-def _numbers(tensor: Tensor) -> Floats:
-    return tensor.detach().cpu().numpy().astype(np.float64)
+def context(settings: ForecasterSettings, scaling: Scaling) -> int:
+    """Return the number of values that are read before a prediction, at most: what is further back than eight windows has faded."""
+    return scaling.lag + 1 + 8 * (settings.loop.window or 500)

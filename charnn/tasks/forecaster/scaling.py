@@ -19,29 +19,25 @@ FARTHEST = 1e6
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """What was learned of the training part.
+    """Means and standard deviations of the training part.
 
-    A level is a value, or its logarithm. The network reads standardised levels and says by how much each of the next ones is above the
-    last; with `difference` k it reads and says standardised differences to the level k steps before.
+    A level is a value, or its logarithm. The network reads standardised levels and predicts by how much each of the next ones is above
+    the last; with `difference` k it reads and predicts standardised differences to the level k steps before.
     """
 
     settings: ScalingSettings
-    mean: Floats
-    """(columns,) of what is read."""
-    deviation: Floats
-    """(columns,)"""
-    change_mean: Floats
-    """(horizon, columns) of what is predicted."""
-    change_deviation: Floats
-    """(horizon, columns)"""
+    mean: Floats  # (columns,) of what is read
+    deviation: Floats  # (columns,)
+    change_mean: Floats  # (horizon, columns) of what is predicted
+    change_deviation: Floats  # (horizon, columns)
 
     @classmethod
     def fit(cls, series: Series, settings: ScalingSettings, horizon: int) -> "Scaling":
-        """Means and deviations of a training part. Raises DataError for a constant column, SettingError for no logarithm."""
-        levels = log_levels(series, settings)
+        """Return means and deviations of a training part; raise DataError for a constant column, SettingError where nothing is left."""
+        plain = cls(settings, *(np.zeros(0) for _ in range(4)))
+        levels = plain.levels(series)
         if len(levels) <= settings.difference + horizon + 1:
             raise SettingError("difference", f"and the horizon leave nothing of {len(levels):,} values to learn from; give smaller ones")
-        plain = cls(settings, *(np.zeros(0) for _ in range(4)))
         read = plain._read(levels)
         changes = plain._changes(levels, horizon)
         mean, deviation = read.mean(0), read.std(0)
@@ -52,7 +48,7 @@ class Scaling:
             if deviation[number] <= least[number] or change_deviation[0, number] <= least[number]:
                 what = f"the differences of {name} never change" if settings.difference else f"{name} never changes"
                 raise DataError(f"{series.places[0]}: {what} in the training part; there is nothing to learn")
-        if settings.difference:  # those that are read and those that are said are the same
+        if settings.difference:  # those that are read and those that are predicted are the same
             change_mean, change_deviation = (np.tile(part, (horizon, 1)) for part in (mean, deviation))
         else:  # a trend of the training part need not go on
             change_mean = np.zeros_like(change_mean)
@@ -60,17 +56,23 @@ class Scaling:
 
     @property
     def lag(self) -> int:
-        """How many levels back the forecast is anchored."""
+        """Return the number of levels between a level and that to which a difference is predicted."""
         return max(1, self.settings.difference)
 
     @property
     def lost(self) -> int:
-        """First values that no input can be made of."""
+        """Return the number of first values that no input can be made of."""
         return self.settings.difference
 
     def levels(self, series: Series) -> Floats:
-        """(time, columns) values or their logarithms. Raises DataError with path:line for one that has none."""
-        return log_levels(series, self.settings)
+        """Return the (time, columns) values or their logarithms; raise DataError with path:line for a value that has none."""
+        if not self.settings.log:
+            return series.values
+        row, column = np.nonzero(series.values <= 0)
+        if len(row):
+            value, where = series.values[row[0], column[0]], series.places[row[0]] if series.places else f"value {row[0] + 1:,}"
+            raise DataError(f"{where}: {series.columns[column[0]]} is {value:g}, and --log needs values above 0; leave it out")
+        return np.log(series.values)
 
     def inputs(self, levels: Floats) -> NDArray[np.float32]:
         """(time, columns) levels -> (time - lost, columns) of what the network reads."""
@@ -82,12 +84,12 @@ class Scaling:
         return _narrowed((read - self.mean) / self.deviation)
 
     def targets(self, levels: Floats) -> NDArray[np.float32]:
-        """(time, columns) levels -> (time - lost, horizon, columns) of what is to be said after each input; NaN where nobody knows."""
+        """(time, columns) levels -> (time - lost, horizon, columns) of what is right after each input; NaN where it is not known."""
         return _narrowed((self._changes(levels, len(self.change_mean)) - self.change_mean) / self.change_deviation)
 
-    def ahead(self, said: Floats, recent: Floats) -> Floats:
+    def ahead(self, outputs: Floats, recent: Floats) -> Floats:
         """(..., horizon, columns) outputs and (..., at least lag, columns) last levels -> (..., horizon, columns) next levels."""
-        changes = self.change_mean + self.change_deviation * said
+        changes = self.change_mean + self.change_deviation * outputs
         if not self.settings.difference:
             return recent[..., -1:, :] + changes
         levels = np.concatenate([recent[..., -self.lag :, :], changes], -2)
@@ -96,17 +98,17 @@ class Scaling:
         return levels[..., self.lag :, :]
 
     def values(self, levels: Floats) -> Floats:
-        """Levels as values again."""
+        """Return levels as values again."""
         # What no value could be is cut off, so that a forecast that ran away is still a number.
         return np.exp(np.minimum(levels, 700.0)) if self.settings.log else levels
 
     def plain(self) -> dict[str, Any]:
-        """JSON-ready data, but for the settings."""
+        """Return JSON-ready data, without the settings."""
         return {name: getattr(self, name).tolist() for name in ("mean", "deviation", "change_mean", "change_deviation")}
 
     @classmethod
     def restore(cls, settings: ScalingSettings, plain: Any, *, horizon: int, columns: int) -> "Scaling":
-        """That of a model file. Raises CheckpointError."""
+        """Return the scales of a model file; raise CheckpointError."""
         shapes = {"mean": (columns,), "deviation": (columns,), "change_mean": (horizon, columns), "change_deviation": (horizon, columns)}
         if not isinstance(plain, dict) or plain.keys() != shapes.keys():
             raise CheckpointError(f"the model's scales are damaged: {shown(plain)}")
@@ -124,19 +126,8 @@ class Scaling:
         return ahead if self.settings.difference else ahead - read[:, None]
 
 
-def log_levels(series: Series, settings: ScalingSettings) -> Floats:
-    """Values, or their logarithms. Raises DataError with path:line for a value that has none."""
-    if not settings.log:
-        return series.values
-    row, column = np.nonzero(series.values <= 0)
-    if len(row):
-        value, where = series.values[row[0], column[0]], series.places[row[0]] if series.places else f"value {row[0] + 1:,}"
-        raise DataError(f"{where}: {series.columns[column[0]]} is {value:g}, and --log needs values above 0; leave it out")
-    return np.log(series.values)
-
-
 def _narrowed(scaled: Floats) -> NDArray[np.float32]:
-    """The same in the network's precision; what is beyond all that training could hold is cut off, so that it stays a number."""
+    """Return the same in the network's precision, cut off beyond FARTHEST so that it stays a number."""
     return np.clip(scaled, -FARTHEST, FARTHEST).astype(np.float32)
 
 

@@ -1,200 +1,273 @@
 """The language model: the next token of a text, or of documents with start, end and perhaps a label."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from __future__ import annotations
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from charnn.batches.streams import Batch, Batches, DocumentBatches, StreamBatches, streams, windows
-from charnn.cells.rowwise import reading
-from charnn.cells.state import State, detach
-from charnn.data.tokenized import TokenizedText
+from charnn.batches.streams import Batch, Batches, DocumentBatches, StreamBatches
+from charnn.checkpoint.model import SavedModel, below, restored_strings
+from charnn.data.corpus import Corpus
+from charnn.data.tokenized import TokenizedText, learned_from, scratch_folder, tokenize, whole
+from charnn.decoding.settings import SamplingSettings
+from charnn.engine.settings import check_weights, weight_shapes
 from charnn.errors import DataError
-from charnn.metrics.language import LossSums, language_metrics
-from charnn.tasks.lm.network import LanguageNetwork
-from charnn.tasks.lm.settings import LanguageModelSettings
-from charnn.tasks.weights import put_weights, weights_of, without_memory
-from charnn.tokenizers.protocol import Tokenizer
-from charnn.training.task import Group, Loss, all_alike
+from charnn.tasks.lm import report
+from charnn.tasks.lm.data import LanguageModelData, tail_begin, tail_of
+from charnn.tasks.lm.settings import LanguageModelInputs, LanguageModelSettings
+from charnn.tokenizers.registry import Tokenizer, fit_tokenizer, restore_tokenizer
+from charnn.training.model import Group, Loss, Score, all_alike
 
-STREAMED_ROWS, STREAMED_LEAST, STREAMED_WARM = 64, 8192, 1024
-"""A text of 64 times 8,192 tokens is read as 64 streams at once, a shorter one as fewer.
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-Each begins with the state after the 1,024 tokens before it, which is nearly that of a single pass: on 111,540 characters of a trained
-model the loss differed by 1e-9 nats per token, and took 1.4 s instead of 2.9.
-"""
+    from charnn.cells.settings import Clamps
+    from charnn.decoding.generator import Generator
+    from charnn.engine.engine import LanguageEngine
+    from charnn.tasks.lm.network import LanguageNetwork
+    from charnn.tasks.lm.start import TrainedStart
+    from charnn.tasks.views import Worst
+    from charnn.training.model import Sources
 
-STREAMED_WIDTH = 512
-"""Tokens of each stream fed at once; the state is carried, so it changes no result."""
-
-EVALUATION_TOKENS = 16384
-"""Tokens fed at once when windows or documents stand side by side."""
-
-LOGITS = 1 << 24
-"""Logits computed at once: 64 MB. A batch of words from a vocabulary of 50,000 would otherwise take gigabytes to evaluate."""
-
-VALIDATION_ROWS, VALIDATION_TOKENS = 64, 200_000
-"""Parallel streams of the quick validation while training, and how many tokens it takes at most."""
+EXAMPLE = 160  # Tokens of the texts shown while training
 
 
 class LanguageModel:
-    """A tokenizer and a network that predicts its tokens; settings apart from what is learned."""
+    """A tokenizer and a network that predicts its tokens: untrained, in training or trained.
 
-    name = "lm"
+    Sampling and predicting run in compiled code, without torch, where the cell brings it; training and evaluating load torch.
+    """
 
-    def __init__(self, settings: LanguageModelSettings, tokenizer: Tokenizer, labels: Sequence[str]) -> None:
-        self.settings = settings
-        self.tokenizer = tokenizer
-        self.labels = list(labels)
-        torch.manual_seed(settings.loop.seed)
-        self.network = LanguageNetwork(settings.network, vocabulary_size=tokenizer.size, labels=len(self.labels))
+    task = "lm"
+    loss_unit, rate_unit = "nats/token", "characters"
+    table = staticmethod(report.validation_table)
+    title: str
+    rate: float
+    data: LanguageModelData
+    train_text: TokenizedText
+    valid_text: TokenizedText
+    starts: list[tuple[str, str]]
+    batches: Batches[Batch]
+
+    def __init__(
+        self,
+        settings: LanguageModelSettings,
+        tokenizer: Tokenizer,
+        labels: Sequence[str] = (),
+        weights: Mapping[str, NDArray[Any]] | None = None,
+    ) -> None:
+        """weights: of a trained network, by name; drawn by the seed where there are none."""
+        self.name = "model"
+        self.settings, self.tokenizer, self.labels = settings, tokenizer, list(labels)
+        self._weights = weights
 
     @classmethod
-    def restore(
-        cls, settings: LanguageModelSettings, tokenizer: Tokenizer, labels: Sequence[str], tensors: Mapping[str, NDArray[Any]]
-    ) -> "LanguageModel":
-        """The model of a model file; raises CheckpointError where the weights do not fit the settings."""
-        with without_memory():
-            model = cls(settings, tokenizer, labels)
-        model.take_weights(tensors)
-        model.network.eval()
+    def prepare(
+        cls, sources: Sources, settings: LanguageModelSettings, inputs: LanguageModelInputs | None = None, start: TrainedStart | None = None
+    ) -> LanguageModel:
+        """Return an untrained model with its data; raise DataError or SettingError for what cannot be trained on."""
+        if inputs is not None and inputs.init_from is not None:
+            from charnn.tasks.lm.start import TrainedStart
+            from charnn.tasks.load import load_able
+
+            start = TrainedStart(load_able(inputs.init_from, "write"), {name: getattr(settings.tokens, name) for name in inputs.growth})
+        settings = start.adapted(settings) if start else settings
+        data = LanguageModelData.read(sources, settings.corpus, settings.loop.seed)
+        tokenizer = (start.tokenizer if start else fit_tokenizer)(data.train.chunks, settings.tokens)
+        settings = replace(settings, network=settings.network.for_vocabulary(tokenizer.size))
+        labels = data.corpus.labels()
+        model = cls(settings, tokenizer, start.labels(labels) if start else labels)
+        model.network.train()  # made before anything else draws, and refused before anything long is done
+        model.data, model.title = data, f"A language model of {data.corpus.name}"
+        model.train_text, model.valid_text = data.tokenized(tokenizer, model.labels)
+        model.starts = start.fill(model, model.train_text) if start else []
+        model.batches = model.batches_of(model.train_text)
+        model.rate = model.train_text.counts.characters / max(1, len(model.train_text.ids))
         return model
 
-    def take_weights(self, tensors: Mapping[str, NDArray[Any]]) -> None:
-        """Puts the weights of a model file into the network; raises CheckpointError where names or shapes differ."""
-        tied = {"output.weight": "embedding.weight"} if self.settings.network.tie_weights else None
-        put_weights(self.network, tensors, tied)
+    @classmethod
+    def restore(cls, saved: SavedModel, name: str = "model") -> LanguageModel:
+        """Return the model of a model file; raise CheckpointError or SettingError for contents that make no model."""
+        settings = LanguageModelSettings.from_plain(saved.settings)
+        labels = restored_strings(saved.learned.get("labels"), "labels", least=0)
+        learned, parts = saved.learned.get("tokenizer"), below(saved.tensors, "tokenizer")
+        tokenizer = restore_tokenizer(settings.tokens.tokenizer, learned, parts)
+        weights = {name: array for name, array in saved.tensors.items() if not name.startswith("tokenizer.")}
+        check_weights(weights, weight_shapes(settings.network, tokenizer.size, len(labels)))
+        model = cls(settings, tokenizer, labels, weights)
+        model.name = name
+        return model
+
+    @cached_property
+    def network(self) -> LanguageNetwork:
+        """Return the network as torch has it."""
+        from charnn.tasks.lm.network import made, restored
+
+        sizes = {"vocabulary_size": self.tokenizer.size, "labels": len(self.labels)}
+        return made(self.settings, **sizes) if self._weights is None else restored(self.settings, self._weights, **sizes)
+
+    @property
+    def weights(self) -> Mapping[str, NDArray[Any]]:
+        """Return the weights by name, tied ones once: those of the network as it is now."""
+        if self._weights is not None:
+            return self._weights
+        from charnn.tasks.lm.network import weights_by_name
+
+        return weights_by_name(self.network, self.settings)
+
+    @cached_property
+    def generator(self) -> Generator:
+        """Return what writes text with a trained model."""
+        from charnn.decoding.generator import Generator
+
+        engine: LanguageEngine
+        if self.settings.network.stack.loaded_cell.turn is None:  # a cell that brings no compiled steps
+            from charnn.tasks.lm.network import TorchEngine
+
+            engine = TorchEngine(self.network)
+        else:
+            from charnn.engine.engine import Engine
+
+            engine = Engine(self.settings.network, self.weights)
+        return Generator(engine, self.tokenizer, documents=self.is_documents, labels=self.labels)
+
+    @property
+    def is_documents(self) -> bool:
+        """Was it trained on documents with a beginning and an end?"""
+        return self.settings.corpus.is_documents
+
+    @property
+    def protocols(self) -> list[str]:
+        """Return the ways to evaluate this model, the default first."""
+        return ["documents"] if self.is_documents else ["streamed", "windows"]
 
     def learned(self) -> dict[str, Any]:
-        """What was learned besides tensors, as JSON-ready data."""
+        """Return what was learned besides tensors, as JSON-ready data."""
         return {"tokenizer": self.tokenizer.learned(), "labels": self.labels}
 
     def tensors(self) -> dict[str, NDArray[Any]]:
-        """Weights by name, and the tokenizer's binary parts below `tokenizer.`; tied weights once."""
-        weights = weights_of(self.network)
-        if self.settings.network.tie_weights:
-            del weights["output.weight"]
-        return weights | {f"tokenizer.{name}": array for name, array in self.tokenizer.tensors().items()}
+        """Return weights by name, and the tokenizer's binary parts below `tokenizer.`."""
+        return {**self.weights, **{f"tokenizer.{name}": array for name, array in self.tokenizer.tensors().items()}}
+
+    def groups(self) -> list[Group]:
+        """Return all weights as one group: they learn alike."""
+        return all_alike(self.network)
 
     @property
-    def parameters(self) -> int:
-        """Numbers that training changes."""
-        return sum(one.numel() for one in self.network.parameters())
+    def loss(self) -> Callable[[Batch, Any], Loss]:
+        """Return what gives the loss of a batch, given the state after the batch before."""
+        return self.network.loss
 
-    @property
-    def device(self) -> torch.device:
-        """Where the network is."""
-        return self.network.embedding.weight.device
-
-    def batches(self, text: TokenizedText) -> Batches[Batch]:
-        """The training batches of a text; raises DataError for one shorter than a window."""
+    def batches_of(self, text: TokenizedText) -> Batches[Batch]:
+        """Return the training batches of a text; raise DataError for one shorter than a window."""
         loop = self.settings.loop
         if text.starts is not None:
             return DocumentBatches(text.ids, text.starts, text.labels, batch_size=loop.batch_size, window=loop.window, seed=loop.seed)
-        if len(text.ids) < loop.window + 1:
+        if len(text.ids) <= loop.window:
             needed = f"one window needs {loop.window + 1:,}; give more text or a smaller --window"
             raise DataError(f"the training text has {len(text.ids):,} tokens, {needed}")
         return StreamBatches(text.ids, batch_size=loop.batch_size, window=loop.window, restarts=loop.restarts, seed=loop.seed)
 
-    def groups(self) -> list[Group]:
-        """All weights learn alike."""
-        return all_alike(self.network)
+    def training_data(self) -> list[Any]:
+        """Return all that was read and learned before training."""
+        return learned_from(self.train_text, self.valid_text, self.learned(), self.tokenizer.tensors())
 
-    def loss(self, batch: Batch, carry: State | None) -> Loss:
-        """Summed nats of a batch's targets, and the state to carry on, cut from its history (Williams and Peng 1990)."""
-        losses, state, count = self._losses(batch, carry)
-        return Loss(losses.sum(), count, detach(state))
+    def validate(self) -> Score:
+        """Return nats per token on the first part of the validation text."""
+        from charnn.tasks.lm.evaluation import quick_loss
 
-    @reading()
-    def quick_loss(self, text: TokenizedText) -> float:
-        """Nats per token over the text's first tokens, read as parallel streams: the validation while training."""
-        if text.starts is not None:
-            batches = self._document_batches(text)
-        else:
-            ids = text.ids[: VALIDATION_TOKENS + 1]
-            batches = streams(ids, 256, max(1, min(VALIDATION_ROWS, len(ids) // 256)))
-        sums = LossSums()
-        for losses in self._read(batches):
-            sums.add(losses)
-        return sums.total / max(1, sums.symbols)
+        return Score(quick_loss(self.network, self.valid_text))
 
-    @reading()
-    def evaluate(self, text: TokenizedText, protocol: str, window: int = 64) -> dict[str, Any]:
-        """The metrics of a text under a protocol of PROTOCOLS; every symbol is predicted once.
+    def finish(self) -> dict[str, Any]:
+        """Return the metrics of the validation part under every protocol that fits."""
+        return {protocol: self.measure(self.valid_text, protocol) for protocol in self.protocols}
 
-        `streamed`: one pass in order, the state carried. `windows`: the state cold at the start of each window of so many
-        tokens. `documents`: each document from its start to its end symbol.
+    def facts(self) -> list[tuple[str, str]]:
+        """Return corpus, split, vocabulary, where the weights begin, network, in words."""
+        text, valid, data = self.train_text, self.valid_text, self.data
+        documents = f" in {len(text.starts) - 1:,} documents" if text.starts is not None else ""
+        unknown = f", {valid.counts.unknown:,} unknown" if valid.counts.unknown else ""
+        return [
+            *data.corpus.facts(),
+            ("corpus", f"{data.corpus.name}: {text.counts.characters:,} characters, {len(text.ids):,} tokens{documents}"),
+            ("validation", f"{data.held_out}: {valid.counts.characters:,} characters, {len(valid.ids):,} tokens{unknown}"),
+            ("vocabulary", f"{self.tokenizer.size:,} tokens ({self.settings.tokens.tokenizer})"),
+            *self.starts,
+            *([("labels", ", ".join(self.labels))] if self.labels else []),
+            ("network", self.settings.network.stack.words()),
+        ]
+
+    def commands(self, folder: Path) -> list[str]:
+        """Return commands that write and measure."""
+        label = "" if not self.labels else f" --label {self.labels[0]!r}"
+        return [f"charnn sample {folder}{label}", f"charnn evaluate {folder} FILE"]
+
+    def example(self, saved: SavedModel, seed: int) -> str | None:
+        """Return a short text of the model as it was saved."""
+        return LanguageModel.restore(saved).sample(length=EXAMPLE if seed else 1, seed=seed)
+
+    def sample(
+        self, prompt: str = "", *, length: int = 500, seed: int = 0, label: str | None = None, clamp: Clamps | None = None, **rules: Any
+    ) -> str:
+        """Return one text that goes on from the prompt, up to `length` tokens; rules are the names of SamplingSettings.
+
+        clamp: {(layer, unit): value} fixes the outputs of hidden units; layers count from 1, units from 0. Raises SettingError.
         """
-        sums = LossSums()
-        self.network.eval()
-        for losses in self._read(self.protocol_batches(text, protocol, window)):
-            sums.add(losses)
-        return {"protocol": protocol_name(protocol, window), **language_metrics(sums, text.counts)}
+        return self.samples(prompt, count=1, length=length, seed=seed, label=label, clamp=clamp, **rules)[0]
 
-    def protocol_batches(self, text: TokenizedText, protocol: str, window: int = 64) -> Iterator[Batch]:
-        """A text as a protocol of PROTOCOLS reads it, each symbol predicted once, the state to be carried from batch to batch."""
-        if protocol == "documents":
-            return self._document_batches(text)
-        if protocol == "windows":
-            return windows(text.ids, window, max(1, EVALUATION_TOKENS // window))
-        rows = max(1, min(STREAMED_ROWS, len(text.ids) // STREAMED_LEAST))
-        return streams(text.ids, STREAMED_WIDTH, rows, STREAMED_WARM)
+    def samples(
+        self,
+        prompt: str = "",
+        *,
+        count: int,
+        length: int = 500,
+        seed: int = 0,
+        label: str | None = None,
+        stop: Iterable[str] = (),
+        clamp: Clamps | None = None,
+        **rules: Any,
+    ) -> list[str]:
+        """Return several texts; the first is the one that sample() gives for the same seed. Raises SettingError."""
+        settings = SamplingSettings.from_plain(rules)
+        generator = self.generator.clamped(clamp or {})
+        return generator.sample(prompt, count=count, length=length, settings=settings, seed=seed, label=label, stop=tuple(stop))
 
-    def _document_batches(self, text: TokenizedText) -> Iterator[Batch]:
-        """All documents once, side by side by length."""
-        assert text.starts is not None
-        batches = DocumentBatches(text.ids, text.starts, text.labels, batch_size=64, window=256, seed=0)
-        return (batches.batch(*part) for part in batches.plan(0))
+    def predict(self, prompt: str, *, top: int = 5, label: str | None = None) -> list[tuple[str, float]]:
+        """Return the likeliest next tokens and their probabilities, the likeliest first. Raises SettingError."""
+        return self.generator.predict(prompt, top=top, label=label)
 
-    def _read(self, batches: Iterator[Batch]) -> Iterator[NDArray[np.float32]]:
-        """The losses of each batch that count, the state carried from batch to batch."""
-        carry: State | None = None
-        for batch in batches:
-            losses, carry, _ = self._losses(batch, carry)
-            yield losses.float().cpu().numpy()
+    def evaluate(
+        self, paths: Sequence[str | Path], *, protocol: str | None = None, window: int = 64, tail: float | None = None, **how: Any
+    ) -> dict[str, Any]:
+        """Return metrics of the model on files, read as its training corpus was; the keys are those of `charnn evaluate --json`.
 
-    def _losses(self, batch: Batch, carry: State | None) -> tuple[Tensor, State, int]:
-        """(count,) nats of the targets that count, the state after the batch, and their count."""
-        hidden, targets, state = self.outputs(batch, carry)
-        losses = self.losses(hidden, targets)
-        return losses, state, losses.numel()
+        protocol: `streamed` or `windows` for running text, `documents` for documents. tail: only this last fraction of a text.
+        how: names of ReadSettings, for files that are written otherwise than the training data.
+        Raises DataError, SettingError.
+        """
+        return self.measure(self.tokenized(paths, tail, **how), protocol or self.protocols[0], window)
 
-    def outputs(self, batch: Batch, carry: State | None) -> tuple[Tensor, Tensor, State]:
-        """(count, hidden) outputs at the places that count, the (count,) targets there, and the state after the batch."""
-        labels = None if batch.labels is None else torch.from_numpy(batch.labels).to(self.device)
-        inputs = torch.from_numpy(batch.inputs).to(self.device)
-        hidden, state = self.network(inputs, self._state(batch, carry, labels), labels)
-        targets = torch.from_numpy(batch.targets).to(self.device)
-        if batch.mask is not None:
-            mask = torch.from_numpy(batch.mask).to(self.device)
-            hidden, targets = hidden[mask], targets[mask]
-        return hidden.flatten(0, -2), targets.flatten(), state
+    def measure(self, text: TokenizedText, protocol: str, window: int = 64) -> dict[str, Any]:
+        """Return the metrics of a text under a protocol."""
+        from charnn.tasks.lm.evaluation import measure_text
 
-    def losses(self, hidden: Tensor, targets: Tensor) -> Tensor:
-        """(count, hidden) outputs and (count,) ids -> (count,) nats."""
-        if not len(targets):
-            return hidden.new_zeros(0)
-        count = max(1, LOGITS // self.tokenizer.size)
-        pieces = zip(torch.split(hidden, count), torch.split(targets, count), strict=True)
-        return torch.cat([self.network.losses(*piece) for piece in pieces])
+        return measure_text(self.network, text, protocol, window)
 
-    def _state(self, batch: Batch, carry: State | None, labels: Tensor | None) -> State | None:
-        """The carried state, with the initial one in rows that start anew; None where all do."""
-        if carry is None or batch.fresh.all():
-            return None
-        if not batch.fresh.any():
-            return carry
-        fresh = torch.from_numpy(batch.fresh).to(self.device)[:, None]  # (batch, 1)
-        start = self.network.start(len(batch.fresh), labels)
-        return tuple(torch.where(fresh, new, old) for new, old in zip(start, carry, strict=True))
+    def errors(self, paths: Sequence[str | Path], top: int, *, tail: float | None = None, **how: Any) -> Worst:
+        """Return the symbols that the text gave the lowest probability, in context, and what each kind costs; raise DataError."""
+        from charnn.tasks.lm.evaluation import locate, worst_symbols
 
+        corpus, text = Corpus(paths, self.settings.corpus.elsewhere(how)), self.tokenized(paths, tail, **how)
+        worst = worst_symbols(self.network, self.tokenizer, text, self.protocols[0], top)
+        begin = 0 if tail is None else tail_begin(corpus, tail)
+        locate(worst.kept, text, corpus, begin, self.settings.tokens.lowercase if self.tokenizer.has_characters else None)
+        return worst
 
-PROTOCOLS = ("streamed", "windows", "documents")
-
-
-def protocol_name(protocol: str, window: int) -> str:
-    """A protocol as results name it."""
-    return {"windows": f"windows of {window}, cold"}.get(protocol, protocol)
+    def tokenized(self, paths: Sequence[str | Path], tail: float | None, **how: Any) -> TokenizedText:
+        """Return files as token ids, kept in an unnamed temporary file."""
+        corpus = Corpus(paths, self.settings.corpus.elsewhere(how))
+        part = whole(corpus) if tail is None else tail_of(corpus, tail)
+        return tokenize(self.tokenizer, part, self.labels, scratch_folder())

@@ -1,11 +1,14 @@
 """All settings of a language model, as a model file holds them."""
 
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 
-from charnn.data.corpus import CorpusSettings
+from charnn.data.settings import CorpusSettings, ReadSettings
 from charnn.engine.settings import LanguageNetworkSettings
-from charnn.settings import Settings
-from charnn.tokenizers.protocol import TokenizerSettings
+from charnn.errors import SettingError
+from charnn.settings import Settings, setting
+from charnn.tasks.task import GROWTH, MODEL_ADOPTED, Inputs, refuse_adopted
+from charnn.tokenizers.registry import TokenizerSettings
 from charnn.training.settings import OptimizerSettings, WindowSettings
 
 
@@ -18,3 +21,50 @@ class LanguageModelSettings(Settings):
     network: LanguageNetworkSettings = field(default_factory=LanguageNetworkSettings)
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
     loop: WindowSettings = field(default_factory=WindowSettings)
+
+
+@dataclass(frozen=True)
+class LanguageModelInputs(Inputs):
+    """Where the weights of a language model begin."""
+
+    init_from: str | None = setting(
+        None, "Run of a language model to go on from; what is new in the text joins its vocabulary.", is_name=True
+    )
+    growth: tuple[str, ...] = ()  # Settings of the tokenizer that choose among the new symbols, and were given
+
+    def knowing(self, given: Collection[str]) -> "LanguageModelInputs":
+        """Return the inputs with what was given of the settings that choose among new symbols."""
+        return replace(self, growth=tuple(name for name in GROWTH if name in given))
+
+    def arranged(self, settings: LanguageModelSettings, given: Collection[str], data: Sequence[str]) -> LanguageModelSettings:
+        """Return the settings; raise SettingError for a given option without effect."""
+        if self.init_from is not None:
+            refuse_adopted(given, MODEL_ADOPTED, "of --init-from")
+        if settings.corpus.is_documents and "restarts" in given:
+            raise SettingError("restarts", "has no effect on documents, each of which starts anew; leave it out")
+        return settings
+
+
+@dataclass(frozen=True)
+class LanguageModelReading(Settings):
+    """Which part of a text is read."""
+
+    tail: float | None = setting(None, "Only this last fraction of the text, such as 0.1.", above=0, most=1)
+    how: ReadSettings = field(default_factory=ReadSettings)
+
+
+@dataclass(frozen=True)
+class LanguageModelPredicting(Settings):
+    """What is shown of the next tokens."""
+
+    top: int = setting(5, "Tokens to show.", least=1)
+    label: str | None = setting(None, "Label to predict for, of a model trained with labels.", is_name=True)
+    format: str | None = setting(None, "How to write the result; by default as the input is.", choices=("text", "jsonl", "csv", "tsv"))
+
+
+@dataclass(frozen=True)
+class LanguageModelEvaluating(Settings):
+    """How a text is read to be measured."""
+
+    protocol: str | None = setting(None, "Only this one; by default all that fit.", choices=("streamed", "windows", "documents"))
+    window: int = setting(64, "Tokens of a cold window.", least=1, most=65536)

@@ -1,4 +1,4 @@
-"""Raw text in, raw text out: a translator with everything that stands around its network."""
+"""Raw text in, raw text out: a translator's network with everything around it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -14,33 +14,30 @@ from charnn.errors import SettingError
 from charnn.metrics.alignment import Alignment, merged
 from charnn.metrics.language import exp
 from charnn.metrics.translation import sentence_chrf, translation_metrics
-from charnn.tasks.translator.model import Translator
-from charnn.tasks.translator.preparation import Kept, normal, pieces, put_back
-from charnn.tasks.translator.translating import Limits, sample, search
-from charnn.tokenizers.protocol import Tokenizer
-from charnn.tokenizers.vocabulary import SPECIAL_TEXTS, UNKNOWN
-from charnn.tokenizers.words import WordTokenizer
-
-UNSEEN = SPECIAL_TEXTS[UNKNOWN]
-
-BEAM, LENGTH_PENALTY = 5, 1.0
-"""How translations are searched for unless told otherwise."""
+from charnn.tasks.translator.languages import Kept, Languages, normal, pieces, put_back
+from charnn.tasks.translator.network import TranslatorNetwork
+from charnn.tasks.translator.settings import SearchSettings, TranslatorSettings
+from charnn.tasks.translator.translating import Limits, Scored, look, sample, score, search
+from charnn.tasks.views import UNSEEN, token_texts
+from charnn.tokenizers.vocabulary import UNKNOWN
 
 
 @dataclass(frozen=True)
 class Decoding:
     """How translations are found."""
 
-    beam: BeamSettings = field(default_factory=lambda: BeamSettings(BEAM, LENGTH_PENALTY))
+    search: SearchSettings = field(default_factory=SearchSettings)
     count: int = 1  # best ones to give
-    max_length: float = 3.0  # times the source's tokens
     prefix: str = ""
     sampling: SamplingSettings | None = None  # draw instead of search
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.sampling is None and self.count > self.beam.beam:
-            raise SettingError("n_best", f"can be at most the beam of {self.beam.beam}, got {self.count}")
+        if self.sampling is None and self.count > self.search.beam:
+            raise SettingError("n_best", f"can be at most the beam of {self.search.beam}, got {self.count}")
+
+
+GREEDY = Decoding(SearchSettings(beam=1, length_penalty=0.0))
 
 
 @dataclass(frozen=True)
@@ -48,21 +45,24 @@ class Translation:
     """One way to say it."""
 
     text: str
-    score: float
-    """Its log-probability over the length penalty; of a text translated in pieces, their sum."""
-    log_probability: float
-    """In nats, the end token's included."""
+    score: float  # Its log-probability over the length penalty; of a text translated in pieces, their sum
+    log_probability: float  # In nats, the end token's included
     alignment: Alignment | None = None
 
 
 class Interpreter:
     """A translator in use."""
 
-    def __init__(self, model: Translator) -> None:
-        self.model = model
+    def __init__(self, settings: TranslatorSettings, languages: Languages, network: TranslatorNetwork) -> None:
+        self.settings, self.languages, self.network = settings, languages, network
+
+    @property
+    def copies_unknown(self) -> bool:
+        """May it write an unknown word, which attention then replaces by a word of the source?"""
+        return self.languages.are_words and self.settings.network.attention != "none"
 
     def translate(self, texts: Sequence[str], decoding: Decoding | None = None, *, aligns: bool = False) -> list[list[Translation]]:
-        """For each text its best translations, best first; those of a text without anything but white space are empty.
+        """Return the best translations of each text, best first; those of a text without anything but white space are empty.
 
         A text of more tokens than `longest` is translated in pieces, sentence by sentence where it can be.
         """
@@ -74,15 +74,19 @@ class Interpreter:
         return [_joined([first, *(next(others) for _ in row[1:])]) for first, row in zip(firsts, parts, strict=True)]
 
     def translations(self, pairs: Sequence[Pair], decoding: Decoding | None = None) -> list[str]:
-        """The best translation of each source."""
+        """Return the best translation of each source."""
         return [best.text for best, *_ in self.translate([one.source for one in pairs], decoding)]
+
+    def score(self, pairs: Sequence[Pair]) -> Scored:
+        """Return how probable the given translations are."""
+        return score(self.network, self.languages.read(self.languages.prepare_pairs(pairs)))
 
     def measure(
         self, pairs: Sequence[Pair], found: Sequence[str], *, lowercase: bool = False, per_sentence: bool = False, resamples: int = 1000
     ) -> dict[str, Any]:
-        """The metrics of translations that were found, and of the references by forced decoding."""
+        """Return the metrics of translations that were found, and of the references by forced decoding."""
         references = [one.target for one in pairs]
-        scored = self.model.score(self.model.read(self.model.prepare_pairs(pairs)))
+        scored = self.score(pairs)
         nats, words = float(scored.nats.sum()), sum(len(text.split()) + 1 for text in references)
         metrics = {
             **translation_metrics(found, references, lowercase=lowercase, resamples=resamples),
@@ -99,23 +103,22 @@ class Interpreter:
         return metrics
 
     def _pieces(self, text: str) -> list[Kept]:
-        model = self.model
-        kept = model.prepare(text)
+        kept = self.languages.prepare(text)
         if not kept.text.strip():  # white space that is no ordinary space, such as U+00A0
             return [Kept("", ())]
-        found = pieces(kept.text, lambda part: len(model.encode(model.source, part)), self.model.settings.longest)
+        found = pieces(kept.text, lambda part: len(self.languages.encode(self.languages.source, part)), self.settings.longest)
         return [Kept(part, kept.parts) for part in found] or [Kept("", ())]
 
     def _translate_pieces(self, sources: Sequence[Kept], decoding: Decoding, aligns: bool) -> list[list[Translation]]:
-        model = self.model
-        ids = [model.encode(model.source, one.text) for one in sources]
+        languages, how = self.languages, decoding.search
+        ids = [languages.encode(languages.source, one.text) for one in sources]
         prefix = normal(decoding.prefix)
-        limits = Limits(decoding.max_length, tuple(int(one) for one in model.encode(model.target, prefix)))
+        limits = Limits(how.max_length, tuple(int(one) for one in languages.encode(languages.target, prefix)), self.copies_unknown)
         if decoding.sampling is None:
-            found = search(model, ids, decoding.beam, count=decoding.count, limits=limits)
+            found = search(self.network, ids, BeamSettings(how.beam, how.length_penalty), count=decoding.count, limits=limits)
         else:
             seeds = [decoding.seed + number for number in range(decoding.count)]
-            drawn = [sample(model, ids, decoding.sampling, [seed] * len(ids), limits=limits) for seed in seeds]
+            drawn = [sample(self.network, ids, decoding.sampling, [seed] * len(ids), limits=limits) for seed in seeds]
             found = [list(row) for row in zip(*drawn, strict=True)]
         return [
             [self._translation(source, row, (*limits.prefix, *one.tokens), one, prefix=prefix, aligns=aligns) for one in hypotheses]
@@ -125,19 +128,19 @@ class Interpreter:
     def _translation(
         self, source: Kept, ids: NDArray[Any], target: Sequence[int], found: Hypothesis, *, prefix: str, aligns: bool
     ) -> Translation:
-        """What was found as text: unknown words replaced by those that the decoder looked at, signs by what they stand for.
+        """Return what was found as text: unknown words replaced by those that the decoder looked at, signs by what was carried over.
 
-        The prefix stays as it was said.
+        The prefix stays as it was given.
         """
         if not source.text:
             empty = Alignment((), (), np.zeros((0, 0)))
             return Translation("", 0.0, 0.0, empty if aligns else None)
-        model, before = self.model, token_texts(self.model.source, ids, source.text)
+        tokenizer, before = self.languages.target, token_texts(self.languages.source, ids, source.text)
         behind = len(target) - len(found.tokens)
-        after = [*token_texts(model.target, target[:behind], prefix), *token_texts(model.target, target)[behind:]]
+        after = [*token_texts(tokenizer, target[:behind], prefix), *token_texts(tokenizer, target)[behind:]]
         weights = None
-        if aligns or (model.copies_unknown and UNKNOWN in found.tokens):
-            weights = _without_ends(model.look(ids, target))
+        if aligns or (self.copies_unknown and UNKNOWN in found.tokens):
+            weights = _without_ends(look(self.network, ids, target))
             after = [
                 text.replace(UNSEEN, before[int(weights[place].argmax())].strip()) if token == UNKNOWN and place >= behind else text
                 for place, (text, token) in enumerate(zip(after, target, strict=True))
@@ -151,17 +154,6 @@ class Interpreter:
         return Translation(text, found.score, found.log_probability, alignment)
 
 
-def token_texts(tokenizer: Tokenizer, ids: Sequence[int] | NDArray[Any], text: str = "") -> list[str]:
-    """Each token as it stands in the text; an unknown one as in the text where that is given."""
-    stream = tokenizer.stream()
-    found = [stream.push(int(one)) for one in ids]
-    if text and isinstance(tokenizer, WordTokenizer):
-        return [one.replace(UNSEEN, symbol.strip()) for one, symbol in zip(found, tokenizer.symbols(text), strict=True)]
-    if found:
-        found[-1] += stream.finish()
-    return found
-
-
 def _without_ends(weights: NDArray[np.float32]) -> NDArray[np.float64]:
     """(target + 1, source + 1) with the end tokens -> (target, source), rows that sum to 1."""
     inner = np.maximum(weights[:-1, :-1].astype(np.float64), 1e-9)
@@ -170,7 +162,7 @@ def _without_ends(weights: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _joined(found: Sequence[Sequence[Translation]]) -> list[Translation]:
-    """The translations of a text from those of its pieces: the best with the best, the second with the second."""
+    """Return the translations of a text from those of its pieces: the best with the best, the second with the second."""
     if len(found) == 1:
         return list(found[0])
     ranks = range(min(map(len, found)))
@@ -186,7 +178,7 @@ def _joined(found: Sequence[Sequence[Translation]]) -> list[Translation]:
 
 
 def stacked(parts: Sequence[Alignment | None]) -> Alignment | None:
-    """Alignments one after the other: each target word looked at its own piece only."""
+    """Return alignments one after the other: each target word looked at its own piece only."""
     known = [one for one in parts if one is not None]
     if not known:
         return None

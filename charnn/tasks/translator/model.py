@@ -1,212 +1,267 @@
-"""The translator: pairs of texts to token ids, teacher forcing, and the scores of given translations."""
+"""The translator: a text for a text, by a network that reads token ids and an interpreter that makes text of them."""
 
 import math
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import chain
+from math import isfinite
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from charnn.batches.pairs import PairBatch, PairBatches, PairSet
-from charnn.batches.texts import TextBatch, TextSet, text_set
-from charnn.cells.rowwise import reading
-from charnn.data.pairs import Pair
-from charnn.tasks.encoding import drop_words, tensors_of
+from charnn.batches.texts import PairBatch, PairSet
+from charnn.checkpoint.model import SavedModel
+from charnn.data.pairs import Pair, PairData, settings_for
+from charnn.data.settings import PairFiles
+from charnn.errors import CheckpointError, DataError, SettingError
+from charnn.metrics.translation import compare_translations, sentence_chrf, translation_metrics
+from charnn.plots.heatmap import of_alignment
+from charnn.tasks.lm.model import LanguageModel
+from charnn.tasks.start import load_language_model, start_tokenizer, take_embedding
+from charnn.tasks.tensors import drop_words, put_weights, tensors_of, weights_of, without_memory
+from charnn.tasks.translator import report
+from charnn.tasks.translator.check import TranslatorData
+from charnn.tasks.translator.interpreter import GREEDY, Decoding, Interpreter, Translation
+from charnn.tasks.translator.languages import Languages, Prepared, known_signs, prepare_to_learn
 from charnn.tasks.translator.network import TranslatorNetwork
-from charnn.tasks.translator.preparation import SIGNS, Kept, keep, keep_in_pair, normal, signs_of
-from charnn.tasks.translator.settings import TranslatorLossSettings, TranslatorSettings
-from charnn.tasks.weights import put_weights, weights_of, without_memory
-from charnn.tokenizers.protocol import Tokenizer
-from charnn.tokenizers.subwords import SubwordTokenizer
+from charnn.tasks.translator.settings import KEPT, TranslatorInputs, TranslatorLossSettings, TranslatorSettings
+from charnn.tasks.translator.translating import decoder_tokens
+from charnn.tasks.views import Look, Worst, blocks
+from charnn.tokenizers.registry import Tokenizer, fit_tokenizer, tokenizer_class
 from charnn.tokenizers.vocabulary import END, START, UNKNOWN
-from charnn.tokenizers.words import WordTokenizer
-from charnn.training.task import Group, Loss, all_alike
+from charnn.training.model import Group, Loss, Score, Sources, all_alike
 
-READ_PAIRS, READ_TOKENS = 128, 16384
-"""Pairs, and tokens of both sides, read at once where nothing is learned."""
-
-RARE = 0.01
-"""Times that a token is taken to occur which no target has: in a shared vocabulary many are of the source alone."""
-
-GOLDEN = 0.6180339887498949
-
-LEAST_SIGNS = 20
-"""Pairs that have shown a sign before it is known."""
-
-
-class Prepared(NamedTuple):
-    """A pair as the tokenizers take it."""
-
-    source: str
-    target: str
-
-
-class Scored(NamedTuple):
-    """Forced decoding of pairs."""
-
-    nats: NDArray[np.float64]  # (pairs,) of the whole targets, end tokens included
-    tokens: NDArray[np.int64]  # (pairs,) predicted
-    weights: list[NDArray[np.float32]]  # (target, source) attention of each, end tokens included
+SUBWORDS = 4000  # Subwords in a vocabulary where no number is given, if the pairs allow them
+VALIDATION_PAIRS = 500  # Pairs of the quick validation while training, at most; those translated greedily for BLEU
+SAMPLES = 3  # Validation pairs of which a translation is shown while training
+RARE = 0.01  # Times that a token is taken to occur which no target has: in a shared vocabulary many are of the source alone
+ALL = "all pairs"  # The one name that losses are summed by
 
 
 class Translator:
-    """Two tokenizers, which may be one, and a network."""
+    """Two languages and a network: untrained, in training or trained."""
 
-    name = "translator"
+    task = "translator"
+    loss_unit, rate_unit = "nats/token", "source words"
+    table = staticmethod(report.validation_table)
 
-    def __init__(self, settings: TranslatorSettings, source: Tokenizer, target: Tokenizer, signs: int = 0) -> None:
-        self.settings = settings
-        self.source, self.target = source, target
-        self.signs = signs  # so many of them training has seen often enough
+    def __init__(self, settings: TranslatorSettings, languages: Languages) -> None:
+        self.name, self.settings, self.languages = "model", settings, languages
+        self.learned = languages.learned  # all besides tensors, as JSON-ready data
+        self.starts: list[tuple[str, str]] = []  # in words, the language models that the weights come from
         torch.manual_seed(settings.loop.seed)
-        self.network = TranslatorNetwork(
-            settings.network, source_size=source.size, target_size=target.size, is_shared=settings.objective.shared_vocabulary
-        )
+        sizes = {"source_size": languages.source.size, "target_size": languages.target.size}
+        self.network = TranslatorNetwork(settings.network, **sizes, is_shared=settings.objective.shared_vocabulary)
+        self.interpreter = Interpreter(settings, languages, self.network)
 
     @classmethod
-    def restore(
-        cls,
-        settings: TranslatorSettings,
-        source: Tokenizer,
-        target: Tokenizer,
-        signs: int,
-        tensors: Mapping[str, NDArray[Any]],
-    ) -> "Translator":
-        """The model of a model file; raises CheckpointError where the weights do not fit the settings."""
+    def prepare(cls, sources: Sources, settings: TranslatorSettings, inputs: TranslatorInputs | None = None) -> "Translator":
+        """Return an untrained model with its data; raise DataError or SettingError for what cannot be trained on."""
+        inputs = inputs or TranslatorInputs()
+        encoder, decoder = load_language_model(inputs.init_encoder), load_language_model(inputs.init_decoder)
+        settings = adapted(settings, encoder, decoder)
+        data = TranslatorData.read(sources, settings, inputs)
+        prepared = prepare_to_learn(data.train, keeps=settings.objective.keep)
+        source, target = fitted_tokenizers(prepared, settings, encoder, decoder)
+        model = cls(settings, Languages(source, target, known_signs(prepared) if settings.objective.keep else 0))
+        model.starts = fill(model.network, encoder, decoder)
+        model._take(data, prepared)
+        return model
+
+    def _take(self, data: TranslatorData, prepared: Sequence[Prepared]) -> None:
+        """Turn the pairs into the batches to train on and the set to validate on."""
+        self.data, self.title = data, f"A translator of {data.name}"
+        short = self._short(prepared)
+        self.too_long = len(prepared) - len(short)
+        self.batches = self.languages.batches(short, self.settings)
+        self._expect(self.batches.pairs)
+        self.rate = sum(len(one.source.split()) for one in short) / int(self.batches.pairs.target.lengths.sum())
+        order = np.random.default_rng(self.settings.loop.seed).permutation(len(data.valid))[:VALIDATION_PAIRS]
+        self.quick = [data.valid[number] for number in order]
+
+    @classmethod
+    def restore(cls, saved: SavedModel, name: str = "model") -> "Translator":
+        """Return the model of a model file; raise CheckpointError or SettingError for contents that make no model."""
+        settings = TranslatorSettings.from_plain(saved.settings)
+        languages = Languages.restore(saved, settings)
         with without_memory():
-            model = cls(settings, source, target, signs)
-        model.take_weights(tensors)
+            model = cls(settings, languages)
+        model.name = name
+        put_weights(model.network, saved.tensors, model._repeated())
         model.network.eval()
         return model
 
-    def take_weights(self, tensors: Mapping[str, NDArray[Any]]) -> None:
-        """Puts the weights of a model file into the network; raises CheckpointError where names or shapes differ."""
-        put_weights(self.network, tensors, self._repeated())
-
-    @property
-    def copies_unknown(self) -> bool:
-        """May it write an unknown word, which attention then replaces by a word of the source?"""
-        return (
-            isinstance(self.target, WordTokenizer) and isinstance(self.source, WordTokenizer) and self.settings.network.attention != "none"
-        )
-
-    def learned(self) -> dict[str, Any]:
-        """What was learned besides tensors, as JSON-ready data."""
-        is_shared = self.settings.objective.shared_vocabulary
-        return {
-            "source": self.source.learned(),
-            "target": None if is_shared else self.target.learned(),
-            "signs": self.signs,
-        }
-
     def tensors(self) -> dict[str, NDArray[Any]]:
-        """Weights by name, each once, and what the tokenizers bring below `tokenizer.source.` and `tokenizer.target.`."""
-        tokenizers = {"source": self.source} | ({} if self.settings.objective.shared_vocabulary else {"target": self.target})
-        own = {f"tokenizer.{side}.{name}": array for side, one in tokenizers.items() for name, array in one.tensors().items()}
+        """Return weights by name, each once, and the arrays of the tokenizers below `tokenizer.`."""
         repeated = self._repeated()
-        return {name: array for name, array in weights_of(self.network).items() if name not in repeated} | own
-
-    @torch.no_grad()
-    def expect(self, pairs: PairSet) -> None:
-        """Lets the network begin with the share of each token among the targets, so that it need not learn it through its readouts.
-
-        Two pairs are learned by heart so; else their readouts saturate on the way, and stay so.
-        """
-        counts = np.bincount(pairs.target.ids, minlength=self.target.size) + RARE
-        self.network.output.bias.copy_(torch.from_numpy(np.log(counts / counts.sum())))
+        return {name: array for name, array in weights_of(self.network).items() if name not in repeated} | self.languages.tensors()
 
     def groups(self) -> list[Group]:
-        """All weights learn alike."""
+        """Return all weights as one group: they learn alike."""
         return all_alike(self.network)
 
-    def encode(self, tokenizer: Tokenizer, text: str) -> NDArray[Any]:
-        """The ids of a prepared text, without an end; subwords are given the space that a word within a text has before it."""
-        return tokenizer.encode(f" {text}" if text and isinstance(tokenizer, SubwordTokenizer) else text)
-
-    def prepare_pairs(self, pairs: Sequence[Pair]) -> list[Prepared]:
-        """Given translations as they are scored."""
-        return [Prepared(*keep_in_pair(normal(one.source), normal(one.target), signs=self.signs)) for one in pairs]
-
-    def prepare(self, text: str) -> Kept:
-        """A source as the tokenizer takes it, and what its signs stand for."""
-        return keep(normal(text), self.signs)
-
-    def read(self, pairs: Sequence[Prepared]) -> PairSet:
-        """Prepared pairs as token ids."""
-        sides = (self.source, [one.source for one in pairs]), (self.target, [one.target for one in pairs])
-        return PairSet(*(_ended(self.encode(tokenizer, text) for text in texts) for tokenizer, texts in sides))
-
-    def read_sampled(self, pairs: Sequence[Prepared], alpha: float, seed: int) -> PairSet:
-        """The same in divisions into subwords that the seed draws."""
-        assert isinstance(self.source, SubwordTokenizer)
-        assert isinstance(self.target, SubwordTokenizer)
-        sources, targets = ([f" {text}" for text in texts] for texts in zip(*pairs, strict=True))
-        rows = self.source.encode_sampled(sources, alpha, seed), self.target.encode_sampled(targets, alpha, seed + 1)
-        return PairSet(*map(_ended, rows))
-
-    def batches(self, pairs: Sequence[Prepared]) -> PairBatches:
-        """The training batches of pairs."""
-        loop, alpha = self.settings.loop, self.settings.objective.subword_sampling
-
-        def resample(epoch: int) -> PairSet:
-            assert alpha is not None
-            return self.read_sampled(pairs, alpha, (loop.seed * 7919 + 2 * epoch) % (2**31 - 1))
-
-        sampled = None if alpha is None else resample
-        return PairBatches(self.read(pairs), batch_size=loop.batch_size, budget=loop.batch_tokens, seed=loop.seed, resample=sampled)
-
     def loss(self, batch: PairBatch, carry: None) -> Loss:
-        """Summed nats of a batch's target tokens, given all before each; smoothed while training."""
-        is_training = self.network.training
-        inputs, targets = self.inputs(batch.target)
+        """Return the summed nats of a batch's target tokens, given all before each; smoothed while training."""
+        objective, is_training = self.settings.objective, self.network.training
+        inputs, targets = decoder_tokens(batch.target, self.network.output.weight.device)
         source, lengths = tensors_of(batch.source, inputs.device)
-        dropped = self.settings.objective.word_dropout if is_training else 0.0
+        dropped = objective.word_dropout if is_training else 0.0
         memory, state = self.network.encode(drop_words(source, dropped), lengths)
-        share = sampled_share(self.settings.objective, batch.epoch) if is_training else 0.0
+        share = sampled_share(objective, batch.epoch) if is_training else 0.0
         if share:
             inputs = self._mixed(inputs, memory, state, share)
         readouts, _, _ = self.network.decode(drop_words(inputs, dropped), memory, state)
         is_token = targets >= 0
-        smoothing = self.settings.objective.label_smoothing if is_training else 0.0
+        smoothing = objective.label_smoothing if is_training else 0.0
         logits = self.network.logits(readouts[is_token]).float()  # (tokens, vocabulary): none for padding
         total = nn.functional.cross_entropy(logits, targets[is_token], reduction="sum", label_smoothing=smoothing)
         return Loss(total, int(batch.target.lengths.sum()), None)
 
-    @reading()
-    def score(self, pairs: PairSet) -> Scored:
-        """How probable the targets are, and where each of their tokens looked."""
-        nats, weights = np.zeros(len(pairs)), [np.zeros((0, 0), np.float32)] * len(pairs)
-        for numbers, batch in pairs.by_length(READ_PAIRS, READ_TOKENS):
-            inputs, targets = self.inputs(batch.target)
-            memory, state = self.network.encode(*tensors_of(batch.source, inputs.device))
-            readouts, looks, _ = self.network.decode(inputs, memory, state)
-            is_token = targets >= 0
-            logits = self.network.logits(readouts[is_token]).float()  # (tokens, vocabulary)
-            losses = torch.zeros(targets.shape, dtype=torch.float64, device=targets.device)
-            losses[is_token] = nn.functional.cross_entropy(logits, targets[is_token], reduction="none").double()
-            nats[numbers] = losses.sum(1).cpu().numpy()
-            for number, row, target, source in zip(numbers, looks.cpu().numpy(), batch.target.lengths, batch.source.lengths, strict=True):
-                weights[number] = row[:target, :source].copy()
-        return Scored(nats, pairs.target.lengths, weights)
+    def training_data(self) -> list[Any]:
+        """Return all that was read and learned before training."""
+        train, languages = self.batches.pairs, self.languages
+        ids = [[side.ids, side.starts] for side in (train.source, train.target)]
+        learned = [[one.learned(), one.tensors()] for one in (languages.source, languages.target)]
+        return [ids, [(one.source, one.target) for one in self.data.valid], learned, languages.signs]
 
-    def look(self, source: Sequence[int] | NDArray[Any], target: Sequence[int] | NDArray[Any]) -> NDArray[np.float32]:
-        """Where each id of a target looked in a source: (target + 1, source + 1), both with their end tokens."""
-        return self.score(PairSet(_ended([np.asarray(source, np.int64)]), _ended([np.asarray(target, np.int64)]))).weights[0]
+    def validate(self) -> Score:
+        """Return nats per token of the given translations, and BLEU of greedy ones, on some of the validation pairs."""
+        scored = self.interpreter.score(self.quick)
+        loss = float(scored.nats.sum()) / int(scored.tokens.sum())
+        found = self.interpreter.translations(self.quick, GREEDY)
+        bleu = translation_metrics(found, [one.target for one in self.quick], resamples=0)["bleu"]
+        is_chosen = self.settings.objective.choose_by == "bleu" and isfinite(loss)
+        return Score(loss, {"bleu": bleu}, -bleu if is_chosen else None)
 
-    def inputs(self, batch: TextBatch) -> tuple[Tensor, Tensor]:
-        """(batch, target) ids that the decoder reads, and those that it predicts, -1 behind the end."""
-        device = self.network.output.weight.device
-        targets, lengths = tensors_of(batch, device)
-        inputs = torch.cat([torch.full_like(targets[:, :1], START), targets[:, :-1]], 1)
-        behind = torch.arange(targets.shape[1], device=device) >= lengths[:, None]
-        return inputs, targets.masked_fill(behind, -1)
+    def finish(self) -> dict[str, Any]:
+        """Return BLEU, chrF and loss on the validation part, with a beam and, under `greedy`, without one."""
+        use, valid = self.interpreter, self.data.valid
+        beam = use.measure(valid, use.translations(valid))
+        return {**beam, "greedy": use.measure(valid, use.translations(valid, GREEDY), resamples=0)}
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Return what the pairs hold, the vocabulary, the network."""
+        source, target = self.languages.source.size, self.languages.target.size
+        sizes = f"{source:,} tokens, shared" if self.settings.objective.shared_vocabulary else f"source {source:,}, target {target:,}"
+        longer = f"{self.too_long:,} pairs of more than {self.settings.longest} tokens, left out"
+        return [
+            *self.data.reading.facts(),
+            *self.data.examination.lines(),
+            *([("too long", longer)] if self.too_long else []),
+            ("vocabulary", f"{sizes} ({self.settings.tokens.tokenizer})"),
+            *self.starts,
+            ("network", self.settings.network.words()),
+        ]
+
+    def commands(self, folder: Path) -> list[str]:
+        """Return commands that translate and measure."""
+        return [f'charnn predict {folder} "Some text."', f"charnn evaluate {folder} FILE.tsv"]
+
+    def example(self, saved: SavedModel, seed: int) -> str | None:
+        """Return translations of some validation sources, greedily."""
+        pairs = [self.quick[(seed + number) % len(self.quick)] for number in range(min(SAMPLES, len(self.quick)))]
+        found = Translator.restore(saved).interpreter.translations(pairs, GREEDY)
+        return "\n".join(f"{one.source} -> {text}" for one, text in zip(pairs, found, strict=True))
+
+    def translate(self, texts: Sequence[str], decoding: Decoding | None = None, *, aligns: bool = False) -> list[list[Translation]]:
+        """Return the best translations of each text, best first."""
+        return self.interpreter.translate(texts, decoding, aligns=aligns)
+
+    def predict(self, texts: Sequence[str], decoding: Decoding | None = None, *, aligns: bool = False) -> list[dict[str, Any]]:
+        """Return each text's `translation` and `score`; with a count over 1 `candidates` too, and on request the `attention`."""
+        answers = []
+        for best, *others in self.translate(texts, decoding, aligns=aligns):
+            answer: dict[str, Any] = {"translation": best.text, "score": best.score}
+            if decoding is not None and decoding.count > 1:
+                answer["candidates"] = [{"translation": one.text, "score": one.score} for one in (best, *others)]
+            if best.alignment is not None:
+                answer["attention"] = best.alignment.plain()
+            answers.append(answer)
+        return answers
+
+    def evaluate(
+        self,
+        data: Sequence[str] | PairFiles,
+        decoding: Decoding | None = None,
+        *,
+        lowercase: bool = False,
+        per_sentence: bool = False,
+        resamples: int = 1000,
+        **how: Any,
+    ) -> dict[str, Any]:
+        """Return BLEU and chrF by sacrebleu, the loss of the references, and on request `sentences`, one by one; raise DataError.
+
+        how: names of ReadSettings, for files that are written otherwise than the training data.
+        """
+        pairs, use = self.read_pairs(data, **how), self.interpreter
+        found = use.translations(pairs, decoding)
+        return {"examples": len(pairs), **use.measure(pairs, found, lowercase=lowercase, per_sentence=per_sentence, resamples=resamples)}
+
+    def compare(
+        self, other: "Translator", data: Sequence[str] | PairFiles, decoding: Decoding | None = None, *, lowercase: bool = False, **how: Any
+    ) -> dict[str, Any]:
+        """Return BLEU and chrF of both on the same pairs, with a paired bootstrap test (Koehn 2004); raise DataError."""
+        pairs = self.read_pairs(data, **how)
+        ours, theirs = (one.interpreter.translations(pairs, decoding) for one in (self, other))
+        return {"examples": len(pairs), **compare_translations(ours, theirs, [one.target for one in pairs], lowercase=lowercase)}
+
+    def errors(self, paths: Sequence[str], top: int, *, source: Sequence[str] = (), target: Sequence[str] = (), **how: Any) -> Worst:
+        """Return the pairs whose given translations were least probable, by nats per token, beside those predicted; raise DataError."""
+        worst = Worst(top)
+        for block in blocks(self.read_pairs(PairFiles(paths, source, target), **how)):
+            scored = self.interpreter.score(block)
+            for one, nats, tokens in zip(block, scored.nats.tolist(), scored.tokens.tolist(), strict=True):
+                if worst.takes(nats / tokens, worst.seen):
+                    facts = {"tokens": tokens, "source": one.source, "reference": one.target, "where": one.where}
+                    worst.keep(nats / tokens, worst.seen, facts)
+                worst.add(ALL, nats / tokens)
+        found = [best.text for best, *_ in self.translate([one["source"] for one in worst.kept])]
+        for kept, text, chrf in zip(worst.kept, found, sentence_chrf(found, [one["reference"] for one in worst.kept]), strict=True):
+            kept.update(translation=text, chrf=chrf)
+        return worst
+
+    def attention(self, text: str) -> Look:
+        """Return the best translation, and for each of its words the words of the text; raise CheckpointError without attention."""
+        if self.settings.network.attention == "none":
+            raise CheckpointError(f"{self.name} was trained with --attention none; name a model that has attention")
+        best = self.translate([text], aligns=True)[0][0]
+        assert best.alignment is not None
+        return Look(of_alignment(best.alignment, f"{text} → {best.text}"), {"translation": best.text, **best.alignment.plain()})
+
+    def read_pairs(self, data: Sequence[str] | PairFiles, **how: Any) -> list[Pair]:
+        """Return pairs of files, read as the training data were; raise DataError, with path:line for one with an empty side."""
+        files = data if isinstance(data, PairFiles) else PairFiles(tables=data)
+        pairs = list(PairData(files, settings_for(files, self.settings.data.elsewhere(how))).pairs())
+        for one in pairs:
+            if not one.source.strip() or not one.target.strip():
+                side = "source" if not one.source.strip() else "target"
+                raise DataError(f"{one.where}: has an empty {side}, which cannot be scored; leave the pair out")
+        return pairs
+
+    def _short(self, prepared: Sequence[Prepared]) -> list[Prepared]:
+        """Return the pairs whose sides are not too long; raise DataError where there is none."""
+        ids, most = self.languages.read(prepared), self.settings.longest
+        is_short = (ids.source.lengths <= most + 1) & (ids.target.lengths <= most + 1)
+        if not is_short.any():
+            raise DataError(f"every pair is longer than {most} tokens; raise --longest")
+        return [one for one, is_kept in zip(prepared, is_short, strict=True) if is_kept]
+
+    @torch.no_grad()
+    def _expect(self, pairs: PairSet) -> None:
+        """Initialise the output bias with the frequency of each token among the targets, so that readouts need not learn it.
+
+        Two pairs are learned by heart so; else their readouts saturate on the way, and stay so.
+        """
+        counts = np.bincount(pairs.target.ids, minlength=self.languages.target.size) + RARE
+        self.network.output.bias.copy_(torch.from_numpy(np.log(counts / counts.sum())))
 
     @torch.no_grad()
     def _mixed(self, inputs: Tensor, memory: Any, state: Any, share: float) -> Tensor:
-        """A share of the ids replaced by what the network predicts there, all at once (Duckworth et al. 2019)."""
+        """Return the ids, a fraction of them replaced by what the network predicts there, all at once (Duckworth et al. 2019)."""
         readouts, _, _ = self.network.decode(inputs, memory, state)
         logits = self.network.logits(readouts[:, :-1])
         logits[..., [START, END, UNKNOWN]] = -torch.inf
@@ -215,7 +270,7 @@ class Translator:
         return torch.where(is_taken, predicted, inputs)
 
     def _repeated(self) -> dict[str, str]:
-        """Names of weights that are others under another name, and the names of those."""
+        """Return the names of weights that are others under another name, and the names of those."""
         source, target = (f"{side}_embedding.embedding.weight" for side in ("source", "target"))
         is_shared = self.settings.objective.shared_vocabulary
         tied = {"output.weight": source if is_shared else target} if self.settings.network.tie_weights else {}
@@ -223,7 +278,7 @@ class Translator:
 
 
 def sampled_share(settings: TranslatorLossSettings, epoch: float) -> float:
-    """The share of its own predictions that the decoder reads after so many epochs (Bengio et al. 2015, section 2.4)."""
+    """Return the fraction of its own predictions that the decoder reads at this epoch (Bengio et al. 2015, section 2.4)."""
     progress = epoch / settings.sampling_epochs
     return settings.sampling_share * RISES[settings.scheduled_sampling](progress)
 
@@ -234,23 +289,71 @@ RISES: dict[str, Callable[[float], float]] = {
     "linear": lambda progress: min(1.0, progress),
     "sigmoid": lambda progress: 1 / (1 + math.exp(-10 * (min(progress, 2.0) - 0.5))),
 }
-"""The share of the greatest share after a share of the epochs."""
+"""The fraction of the final fraction, by the fraction of the epochs that is over."""
 
 
-def prepare_to_learn(pairs: Sequence[Pair], *, keeps: bool) -> list[Prepared]:
-    """Both sides in normal form; where something is kept, with signs in its place, and with more signs to learn from."""
-    prepared = [Prepared(normal(one.source), normal(one.target)) for one in pairs]
-    if not keeps:
-        return prepared
-    # A draw of each pair's own; the golden ratio spreads them evenly.
-    return [Prepared(*keep_in_pair(*one, number * GOLDEN % 1.0)) for number, one in enumerate(prepared)]
+def adapted(settings: TranslatorSettings, encoder: LanguageModel | None, decoder: LanguageModel | None) -> TranslatorSettings:
+    """Return the settings with those that the language models bring; raise SettingError where they cannot go together."""
+    first = encoder or decoder
+    if first is None:
+        return settings
+    if encoder is not None and decoder is not None:
+        theirs = _traits(decoder)
+        for name, ours in _traits(encoder).items():
+            if ours != theirs[name]:
+                reason = f"has {name} {theirs[name]} where --init-encoder has {ours}; train one of them again"
+                raise SettingError("init_decoder", reason)
+    network, brought = settings.network, first.settings
+    if network.input_feeding and decoder is not None:
+        raise SettingError("input_feeding", "cannot be combined with --init-decoder, whose layers know no feed; leave one out")
+    stack = replace(brought.network.stack, **{name: getattr(network.stack, name) for name in KEPT})
+    network = replace(network, stack=stack, embedding_size=brought.network.width)
+    return replace(settings, tokens=brought.tokens, network=network, objective=replace(settings.objective, shared_vocabulary=False))
 
 
-def known_signs(pairs: Sequence[Prepared]) -> int:
-    """How many signs, from the first, enough pairs have on both sides."""
-    counts = Counter(sign for one in pairs for sign in signs_of(one.source) & signs_of(one.target))
-    return next(sign for sign in range(SIGNS + 1) if counts[sign] < LEAST_SIGNS)
+def fitted_tokenizers(
+    pairs: Sequence[Prepared], settings: TranslatorSettings, encoder: LanguageModel | None, decoder: LanguageModel | None
+) -> tuple[Tokenizer, Tokenizer]:
+    """Return the language models' tokenizers, with the symbols that are new in the pairs; else tokenizers fitted to the pairs."""
+    space = " " if tokenizer_class(settings.tokens.tokenizer).has_spaces else ""
+
+    def lines(side: str) -> Iterator[str]:
+        return (f"{space}{getattr(one, side)}\n" for one in pairs)
+
+    if settings.objective.shared_vocabulary:
+        both = fit_tokenizer(lambda: chain(lines("source"), lines("target")), settings.tokens, SUBWORDS)
+        return both, both
+    source = start_tokenizer(encoder, lambda: lines("source"), settings.tokens, SUBWORDS)
+    return source, start_tokenizer(decoder, lambda: lines("target"), settings.tokens, SUBWORDS)
 
 
-def _ended(rows: Iterable[NDArray[Any]]) -> TextSet:
-    return text_set([np.append(row, END) for row in rows], lambda ids: ids)
+def fill(network: TranslatorNetwork, encoder: LanguageModel | None, decoder: LanguageModel | None) -> list[tuple[str, str]]:
+    """Put the models' weights in their places; return in words how many tokens were known. Raises CheckpointError for misfits."""
+    places = [
+        ("encoder", encoder, network.source_embedding, network.encoder.forward_stack, "cells."),
+        ("decoder", decoder, network.target_embedding, network.decoder, "cells.0."),
+    ]
+    return [
+        (name, _copy(model, table.embedding.weight, {key: one for key, one in layers.state_dict().items() if key.startswith(start)}))
+        for name, model, table, layers, start in places
+        if model is not None
+    ]
+
+
+def _traits(model: LanguageModel) -> dict[str, Any]:
+    """Return what must be the same in language models of an encoder and a decoder."""
+    network, tokens = model.settings.network, model.settings.tokens
+    traits = {name: getattr(network.stack, name) for name in ("cell", "activation", "hidden_size")}
+    return traits | {"embedding_size": network.width, "tokenizer": tokens.tokenizer}
+
+
+@torch.no_grad()
+def _copy(model: LanguageModel, embedding: Tensor, layers: dict[str, Tensor]) -> str:
+    """Copy the embedding's rows and all layers that both have; return in words what was copied."""
+    known, copied = take_embedding(model, embedding), 0
+    for name, weight in layers.items():
+        other = model.weights.get(f"stack.{name}")
+        if other is not None and other.shape == tuple(weight.shape):
+            weight.copy_(torch.from_numpy(other))
+            copied += name.endswith("hidden_to_gates")
+    return f"{known}, layers {copied}"

@@ -1,30 +1,28 @@
 """The network of a translator: a source read by an encoder, a target written by a decoder that looks back at it."""
 
+from math import prod
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from charnn.cells.layer import RecurrentLayer
+from charnn.cells.layer import RecurrentLayer, State
 from charnn.cells.rowwise import Linear, tanh
-from charnn.cells.settings import STATES
-from charnn.cells.state import State
-from charnn.layers.attention import MAKERS, Memory
-from charnn.layers.dropout import Dropout
-from charnn.layers.embedding import TokenEmbedding
-from charnn.layers.encoder import Encoder, within
+from charnn.layers.encoder import Encoder, TokenEmbedding, within
 from charnn.layers.output import FullOutput
+from charnn.layers.pooling import MAKERS, Memory
+from charnn.layers.stack import Dropout
 from charnn.tasks.translator.settings import TranslatorNetworkSettings
 
 
 class DecoderState(NamedTuple):
-    """Where a decoder stands."""
+    """The state of a decoder."""
 
     hidden: State  # of all its layers
     feed: Tensor  # (batch, 1, units): what the step before decided; no units without input feeding
 
     def pick(self, rows: Tensor) -> "DecoderState":
-        """The state of these rows."""
+        """Return the state of these rows."""
         return DecoderState(tuple(part[:, rows] for part in self.hidden), self.feed[rows])
 
 
@@ -108,7 +106,7 @@ class Decoder(nn.Module):
         return self.dropout(readouts), weights, tuple(torch.cat(parts) for parts in zip(*after, strict=True))
 
     def _turn(self, index: int, x: Tensor, hidden: State) -> tuple[Tensor, State]:
-        """One layer over the sequence, or over the one step there is."""
+        """Return the outputs of one layer over the sequence, or over the one step there is, and its state."""
         outputs, last = self.cells[index](self.norms[index](x), tuple(part[index : index + 1].contiguous() for part in hidden))
         return outputs, last
 
@@ -118,9 +116,8 @@ class EncoderBridge(nn.Module):
 
     def __init__(self, settings: TranslatorNetworkSettings) -> None:
         super().__init__()
-        stack = settings.stack
-        self.shape = (STATES[stack.cell], stack.layers, stack.hidden_size)
-        self.ends_to_state = Linear(settings.encoder.output_size, STATES[stack.cell] * stack.layers * stack.hidden_size)
+        self.shape = settings.stack.state_shape
+        self.ends_to_state = Linear(settings.encoder.output_size, prod(self.shape))
 
     def forward(self, ends: Tensor) -> State:
         """(batch, outputs) -> a state of the decoder."""
@@ -133,8 +130,7 @@ class ZeroBridge(nn.Module):
 
     def __init__(self, settings: TranslatorNetworkSettings) -> None:
         super().__init__()
-        stack = settings.stack
-        self.shape = (STATES[stack.cell], stack.layers, stack.hidden_size)
+        self.shape = settings.stack.state_shape
 
     def forward(self, ends: Tensor) -> State:
         """(batch, outputs) -> a state of the decoder."""
@@ -147,13 +143,11 @@ class LearnedBridge(nn.Module):
 
     def __init__(self, settings: TranslatorNetworkSettings) -> None:
         super().__init__()
-        stack = settings.stack
-        self.state = nn.Parameter(torch.zeros(STATES[stack.cell], stack.layers, stack.hidden_size))
+        self.state = nn.Parameter(torch.zeros(settings.stack.state_shape))
 
     def forward(self, ends: Tensor) -> State:
         """(batch, outputs) -> a state of the decoder."""
         return tuple(part[:, None].expand(-1, len(ends), -1).contiguous() for part in self.state)
 
 
-BRIDGES = {"encoder": EncoderBridge, "zero": ZeroBridge, "learned": LearnedBridge}
-"""What the decoder begins with, by name."""
+BRIDGES = {"encoder": EncoderBridge, "zero": ZeroBridge, "learned": LearnedBridge}  # What the decoder begins with, by name

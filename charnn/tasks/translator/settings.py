@@ -1,14 +1,24 @@
 """All settings of a translator, as a model file holds them."""
 
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from charnn.cells.settings import StackSettings
-from charnn.data.pairs import PairSettings
+from charnn.data.settings import PairSettings, PredictSettings, ReadSettings
+from charnn.decoding.settings import SamplingSettings
 from charnn.errors import SettingError
 from charnn.layers.settings import ATTENTIONS, EncoderSettings
 from charnn.settings import Settings, setting
-from charnn.tokenizers.protocol import TokenizerSettings
+from charnn.tasks import task
+from charnn.tasks.task import ENCODER_ADOPTED, Inputs, refuse_adopted
+from charnn.tokenizers.registry import SamplesDivisions, TokenizerSettings, tokenizer_class
 from charnn.training.settings import OptimizerSettings, PairLoopSettings
+
+KEPT = (*task.KEPT, "layers", "residual", "layer_norm", "initial_state")
+"""Settings of a stack that do not come from a language model to start from ..."""
+
+ADOPTED = (*(one for one in ENCODER_ADOPTED if one not in KEPT), "shared_vocabulary")  # ... and all settings that do.
 
 
 @dataclass(frozen=True)
@@ -30,19 +40,19 @@ class TranslatorNetworkSettings(Settings):
             raise SettingError("bridge", "must be encoder without attention: nothing else would tell the decoder of the source")
 
     def words(self) -> str:
-        """The network in words: `gru, 2 x 256 units, both directions, attention general`."""
+        """Return the network in words: `gru, 2 x 256 units, both directions, attention general`."""
         directions = "both directions" if self.bidirectional else "forwards"
         feeding = ", input feeding" if self.input_feeding else ""
         return f"{self.stack.words()}, {directions}, attention {self.attention}{feeding}"
 
     @property
     def encoder(self) -> EncoderSettings:
-        """What reads the source."""
+        """Return the settings of what reads the source."""
         return EncoderSettings(self.stack, self.bidirectional, self.embedding_size, self.embedding_dropout)
 
     @property
     def context_size(self) -> int:
-        """Units of what attention finds."""
+        """Return the units of what attention finds."""
         return 0 if self.attention == "none" else self.encoder.output_size
 
 
@@ -92,12 +102,98 @@ class TranslatorSettings(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.objective.subword_sampling is not None and self.tokens.tokenizer != "subword":
+        if self.objective.subword_sampling is not None and not issubclass(tokenizer_class(self.tokens.tokenizer), SamplesDivisions):
             raise SettingError("subword_sampling", f"needs the tokenizer subword, and this one is {self.tokens.tokenizer}")
         if (self.objective.subword_sampling or 0) >= 1 and self.tokens.subword_model == "bpe":
             raise SettingError("subword_sampling", f"must be below 1 for bpe, got {self.objective.subword_sampling}")
 
     @property
     def longest(self) -> int:
-        """Most tokens of a side."""
-        return self.objective.longest or (500 if self.tokens.tokenizer in ("char", "byte") else 100)
+        """Return the most tokens of a side."""
+        return self.objective.longest or tokenizer_class(self.tokens.tokenizer).longest
+
+
+def _files(side: str, part: str) -> Any:
+    return setting((), f"File with a {side} a line, of {part}, parallel to the other side's; several times.")
+
+
+@dataclass(frozen=True)
+class ParallelFiles(Settings):
+    """Files of pairs that are parallel line by line."""
+
+    source: tuple[str, ...] = _files("source", "pairs")
+    target: tuple[str, ...] = _files("target", "pairs")
+
+
+@dataclass(frozen=True)
+class TranslatorReading(ParallelFiles):
+    """Which files of pairs are read, and how they are written, where that differs from the training data."""
+
+    how: ReadSettings = field(default_factory=ReadSettings)
+
+
+@dataclass(frozen=True)
+class TranslatorInputs(ParallelFiles, Inputs):
+    """Files that are parallel line by line, and where the weights begin."""
+
+    valid_source: tuple[str, ...] = _files("source", "validation")
+    valid_target: tuple[str, ...] = _files("target", "validation")
+    init_encoder: str | None = setting(
+        None, "Run of a language model of the source, whose embedding and layers are taken over.", is_name=True
+    )
+    init_decoder: str | None = setting(
+        None, "Run of a language model of the target, whose embedding and lowest layer are taken over.", is_name=True
+    )
+
+    def arranged(self, settings: TranslatorSettings, given: Collection[str], data: Sequence[str]) -> TranslatorSettings:
+        """Return the settings, with small batches for the phrasebook; raise SettingError for a given option without effect."""
+        if self.init_encoder is not None or self.init_decoder is not None:
+            refuse_adopted(given, ADOPTED, "that the translator starts from")
+        is_phrasebook = list(data) == ["phrasebook"] or not (data or self.files)
+        if is_phrasebook and "batch_size" not in given:
+            # 1,400 pairs in batches of 128 are too few updates: two minutes gave 21 BLEU, with batches of 16 they give 43.
+            return replace(settings, loop=replace(settings.loop, batch_size=16))
+        return settings
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Return the parallel files of the source, or, where there are none, of the target."""
+        return self.source or self.target
+
+    @property
+    def valid_files(self) -> tuple[str, ...]:
+        """Return the parallel files to validate on."""
+        return self.valid_source or self.valid_target
+
+
+@dataclass(frozen=True)
+class SearchSettings(Settings):
+    """How translations are searched for."""
+
+    beam: int = setting(5, "Translations kept at every step.", least=1, most=1000)
+    length_penalty: float = setting(1.0, "Favours long translations.", least=0, most=10)
+    max_length: float = setting(3.0, "Most tokens of a translation, as a multiple of the source's, and 10.", above=0, most=100)
+
+
+@dataclass(frozen=True)
+class TranslatorPredicting(Settings):
+    """What is made of a text."""
+
+    search: SearchSettings = field(default_factory=SearchSettings)
+    n_best: int = setting(1, "Translations of each text.", least=1, most=1000)
+    prefix: str = setting("", "What every translation begins with.")
+    sample: bool = setting(False, "Draw translations by the rules of sampling, instead of searching.")
+    seed: int = setting(0, "Seed of what is drawn.", least=0, most=2**32 - 1)
+    attention: bool = setting(False, "Show which words of the text each word of the translation looked at.")
+    attention_plot: str | None = setting(None, "Draw that into a .png, .svg or .html file, of one text.", is_name=True)
+    rows: PredictSettings = field(default_factory=PredictSettings)
+    sampling: SamplingSettings = field(default_factory=SamplingSettings)
+
+
+@dataclass(frozen=True)
+class TranslatorEvaluating(Settings):
+    """How translations are measured."""
+
+    search: SearchSettings = field(default_factory=SearchSettings)
+    lowercase: bool = setting(False, "Compare without regard to case.")
+    per_sentence: bool = setting(False, "A line a pair: nats, tokens, chrF, source, reference, translation.")

@@ -9,32 +9,23 @@ import torch
 from charnn.checkpoint.model import SavedModel, load_model, save_model
 from charnn.errors import CheckpointError, DataError, SettingError
 from charnn.layers.settings import POOLINGS
-from charnn.metrics.classification import log_softmax
-from charnn.tasks.classifier.job import balanced, fit_blending
-from charnn.tasks.classifier.model import Blending
+from charnn.metrics.classification import Blending, fit_blending, log_softmax
+from charnn.tasks.classifier.model import balanced
 from charnn.tasks.load import load
 from tests.runs import TABLE, classifier_run, classifier_settings, trained
+from tests.tools import message
+
+pytestmark = pytest.mark.usefixtures("quick_probe")
 
 TEXTS = ["a fine film", "", "no fun at all , I hated it", "x" * 200, "what a joy\n\nreally \u2028 !"]
-
-
-@pytest.fixture(autouse=True)
-def _quick_probe(monkeypatch):
-    monkeypatch.setattr("charnn.training.probe.GLANCE_SECONDS", 0.01)
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A run with a referee, at its end."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("charnn.training.probe.GLANCE_SECONDS", 0.01)
+        patch.setattr("charnn.training.run.GLANCE_SECONDS", 0.01)
         return trained(classifier_run(tmp_path_factory.mktemp("classifier"), referee=True))
-
-
-def message(kind, make):
-    with pytest.raises(kind) as caught:
-        make()
-    return str(caught.value)
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)
@@ -62,8 +53,8 @@ def test_every_cell_and_pooling_learns_the_table(tmp_path, pooling, cell, bidire
 def test_every_option_trains_saves_and_answers_the_same_when_loaded(tmp_path, options):
     run = trained(classifier_run(tmp_path, 120, **options))
     model = load(run.place.folder)
-    run.job.model.network.eval()
-    expected = run.job.model.log_probabilities(TEXTS)["network"]
+    run.model.network.eval()
+    expected = run.model.each_model(TEXTS)["network"]
     assert np.allclose(model.log_probabilities(TEXTS), expected, atol=1e-6)
     assert model.evaluate([tmp_path / "table.tsv"])["accuracy"] > 0.7
 
@@ -78,9 +69,9 @@ def test_an_answer_does_not_depend_on_what_stands_beside_it(finished):
 
 def test_a_text_of_any_length_is_read_to_its_end(finished):
     """Truncation is what others do: here the last words of a megabyte still count."""
-    model = load(finished.place.folder).model
+    model = load(finished.place.folder)
     filler = "so it goes " * 30_000
-    one, other = (model.log_probabilities([filler + end])["network"] for end in ("I loved it what a joy", "I hated it what a bore"))
+    one, other = (model.each_model([filler + end])["network"] for end in ("I loved it what a joy", "I hated it what a bore"))
     assert np.abs(one - other).max() > 1e-4
 
 
@@ -125,9 +116,9 @@ def test_what_ships_is_the_blend_and_each_model_is_reported(finished, tmp_path):
 
 
 def test_the_results_on_validation_are_what_evaluating_gives(finished, tmp_path):
-    job = finished.job
-    rows = zip(job.valid_labels, job.valid_texts, strict=True)
-    (tmp_path / "valid.tsv").write_text("label\ttext\n" + "".join(f"{job.model.labels[label]}\t{text}\n" for label, text in rows))
+    job = finished.model
+    rows = zip(job.data.valid_numbers, job.data.valid_texts, strict=True)
+    (tmp_path / "valid.tsv").write_text("label\ttext\n" + "".join(f"{job.labels[label]}\t{text}\n" for label, text in rows))
     found = load(finished.place.folder).evaluate([tmp_path / "valid.tsv"])
     assert found["blend"]["accuracy"] == load_model(finished.place.folder).metrics["valid"]["blend"]["accuracy"]
 
@@ -135,15 +126,15 @@ def test_the_results_on_validation_are_what_evaluating_gives(finished, tmp_path)
 def test_temperatures_are_fitted_without_dropout(tmp_path):
     """They were fitted on a network that was still training, and its probabilities came out far too low."""
     run = trained(classifier_run(tmp_path, 40, dropout=0.5, output_dropout=0.5))
-    job = run.job
-    logits = job.model.network_logits(job.model.read(job.valid_texts))
-    assert job.model.blending == fit_blending(logits, None, job.valid_labels)
-    assert (logits == job.model.network_logits(job.model.read(job.valid_texts))).all()
+    job = run.model
+    logits = job.network_logits(job.read(job.data.valid_texts))
+    assert job.blending == fit_blending(logits, None, job.data.valid_numbers)
+    assert (logits == job.network_logits(job.read(job.data.valid_texts))).all()
 
 
 def test_no_referee_leaves_the_network_alone(tmp_path):
     run = trained(classifier_run(tmp_path, 10))
-    assert load(run.place.folder).model.referee is None
+    assert load(run.place.folder).referee is None
     assert list(load_model(run.place.folder).metrics["valid"]) == ["network"]
 
 

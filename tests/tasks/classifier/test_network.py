@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from charnn.cells.settings import StackSettings
-from charnn.layers.embedding import Spelling
+from charnn.layers.encoder import Spelling
 from charnn.layers.pooling import POOLS
 from charnn.layers.settings import EncoderSettings
 from charnn.tasks.classifier.network import ClassifierNetwork

@@ -6,26 +6,21 @@ from typing import Any
 import pytest
 
 from charnn.check.contents import Contents, Problems
-from charnn.data.pairs import PairFiles
-from charnn.data.series import SeriesSettings
+from charnn.data.settings import SeriesSettings
 from charnn.errors import DataError, SettingError
-from charnn.tasks.forecaster.check import open_series
-from charnn.tasks.forecaster.settings import ForecasterSettings
+from charnn.tasks.forecaster.check import open_data
+from charnn.tasks.forecaster.settings import ForecasterInputs, ForecasterSettings
+from charnn.training.model import Sources
 
-
-@pytest.fixture(autouse=True)
-def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("here")
 
 
 def read(content: str | bytes, name: str = "a.csv", valid: str | None = None, **values: Any) -> tuple[Contents, Problems]:
     Path(name).write_bytes(content.encode() if isinstance(content, str) else content)
-    other = None
     if valid is not None:
         Path("valid.csv").write_text(valid)
-        other = PairFiles(["valid.csv"])
-    problems = Problems()
-    return open_series(PairFiles([name]), other, ForecasterSettings(data=SeriesSettings(**values)), problems).read(), problems
+    sources, problems = Sources([name], [] if valid is None else ["valid.csv"]), Problems()
+    return open_data(sources, ForecasterSettings(data=SeriesSettings(**values)), ForecasterInputs(), problems).read(), problems
 
 
 NUMBERS = "".join(f"{number * 7 % 11},{number}\n" for number in range(30))
@@ -37,7 +32,7 @@ BAD = {
         [
             "a.csv:2: expected 2 columns (x, y), found 1",
             "a.csv:3: expected 2 columns (x, y), found 3",
-            "a.csv:34: is not valid csv: unexpected end of data",
+            "a.csv:34: a quote that is opened here is not closed; close it, or write a quote within a quoted cell twice",
         ],
         60,
     ),
@@ -119,4 +114,4 @@ def test_settings_that_contradict_the_files_end_the_check() -> None:
     with pytest.raises(SettingError, match=r"names 'z', and a\.csv:2 has x, y"):
         read(f"x,y\n{NUMBERS}", target="z")
     with pytest.raises(DataError, match=r"^none\.csv: no such file; "):
-        open_series(PairFiles(["none.csv"]), None, ForecasterSettings(), Problems())
+        open_data(Sources(["none.csv"]), ForecasterSettings(), ForecasterInputs(), Problems())

@@ -5,22 +5,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
 
 from charnn.checkpoint.model import SavedModel, load_model, save_model
-from charnn.cli.main import main
 from charnn.errors import SettingError
 from charnn.settings import own_settings
-from charnn.tasks.lm.job import LanguageModelJob
 from charnn.tasks.lm.model import LanguageModel
-from charnn.tasks.lm.start import ADOPTED, TrainedStart
-from charnn.tasks.lm.trained import TrainedLanguageModel
+from charnn.tasks.lm.start import TrainedStart
 from charnn.tasks.load import load
-from charnn.tokenizers.protocol import TokenizerSettings
-from charnn.tokenizers.registry import fit_tokenizer
-from charnn.training.job import Place
+from charnn.tasks.task import MODEL_ADOPTED
+from charnn.tokenizers.registry import TokenizerSettings, fit_tokenizer
+from charnn.training.model import Sources
 from tests.models import small_settings
 from tests.runs import classifier_run, trained
+from tests.tools import charnn
 
 OLD = "the quick brown fox jumps over the lazy dog\n" * 8
 NEW = "the lazy fox sings: 1 + 1 = 2, na\u00efve fox!\n" * 12
@@ -35,7 +32,7 @@ NETWORKS = {
 }
 
 
-def trained_model(text: str = OLD, labels: tuple[str, ...] = (), **changes: object) -> TrainedLanguageModel:
+def trained_model(text: str = OLD, labels: tuple[str, ...] = (), **changes: object) -> LanguageModel:
     """A model with weights of about the size that training leaves."""
     settings = small_settings(**changes)
     tokenizer = fit_tokenizer(lambda: [text], settings.tokens)
@@ -44,28 +41,27 @@ def trained_model(text: str = OLD, labels: tuple[str, ...] = (), **changes: obje
     with torch.no_grad():
         for weight in model.network.parameters():
             weight.add_(0.3 * torch.randn_like(weight))
-    return TrainedLanguageModel(SavedModel("lm", settings.plain(), model.learned(), model.tensors()), "old")
+    return LanguageModel.restore(SavedModel("lm", settings.plain(), model.learned(), model.tensors()), "old")
 
 
-def job(folder: Path, start: TrainedStart, text: str = NEW, **changes: object) -> LanguageModelJob:
-    """An untrained job on a text, all of it to train on."""
+def job(folder: Path, start: TrainedStart, text: str = NEW, **changes: object) -> LanguageModel:
+    """An untrained model of a text, all of it to train on."""
     (folder / "new.txt").write_text(text, encoding="utf-8")
-    place = Place([folder / "new.txt"], folder / "run", [folder / "new.txt"], device="cpu", threads=1)
-    return LanguageModelJob(place, small_settings(**changes), start)
+    sources = Sources([folder / "new.txt"], [folder / "new.txt"])
+    return LanguageModel.prepare(sources, small_settings(**changes), start=start)
 
 
-def as_trained(begun: LanguageModelJob) -> TrainedLanguageModel:
+def as_trained(begun: LanguageModel) -> LanguageModel:
     """The model as its file would hold it."""
-    model = begun.model
-    return TrainedLanguageModel(SavedModel("lm", begun.settings.plain(), model.learned(), model.tensors()), "new")
+    return LanguageModel.restore(SavedModel("lm", begun.settings.plain(), begun.learned(), begun.tensors()), "new")
 
 
-def starts(begun: LanguageModelJob) -> list[str]:
+def starts(begun: LanguageModel) -> list[str]:
     """What is said of where the weights begin."""
     return [value for name, value in begun.facts() if name in ("start", "unknown")]
 
 
-def old_logits(model: TrainedLanguageModel, text: str, label: int | None = None) -> np.ndarray:
+def old_logits(model: LanguageModel, text: str, label: int | None = None) -> np.ndarray:
     """(vocabulary,) logits of what follows a text, from the compiled engine."""
     engine = model.generator.engine
     return engine.read(model.generator.prompt_ids(text), engine.start(1, label))[0]
@@ -87,12 +83,12 @@ def test_without_new_symbols_it_is_the_old_model(network, tmp_path):
     begun = job(tmp_path, TrainedStart(old), OLD)
     text = old.tokenized([tmp_path / "new.txt"], None)
     for protocol in ("streamed", "windows"):
-        before = old.network.evaluate(text, protocol)["nats_per_token"]
-        assert begun.model.evaluate(text, protocol)["nats_per_token"] == pytest.approx(before, abs=1e-6)
-    assert begun.model.learned() == old.saved.learned
-    tensors = begun.model.tensors()
-    assert tensors.keys() == old.saved.tensors.keys()
-    assert all((tensors[name] == old.saved.tensors[name]).all() for name in tensors)
+        before = old.measure(text, protocol)["nats_per_token"]
+        assert begun.measure(text, protocol)["nats_per_token"] == pytest.approx(before, abs=1e-6)
+    assert begun.learned() == old.learned()
+    tensors = begun.tensors()
+    assert tensors.keys() == old.tensors().keys()
+    assert all((tensors[name] == old.weights[name]).all() for name in tensors)
 
 
 @pytest.mark.parametrize("tokenizer", ["char", "word", "byte", "subword", "torchtext:basic_english"])
@@ -100,7 +96,7 @@ def test_the_old_vocabulary_stands_in_front_in_its_order(tokenizer, tmp_path):
     if tokenizer.startswith("torchtext"):
         pytest.importorskip("torchtext")
     old = trained_model(tokenizer=tokenizer)
-    new = job(tmp_path, TrainedStart(old)).model.tokenizer
+    new = job(tmp_path, TrainedStart(old)).tokenizer
     assert [new.symbol(id) for id in range(old.tokenizer.size)] == [old.tokenizer.symbol(id) for id in range(old.tokenizer.size)]
     assert old.tokenizer.encode(OLD).tolist() == new.encode(OLD).tolist()
     assert (new.size > old.tokenizer.size) == (tokenizer in ("char", "word"))
@@ -109,8 +105,8 @@ def test_the_old_vocabulary_stands_in_front_in_its_order(tokenizer, tmp_path):
 def test_new_symbols_come_by_frequency_and_begin_as_if_drawn_from_the_known_ones(tmp_path):
     old = trained_model()
     begun = job(tmp_path, TrainedStart(old), "".join(chr(1000 + number) * (1000 - number) for number in range(400)))
-    size, network = old.tokenizer.size, begun.model.network
-    added = [begun.model.tokenizer.symbol(id) for id in range(size, begun.model.tokenizer.size)]
+    size, network = old.tokenizer.size, begun.network
+    added = [begun.tokenizer.symbol(id) for id in range(size, begun.tokenizer.size)]
     assert added == [chr(1000 + number) for number in range(len(added))]
     for table in (network.embedding.weight, network.output.weight):
         known, new = table[:size], table[size:]
@@ -144,7 +140,7 @@ WORDS = " ".join(f"w{number}" for number in range(4100)) + "\n"
 def test_an_adaptive_softmax_keeps_its_vocabulary_and_says_so(tmp_path):
     old = trained_model(WORDS, tokenizer="word", adaptive_softmax=True)
     begun = job(tmp_path, TrainedStart(old), "w1 w2 sea w3 blue sea\n" * 40)
-    assert begun.model.tokenizer.size == old.tokenizer.size
+    assert begun.tokenizer.size == old.tokenizer.size
     said = starts(begun)
     assert said[0].startswith("old: 4,104 tokens known, none new; 4,097 of the known not in the training text: 'w0', 'w10', 'w100', ")
     assert said[1] == "2 symbols of the training text, 120 times: an adaptive softmax keeps its vocabulary"
@@ -156,7 +152,7 @@ def test_min_count_and_vocabulary_size_choose_among_the_new_words(tmp_path):
     text = "one four four four five five six\n" + "one two three\n" * 60
 
     def added(**growth: object) -> list[str]:
-        tokenizer = job(tmp_path, TrainedStart(old, growth), text).model.tokenizer
+        tokenizer = job(tmp_path, TrainedStart(old, growth), text).tokenizer
         return [tokenizer.symbol(id) for id in range(old.tokenizer.size, tokenizer.size)]
 
     assert added() == ["four", "five"]
@@ -186,16 +182,16 @@ LABELLED = {"text_column": "text", "label_column": "mood"}
 MOODS = "text,mood\n" + "the dog jumps,happy\nthe fox sings,calm\n" * 20
 
 
-def labelled_job(folder: Path, old: TrainedLanguageModel, table: str = MOODS, **changes: object) -> LanguageModelJob:
+def labelled_job(folder: Path, old: LanguageModel, table: str = MOODS, **changes: object) -> LanguageModel:
     (folder / "moods.csv").write_text(table)
-    place = Place([folder / "moods.csv"], folder / "run", device="cpu", threads=1)
-    return LanguageModelJob(place, small_settings(**{**LABELLED, **changes}), TrainedStart(old))
+    sources = Sources([folder / "moods.csv"])
+    return LanguageModel.prepare(sources, small_settings(**{**LABELLED, **changes}), start=TrainedStart(old))
 
 
 def test_known_labels_keep_their_rows_and_new_ones_stand_behind(tmp_path):
     old = trained_model(labels=("sad", "happy"), **LABELLED)
     begun = labelled_job(tmp_path, old)
-    assert begun.model.labels == ["sad", "happy", "calm"]
+    assert begun.labels == ["sad", "happy", "calm"]
     new = as_trained(begun)
     for number in range(2):
         before = old_logits(old, "the", number)
@@ -206,7 +202,7 @@ def test_known_labels_keep_their_rows_and_new_ones_stand_behind(tmp_path):
 def test_labels_of_a_model_that_had_none_change_nothing_at_first(tmp_path):
     old = trained_model()
     begun = labelled_job(tmp_path, old)
-    assert begun.model.labels == ["calm", "happy"]
+    assert begun.labels == ["calm", "happy"]
     new = as_trained(begun)
     before = old_logits(old, "the")
     for number in range(2):
@@ -219,9 +215,7 @@ def test_labels_of_a_model_that_had_none_change_nothing_at_first(tmp_path):
 def test_a_model_with_labels_needs_labels(tmp_path):
     old = trained_model(labels=("sad", "happy"), **LABELLED)
     said = message(lambda: job(tmp_path, TrainedStart(old)))
-    assert said == (
-        "init_from old was trained with labels, and this corpus has none; say where: --label-column or --labels-from-files"
-    )
+    assert said == ("init_from old was trained with labels, and this corpus has none; say where: --label-column or --labels-from-files")
 
 
 def test_whether_a_corpus_is_documents_is_its_own_affair(tmp_path):
@@ -244,16 +238,12 @@ def test_dropout_and_training_are_the_new_runs_own_and_all_else_comes_from_the_o
 
 
 def test_every_setting_of_a_tokenizer_that_does_not_grow_it_is_adopted():
-    assert {one.name for one in own_settings(TokenizerSettings)} - set(ADOPTED) == {"min_count", "vocabulary_size"}
+    assert {one.name for one in own_settings(TokenizerSettings)} - set(MODEL_ADOPTED) == {"min_count", "vocabulary_size"}
 
 
 # the command line
 
 TINY = ["--steps", "20", "--window", "16", "--batch-size", "4", "--reports", "1", "--progress", "plain"]
-
-
-def charnn(*arguments: object):
-    return CliRunner().invoke(main, [str(one) for one in arguments])
 
 
 @pytest.fixture(scope="module")
@@ -308,6 +298,16 @@ def test_a_run_of_another_task_is_refused(tmp_path):
     result = charnn("train", "lm", tmp_path / "new.txt", "--init-from", tmp_path / "run", "--to", tmp_path / "b", *TINY)
     assert result.exit_code == 4
     assert result.stderr == f"Error: {tmp_path / 'run'} is a classifier, and this needs a lm; name another model.\n"
+
+
+def test_a_run_called_none_is_a_run_that_may_be_missing(tmp_path, monkeypatch):
+    """`none` switches off what may be off; where a file is named it is the name of a file."""
+    monkeypatch.chdir(tmp_path)
+    result = charnn("train", "lm", "python-docs", "--init-from", "none", "--to", tmp_path / "b", *TINY)
+    assert result.exit_code == 4
+    assert result.stderr == (
+        "Error: none holds no model; give a run folder or a model file, or make one: charnn train lm FILE --to none.\n"
+    )
 
 
 def test_weights_that_do_not_fit_their_settings_are_refused(old_run, tmp_path):

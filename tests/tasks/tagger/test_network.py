@@ -4,11 +4,10 @@ import pytest
 import torch
 
 from charnn.cells.settings import StackSettings
-from charnn.layers.crf import OUTPUTS
-from charnn.layers.embedding import Spelling
-from charnn.layers.encoder import within
+from charnn.layers.encoder import Spelling, within
+from charnn.layers.output import TAG_OUTPUTS
 from charnn.layers.settings import EncoderSettings
-from charnn.tasks.tagger.network import TaggerNetwork
+from charnn.tasks.tagger.model import TaggerNetwork
 from charnn.tasks.tagger.settings import TaggerNetworkSettings
 from tests.networks import CELLS
 
@@ -18,7 +17,7 @@ ENCODER = EncoderSettings(StackSettings(hidden_size=8), embedding_size=5, charac
 
 every_network = pytest.mark.parametrize(
     ("cell", "output", "bidirectional", "word_characters"),
-    [(cell, output, both, both) for cell in CELLS for output in OUTPUTS for both in (False, True)]
+    [(cell, output, both, both) for cell in CELLS for output in TAG_OUTPUTS for both in (False, True)]
     + [("gru", "crf", True, False), ("gru", "crf", False, True)],
 )
 
@@ -54,7 +53,7 @@ def test_a_sentence_alone_equals_the_sentence_in_a_batch_with_padding(cell, outp
         assert network.decode(alone, own)[0].tolist() == paths[row, :length].tolist()
 
 
-@pytest.mark.parametrize("output", OUTPUTS)
+@pytest.mark.parametrize("output", TAG_OUTPUTS)
 def test_a_tagger_learns_the_tag_of_every_token(output):
     network, (tokens, spelling, tags) = network_of("gru", output).train(), sentences()
     optimizer = torch.optim.Adam(network.parameters(), 0.03)
@@ -66,7 +65,7 @@ def test_a_tagger_learns_the_tag_of_every_token(output):
     assert (found == tags * within(LENGTHS, TIME)).all()
 
 
-@pytest.mark.parametrize("output", OUTPUTS)
+@pytest.mark.parametrize("output", TAG_OUTPUTS)
 def test_an_untrained_tagger_gives_legal_tags_only(output):
     neighbours = torch.eye(TAGS, dtype=torch.bool).roll(1, 1)  # after each tag only the next
     first = torch.arange(TAGS) == 2
@@ -75,7 +74,7 @@ def test_an_untrained_tagger_gives_legal_tags_only(output):
     assert found.tolist() == [[2, 3, 0, 1, 2, 3, 0, 1], [2] + [0] * 7, [2, 3, 0, 1, 2, 0, 0, 0]]
 
 
-@pytest.mark.parametrize("output", OUTPUTS)
+@pytest.mark.parametrize("output", TAG_OUTPUTS)
 def test_a_network_made_without_memory_is_complete_once_it_has_its_weights(output):
     network, (tokens, spelling, _) = network_of("gru", output), sentences()
     with torch.device("meta"):

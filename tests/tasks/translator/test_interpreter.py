@@ -9,15 +9,17 @@ import sacrebleu
 import torch
 
 from charnn.checkpoint.model import SavedModel, load_model
-from charnn.data.pairs import Pair, PairFiles
-from charnn.decoding.settings import BeamSettings, SamplingSettings
+from charnn.data.pairs import Pair
+from charnn.data.settings import PairFiles
+from charnn.decoding.settings import SamplingSettings
 from charnn.errors import CheckpointError, DataError, SettingError
 from charnn.metrics.alignment import Alignment
 from charnn.tasks.load import load
-from charnn.tasks.translator.interpreter import Decoding, Interpreter, stacked
-from charnn.tasks.translator.model import Prepared, Translator
-from charnn.tasks.translator.preparation import FIRST_SIGN
-from charnn.tasks.translator.trained import TrainedTranslator
+from charnn.tasks.translator.interpreter import GREEDY, Decoding, stacked
+from charnn.tasks.translator.languages import FIRST_SIGN, Languages, Prepared
+from charnn.tasks.translator.model import Translator
+from charnn.tasks.translator.settings import SearchSettings
+from charnn.tasks.translator.translating import score
 from charnn.tokenizers.registry import fit_tokenizer
 from charnn.tokenizers.vocabulary import END, UNKNOWN
 from tests.runs import PAIRS, small, trained, translator_run, translator_settings
@@ -34,15 +36,13 @@ TEXTS = [
     "Mia sees a bread . , !" * 9,
 ]
 
-GREEDY = Decoding(BeamSettings(1, 0.0))
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """The folder of a translator that has learned the small pairs, and of their table."""
     place = tmp_path_factory.mktemp("translator")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("charnn.training.probe.GLANCE_SECONDS", 0.01)
+        patch.setattr("charnn.training.run.GLANCE_SECONDS", 0.01)
         trained(translator_run(place))
     return place
 
@@ -63,17 +63,17 @@ def untrained(tokenizer="char", **changes):
     least = {} if tokenizer in ("char", "word") else {"min_count": 1}
     settings = small(translator_settings(), tokenizer=tokenizer, **least, **changes)
     known = fit_tokenizer(lambda: [PAIRS], settings.tokens)
-    model = Translator(settings, known, known)
+    model = Translator(settings, Languages(known, known))
     model.network.eval()
-    return Interpreter(model)
+    return model.interpreter
 
 
 def always(use, token, nats=50.0):
     """The interpreter with a network that writes one token again and again."""
     with torch.no_grad():
-        use.model.network.output.weight.zero_()
-        use.model.network.output.bias.zero_()
-        use.model.network.output.bias[token] = nats
+        use.network.output.weight.zero_()
+        use.network.output.bias.zero_()
+        use.network.output.bias[token] = nats
     return use
 
 
@@ -90,13 +90,13 @@ def test_what_training_knew_is_translated(translator):
 
 def test_an_unknown_word_is_the_word_of_the_text_that_the_decoder_looked_at(translator):
     """Zorro stands in no vocabulary; the decoder wrote that it is unknown."""
-    assert "Zorro" not in translator.interpreter.model.source.vocabulary.ids
+    assert "Zorro" not in translator.languages.source.vocabulary.ids
     assert best(translator, "Zorro sees the dog.") == "Zorro voit le chien."
 
 
 @pytest.mark.parametrize("part", ["77", "3.14", "2024-01-31", "www.example.org/~mia?x=1", "mia@example.org"])
 def test_numbers_and_addresses_are_carried_over_as_they_are(translator, part):
-    assert translator.interpreter.model.signs >= 1
+    assert translator.languages.signs >= 1
     assert best(translator, f"Mia eats {part} cats.") == f"Mia mange {part} chats."
 
 
@@ -108,16 +108,16 @@ def test_a_decoder_that_knows_no_word_copies_words_of_the_text(use):
 
 def test_without_attention_no_unknown_word_is_written():
     use = always(untrained("word", attention="none"), UNKNOWN)
-    assert not use.model.copies_unknown
+    assert not use.copies_unknown
     assert "\ufffd" not in best(use, "Ann takes the Zug.")
 
 
 def test_a_sign_that_stands_for_nothing_leaves_no_gap(use):
     """The spaces beside it stayed: "Mia mange  chats"."""
-    sign, cats = (use.model.target.vocabulary.ids[word] for word in (chr(FIRST_SIGN), "chats"))
+    sign, cats = (use.languages.target.vocabulary.ids[word] for word in (chr(FIRST_SIGN), "chats"))
     always(use, cats)
     with torch.no_grad():
-        use.model.network.output.bias[sign] = 50.0
+        use.network.output.bias[sign] = 50.0
     for seed in range(5):
         found = best(use, "Ann eats the cat.", Decoding(sampling=SamplingSettings(temperature=1.0), seed=seed))
         assert set(found.split(" ")) == {"chats"}
@@ -127,11 +127,10 @@ def test_a_sign_that_stands_for_nothing_leaves_no_gap(use):
 def test_a_translation_is_one_line_whatever_the_network_writes(tokenizer, symbol):
     """Line ends are in every vocabulary; drawn at a high temperature, they made two lines of one."""
     use = untrained(tokenizer)
-    model = use.model
-    always(use, int(model.target.encode(symbol)[0]))
+    always(use, int(use.languages.target.encode(symbol)[0]))
     assert best(use, "Ann eats the cat.") == ""
     with torch.no_grad():
-        model.network.output.bias[int(model.target.encode("a")[-1])] = 50.0
+        use.network.output.bias[int(use.languages.target.encode("a")[-1])] = 50.0
     found = best(use, "Ann eats the cat.", Decoding(sampling=SamplingSettings(temperature=1.0)))
     assert set(found.split(" ")) <= {"a" * length for length in range(1, 30)}
 
@@ -162,10 +161,10 @@ def test_a_text_among_others_is_translated_as_if_it_were_alone(translator, decod
 
 
 def test_a_log_probability_is_that_of_forced_decoding(translator):
-    model = translator.interpreter.model
+    languages, network = translator.languages, translator.network
     for text in ("Ann eats the cat.", "Bob takes a book."):
         for one in translator.translate([text], Decoding(count=3))[0]:
-            scored = model.score(model.read([Prepared(text, one.text)]))
+            scored = score(network, languages.read([Prepared(text, one.text)]))
             assert one.log_probability == pytest.approx(-scored.nats[0], abs=1e-4)
             # Wu et al. 2016, eq. 14, with the end token.
             assert one.score == pytest.approx(one.log_probability / ((5 + scored.tokens[0]) / 6), abs=1e-4)
@@ -181,9 +180,9 @@ def test_the_best_come_first_and_the_first_is_the_best_alone(translator):
 
 def test_more_than_the_beam_cannot_be_asked_for():
     with pytest.raises(SettingError) as caught:
-        Decoding(BeamSettings(3), count=4)
+        Decoding(SearchSettings(3), count=4)
     assert str(caught.value) == "n_best can be at most the beam of 3, got 4"
-    assert Decoding(BeamSettings(3), count=4, sampling=SamplingSettings()).count == 4
+    assert Decoding(SearchSettings(3), count=4, sampling=SamplingSettings()).count == 4
 
 
 def test_at_temperature_zero_sampling_is_a_beam_of_one(translator):
@@ -233,11 +232,11 @@ def test_a_long_text_has_its_prefix_once(translator):
 def test_a_long_text_is_translated_in_pieces_that_fit(tokenizer):
     use = untrained(tokenizer, longest=20)
     lengths = []
-    encode = use.model.encode
-    use.model.encode = lambda known, text: lengths.append(len(encode(known, text))) or encode(known, text)
+    encode = use.languages.encode
+    use.languages.encode = lambda known, text: lengths.append(len(encode(known, text))) or encode(known, text)
     kept = use._pieces("Ann eats the cat. " * 3 + "x" * 500 + " " + "🐱" * 100 + " 海" * 100)
     assert len(kept) > 10
-    assert all(len(encode(use.model.source, one.text)) <= 20 for one in kept)
+    assert all(len(encode(use.languages.source, one.text)) <= 20 for one in kept)
     assert sum(lengths) < 20_000
 
 
@@ -320,10 +319,11 @@ def test_case_counts_for_each_sentence_unless_told_otherwise(translator):
 
 
 def test_a_number_is_scored_as_a_sign_only_where_both_sides_have_it(translator):
-    model = translator.interpreter.model
-    assert model.prepare_pairs(SOME[1:2]) == [Prepared(SOME[1].source, SOME[1].target)]
+    assert translator.languages.prepare_pairs(SOME[1:2]) == [Prepared(SOME[1].source, SOME[1].target)]
     same = pairs_of("Mia eats 99 cats.\tMia mange 99 chats.")
-    assert model.prepare_pairs(same) == [Prepared(*(side.replace("99", chr(FIRST_SIGN)) for side in (same[0].source, same[0].target)))]
+    assert translator.languages.prepare_pairs(same) == [
+        Prepared(*(side.replace("99", chr(FIRST_SIGN)) for side in (same[0].source, same[0].target)))
+    ]
 
 
 def test_a_model_is_no_better_than_itself(translator, folder):
@@ -349,7 +349,7 @@ def test_columns_of_the_training_table_do_not_keep_parallel_files_from_being_rea
     saved = load_model(folder / "run")
     settings = json.loads(json.dumps(saved.settings))
     settings["data"] |= {"source_column": "en", "target_column": "fr"}
-    model = TrainedTranslator(replace(saved, settings=settings))
+    model = Translator.restore(replace(saved, settings=settings))
     (tmp_path / "en").write_text("Ann eats the cat.\n")
     (tmp_path / "fr").write_text("Ann mange le chat.\n")
     found = model.evaluate(PairFiles(source=[tmp_path / "en"], target=[tmp_path / "fr"]), resamples=0)
@@ -380,7 +380,7 @@ def damaged(saved, **learned):
 )
 def test_a_damaged_model_is_refused(folder, learned, said):
     with pytest.raises(CheckpointError) as caught:
-        TrainedTranslator(damaged(load_model(folder / "run"), **learned), "it")
+        Translator.restore(damaged(load_model(folder / "run"), **learned), "it")
     assert str(caught.value) == said
 
 
@@ -388,7 +388,7 @@ def test_a_vocabulary_that_does_not_fit_the_weights_is_refused(folder):
     saved = load_model(folder / "run")
     source = {**saved.learned["source"], "symbols": saved.learned["source"]["symbols"][:-1]}
     with pytest.raises(CheckpointError):
-        TrainedTranslator(damaged(saved, source=source))
+        Translator.restore(damaged(saved, source=source))
 
 
 def test_an_answer_has_what_was_asked_for(translator):
@@ -402,3 +402,8 @@ def test_an_answer_has_what_was_asked_for(translator):
 
 def test_the_end_is_not_part_of_a_text(use):
     assert best(always(use, END), "Ann eats the cat.") == ""
+
+
+@pytest.mark.parametrize(("tokenizer", "attention", "copies"), [("word", "general", True), ("word", "none", False), ("char", "dot", False)])
+def test_an_unknown_word_may_be_written_where_attention_can_replace_it(tokenizer, attention, copies):
+    assert untrained(tokenizer, attention=attention).copies_unknown == copies

@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch.nn.functional import layer_norm
 
-from charnn.cells.settings import STATES, StackSettings
+from charnn.cells.settings import StackSettings
 from charnn.layers.settings import ATTENTIONS
 from charnn.tasks.translator.network import BRIDGES, TranslatorNetwork
 from charnn.tasks.translator.settings import TranslatorNetworkSettings
-from tests.networks import CELLS
+from tests.networks import CELLS, mingru
 
 LENGTHS = torch.tensor([6, 1, 4])
 ENDS = torch.tensor([5, 7, 2])
@@ -142,7 +142,7 @@ def test_neither_the_amount_nor_the_contents_of_padding_change_anything(attentio
 def test_whole_equals_step_by_step_from_every_bridge(bridge, cell):
     network = network_of(settings_of(cell, bridge=bridge), torch.float64)
     _, state = network.encode(texts()[0], LENGTHS)
-    assert [part.shape for part in state.hidden] == [(2, 3, 6)] * STATES[CELLS[cell].cell]
+    assert [part.shape for part in state.hidden] == [(2, 3, 6)] * len(CELLS[cell].loaded_cell.states)
     EXACT(read(network, *texts(), cuts=[2, 3]), read(network, *texts()))
 
 
@@ -234,9 +234,10 @@ def test_rows_picked_go_on_as_they_would_have(feeding):
 
 STEPS = {
     "rnn": lambda x, state, weights: (torch.rnn_tanh_cell(x, state[0], *weights),),
-    "relu": lambda x, state, weights: (torch.rnn_relu_cell(x, state[0], *weights),),
+    "rnn-relu": lambda x, state, weights: (torch.rnn_relu_cell(x, state[0], *weights),),
     "lstm": lambda x, state, weights: torch.lstm_cell(x, state, *weights),
     "gru": lambda x, state, weights: (torch.gru_cell(x, state[0], *weights),),
+    "mingru": lambda x, state, weights: (mingru(x[:, None], state[0][None], weights)[1][0],),
 }
 
 
@@ -253,7 +254,7 @@ def written_out(network, settings, cell, source, target):
         for layer, (one, norm) in enumerate(zip(decoder.cells, decoder.norms, strict=True)):
             into = x if layer == 0 else torch.cat([x, context], -1)
             into = layer_norm(into, into.shape[-1:], norm.weight, norm.bias) if settings.stack.layer_norm else into
-            hidden[layer] = STEPS[cell](into, hidden[layer], [one.input_to_gates, one.hidden_to_gates, one.input_bias, one.hidden_bias])
+            hidden[layer] = STEPS[cell](into, hidden[layer], one.weights)
             x = hidden[layer][0] + x if settings.stack.residual and layer else hidden[layer][0]
             if layer == 0:  # the products of the query with the directions' sum
                 keys = values[:, :hidden_size] + values[:, hidden_size:]

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from charnn.batches.pairs import PairSet
-from charnn.batches.texts import text_set
+from charnn.batches.texts import PairSet, text_set
 from charnn.decoding.settings import BeamSettings, SamplingSettings
 from charnn.layers.settings import ATTENTIONS
 from charnn.tasks.translator import translating
-from charnn.tasks.translator.interpreter import Decoding, Interpreter
+from charnn.tasks.translator.interpreter import Decoding
+from charnn.tasks.translator.languages import Languages
 from charnn.tasks.translator.model import Translator
-from charnn.tasks.translator.settings import TranslatorSettings
-from charnn.tasks.translator.translating import SPARE, Limits, sample, search
+from charnn.tasks.translator.settings import SearchSettings, TranslatorSettings
+from charnn.tasks.translator.translating import SPARE, Limits, look, sample, score, search
 from charnn.tokenizers.registry import fit_tokenizer
 from charnn.tokenizers.vocabulary import END, START, UNKNOWN
 from tests.networks import CELLS
@@ -33,7 +33,7 @@ def translator(tokenizer="char", cell="gru", end=1.0, seed=1, **changes):
     sizes = {"hidden_size": 8, "embedding_size": 8, "layers": 2, "dropout": 0.0, "tie_weights": False, "seed": seed}
     settings = small(TranslatorSettings(), tokenizer=tokenizer, **sizes, **kind, **changes)
     known = fit_tokenizer(lambda: [LETTERS], settings.tokens)
-    model = Translator(settings, known, known)
+    model = Translator(settings, Languages(known, known))
     model.network.eval()
     with torch.no_grad():
         for weight in model.network.parameters():
@@ -47,7 +47,7 @@ def sources_of(model, count=8, longest=12, seed=0):
     """Sources of different lengths, the first of no token."""
     generator = np.random.default_rng(seed)
     lengths = [0, 1, longest, *generator.integers(0, longest, count)][:count]
-    return [generator.integers(3, model.source.size, length) for length in lengths]
+    return [generator.integers(3, model.languages.source.size, length) for length in lengths]
 
 
 @torch.no_grad()
@@ -67,7 +67,7 @@ def forced(model, source, tokens, is_ended):
 def by_score(model, source, tokens):
     """The same of one that ended, by forced decoding."""
     sides = (text_set([np.append(ids, END).astype(np.int64)], np.array) for ids in (source, tokens))
-    return -float(model.score(PairSet(*sides)).nats[0])
+    return -float(score(model.network, PairSet(*sides)).nats[0])
 
 
 def greedy(model, source, most, prefix=()):
@@ -75,7 +75,7 @@ def greedy(model, source, most, prefix=()):
     found = []
     while len(found) < most:
         shares = shares_after(model, source, [*prefix, *found])[-1]
-        shares[[START] if model.copies_unknown else [START, UNKNOWN]] = -np.inf
+        shares[[START] if model.interpreter.copies_unknown else [START, UNKNOWN]] = -np.inf
         token = int(shares.argmax())
         if token == END:
             return tuple(found), True
@@ -97,7 +97,7 @@ def assert_same(found, other):
 def test_a_beam_of_one_is_greedy(cell, attention, feeding):
     model = translator(cell=cell, attention=attention, input_feeding=feeding)
     sources = sources_of(model, 4)
-    for source, (found,) in zip(sources, search(model, sources, BeamSettings(1), limits=SHORT), strict=True):
+    for source, (found,) in zip(sources, search(model.network, sources, BeamSettings(1), limits=SHORT), strict=True):
         assert (found.tokens, found.is_ended) == greedy(model, source, SHORT.tokens(len(source)))
 
 
@@ -107,7 +107,7 @@ def test_a_beam_of_one_is_greedy(cell, attention, feeding):
 def test_probabilities_of_the_best_equal_forced_decoding(attention, feeding, penalty, end, is_ended):
     model = translator(cell="lstm", attention=attention, input_feeding=feeding, end=end, seed=2)
     sources, kinds = sources_of(model, 4), set()
-    for source, row in zip(sources, search(model, sources, BeamSettings(5, penalty), count=5, limits=SHORT), strict=True):
+    for source, row in zip(sources, search(model.network, sources, BeamSettings(5, penalty), count=5, limits=SHORT), strict=True):
         assert len({one.tokens for one in row if one.is_ended}) == len([one for one in row if one.is_ended])
         for one in row:
             kinds.add(one.is_ended)
@@ -120,17 +120,17 @@ def test_probabilities_of_the_best_equal_forced_decoding(attention, feeding, pen
 
 def test_the_best_come_first_and_those_that_ended_before_the_others():
     model = translator()
-    for row in search(model, sources_of(model), BeamSettings(6, 0.6), count=6):
+    for row in search(model.network, sources_of(model), BeamSettings(6, 0.6), count=6):
         assert row == sorted(row, key=lambda one: (not one.is_ended, -one.score))
 
 
 def test_a_wide_beam_finds_the_likeliest_of_all_short_translations():
     model = translator(end=4.0)
     (source,) = sources_of(model, 3)[2:]
-    letters = range(3, model.target.size)
+    letters = range(3, model.languages.target.size)
     every = [(), *((one,) for one in letters), *((one, other) for one in letters for other in letters)]
     expected = sorted((forced(model, source, tokens, True), tokens) for tokens in every)[-3:][::-1]
-    (found,) = search(model, [source], BeamSettings(200), count=200)
+    (found,) = search(model.network, [source], BeamSettings(200), count=200)
     short = [(one.log_probability, one.tokens) for one in found if one.is_ended and len(one.tokens) <= 2][:3]
     assert [tokens for _, tokens in short] == [tokens for _, tokens in expected]
     assert [nats for nats, _ in short] == pytest.approx([nats for nats, _ in expected], abs=1e-4)
@@ -142,15 +142,15 @@ def test_a_wide_beam_finds_the_likeliest_of_all_short_translations():
 def test_many_sources_at_once_are_translated_as_each_is_alone(monkeypatch, beam, rows, feeding):
     model = translator(cell="lstm", input_feeding=feeding)
     sources, settings = sources_of(model, 64), BeamSettings(beam, 1.0)
-    alone = [search(model, [source], settings, count=beam, limits=SHORT)[0] for source in sources[:8]]
+    alone = [search(model.network, [source], settings, count=beam, limits=SHORT)[0] for source in sources[:8]]
     monkeypatch.setattr(translating, "ROWS", rows)
-    assert_same(search(model, sources, settings, count=beam, limits=SHORT)[:8], alone)
+    assert_same(search(model.network, sources, settings, count=beam, limits=SHORT)[:8], alone)
 
 
 def test_no_sources_have_no_translations():
     model = translator()
-    assert search(model, [], BeamSettings(2)) == []
-    assert sample(model, [], SamplingSettings(), []) == []
+    assert search(model.network, [], BeamSettings(2)) == []
+    assert sample(model.network, [], SamplingSettings(), []) == []
 
 
 @every_beam
@@ -159,7 +159,7 @@ def test_no_sources_have_no_translations():
 def test_a_prefix_is_given_and_its_nats_are_in_the_score(beam, attention, feeding):
     model, prefix = translator(attention=attention, input_feeding=feeding), (5, 3, 7)
     sources = sources_of(model, 4)
-    found = search(model, sources, BeamSettings(beam), count=beam, limits=Limits(0.5, prefix))
+    found = search(model.network, sources, BeamSettings(beam), count=beam, limits=Limits(0.5, prefix))
     for source, row in zip(sources, found, strict=True):
         for one in row:
             expected = forced(model, source, [*prefix, *one.tokens], one.is_ended)
@@ -173,8 +173,8 @@ every_way = pytest.mark.parametrize("sampling", [None, SamplingSettings(1.0)], i
 
 def begun(tokenizer, prefix, sampling):
     """Three translations of each of two texts."""
-    decoding = Decoding(BeamSettings(3), count=3, max_length=1.0, prefix=prefix, sampling=sampling)
-    return [one.text for row in Interpreter(translator(tokenizer)).translate(["a b jk", "k"], decoding) for one in row]
+    decoding = Decoding(SearchSettings(3, 0.0, 1.0), count=3, prefix=prefix, sampling=sampling)
+    return [one.text for row in translator(tokenizer).translate(["a b jk", "k"], decoding) for one in row]
 
 
 @pytest.mark.parametrize("tokenizer", ["char", "word", "subword", "byte"])
@@ -200,8 +200,8 @@ def test_the_length_limit_is_kept(beam, max_length, prefix):
     """What never ends is cut off at the limit; the prefix does not count."""
     model = translator(end=-100.0)
     sources, limits = sources_of(model), Limits(max_length, prefix)
-    found = search(model, sources, BeamSettings(beam), limits=limits)
-    found += [[one] for one in sample(model, sources, SamplingSettings(1.0), range(8), limits=limits)]
+    found = search(model.network, sources, BeamSettings(beam), limits=limits)
+    found += [[one] for one in sample(model.network, sources, SamplingSettings(1.0), range(8), limits=limits)]
     for source, (one,) in zip(sources * 2, found, strict=True):
         assert len(one.tokens) == int(max_length * len(source)) + SPARE
         assert not one.is_ended
@@ -211,23 +211,23 @@ def test_the_length_limit_is_kept(beam, max_length, prefix):
 def test_a_text_drawn_depends_on_its_seed_and_not_on_its_neighbours(monkeypatch, temperature):
     model, settings = translator(), SamplingSettings(temperature)
     sources, seeds = sources_of(model, 64), list(range(100, 164))
-    alone = [sample(model, [source], settings, [seed], limits=SHORT) for source, seed in zip(sources[:8], seeds, strict=False)]
+    alone = [sample(model.network, [source], settings, [seed], limits=SHORT) for source, seed in zip(sources[:8], seeds, strict=False)]
     for rows in (10, 320):
         monkeypatch.setattr(translating, "ROWS", rows)
-        assert_same([[one] for one in sample(model, sources, settings, seeds, limits=SHORT)[:8]], alone)
+        assert_same([[one] for one in sample(model.network, sources, settings, seeds, limits=SHORT)[:8]], alone)
 
 
 def test_another_seed_draws_another_text():
     model = translator()
     (source,) = sources_of(model, 3)[2:]
-    assert len({one.tokens for one in sample(model, [source] * 20, SamplingSettings(1.0), range(20))}) > 10
+    assert len({one.tokens for one in sample(model.network, [source] * 20, SamplingSettings(1.0), range(20))}) > 10
 
 
 @with_and_without_feeding
 def test_temperature_zero_is_greedy(feeding):
     model = translator(input_feeding=feeding)
     sources = sources_of(model)
-    for source, one in zip(sources, sample(model, sources, SamplingSettings(0.0), range(8), limits=SHORT), strict=True):
+    for source, one in zip(sources, sample(model.network, sources, SamplingSettings(0.0), range(8), limits=SHORT), strict=True):
         assert (one.tokens, one.is_ended) == greedy(model, source, SHORT.tokens(len(source)))
 
 
@@ -236,7 +236,9 @@ def test_probabilities_of_what_is_drawn_equal_forced_decoding(prefix):
     """The log-probability of a draw is that among all tokens, as a search gives it."""
     model = translator()
     sources = sources_of(model)
-    for source, one in zip(sources, sample(model, sources, SamplingSettings(1.5), range(8), limits=Limits(0.5, prefix)), strict=True):
+    for source, one in zip(
+        sources, sample(model.network, sources, SamplingSettings(1.5), range(8), limits=Limits(0.5, prefix)), strict=True
+    ):
         expected = forced(model, source, [*prefix, *one.tokens], one.is_ended)
         assert one.log_probability == one.score == pytest.approx(expected, abs=1e-4)
 
@@ -245,8 +247,8 @@ def test_first_tokens_are_drawn_as_often_as_they_are_probable(monkeypatch):
     monkeypatch.setattr(translating, "SPARE", 1)
     model, draws = translator(), 3000
     (source,) = sources_of(model, 3)[2:]
-    found = sample(model, [source] * draws, SamplingSettings(1.0), range(draws), limits=Limits(0.0))
-    counts = np.bincount([one.tokens[0] if one.tokens else END for one in found], minlength=model.target.size)
+    found = sample(model.network, [source] * draws, SamplingSettings(1.0), range(draws), limits=Limits(0.0))
+    counts = np.bincount([one.tokens[0] if one.tokens else END for one in found], minlength=model.languages.target.size)
     expected = shares_after(model, source, [])[-1].exp().numpy()
     expected[[START, UNKNOWN]] = 0
     np.testing.assert_allclose(counts / draws, expected / expected.sum(), atol=0.04)
@@ -254,7 +256,7 @@ def test_first_tokens_are_drawn_as_often_as_they_are_probable(monkeypatch):
 
 def test_the_rules_of_sampling_know_the_prefix():
     model, prefix = translator(end=-100.0), (4, 5, 6)
-    (found,) = sample(model, [np.array([3, 4])], SamplingSettings(1.0, no_repeat=1), [1], limits=Limits(-1.0, prefix))
+    (found,) = sample(model.network, [np.array([3, 4])], SamplingSettings(1.0, no_repeat=1), [1], limits=Limits(-1.0, prefix))
     assert len(found.tokens) == len(set(found.tokens))
     assert not set(found.tokens) & set(prefix)
 
@@ -272,21 +274,21 @@ def biased(tokenizer, attention="general"):
 @pytest.mark.parametrize("attention", ["general", "none"])
 def test_the_start_never_comes_out_and_the_unknown_only_where_a_word_can_take_its_place(tokenizer, attention):
     model = biased(tokenizer, attention)
-    sources = sources_of(model)
-    rows = search(model, sources, BeamSettings(4), count=4, limits=SHORT)
-    rows += [[one] for one in sample(model, sources, SamplingSettings(2.0), range(8), limits=SHORT)]
+    sources, limits = sources_of(model), Limits(0.5, unknown=model.interpreter.copies_unknown)
+    rows = search(model.network, sources, BeamSettings(4), count=4, limits=limits)
+    rows += [[one] for one in sample(model.network, sources, SamplingSettings(2.0), range(8), limits=limits)]
     found = {token for row in rows for one in row for token in one.tokens}
     assert START not in found
     assert END not in found
-    assert (UNKNOWN in found) == (tokenizer == "word" and attention == "general") == model.copies_unknown
+    assert (UNKNOWN in found) == (tokenizer == "word" and attention == "general") == model.interpreter.copies_unknown
 
 
 def test_an_unknown_word_is_the_one_that_was_looked_at_most():
     model = biased("word")
-    ((found,),) = Interpreter(model).translate(["abcdefghi new jk"], Decoding(BeamSettings(1)))
-    ids = model.encode(model.source, "abcdefghi new jk")
-    (best,) = search(model, [ids], BeamSettings(1))[0]
+    ((found,),) = model.translate(["abcdefghi new jk"], Decoding(SearchSettings(1, 0.0)))
+    ids = model.languages.encode(model.languages.source, "abcdefghi new jk")
+    (best,) = search(model.network, [ids], BeamSettings(1), limits=Limits(unknown=True))[0]
     assert ids.tolist().count(UNKNOWN) == 1
     assert set(best.tokens) == {UNKNOWN}
-    places = model.look(ids, best.tokens)[:-1, : len(ids)].argmax(1)
+    places = look(model.network, ids, best.tokens)[:-1, : len(ids)].argmax(1)
     assert found.text.split() == [["abcdefghi", "new", "jk"][place] for place in places]

@@ -1,0 +1,46 @@
+"""What the files hold that a language model is to be trained on."""
+
+from collections import deque
+from dataclasses import replace
+
+from charnn.check.contents import Contents, Opened, Problems
+from charnn.check.corpus import examine_corpus
+from charnn.data.corpus import Corpus
+from charnn.data.tables.reading import Reading
+from charnn.tasks.lm.settings import LanguageModelInputs, LanguageModelSettings
+from charnn.training.model import Sources
+
+TABLE = "it is a table with a text column, and no label column is given"
+
+SIGNS = {
+    "options": lambda look: look.option("documents", "labels_from_files", "newlines"),
+    "kind": lambda look: TABLE if look.is_table and "text_column" in look.given else None,
+}
+"""By each kind of evidence the reason why files look like a text."""
+
+
+def open_data(sources: Sources, settings: LanguageModelSettings, inputs: LanguageModelInputs, problems: Problems) -> Opened:
+    """Return the files and what reads them, in bounded memory; raise DataError for what is missing or unreadable."""
+    how = replace(settings.corpus, errors="replace")
+    # An examination reads rows several times, and a bad one is to be told once.
+    reading = Reading(problems.add, skips=how.skip_bad_rows)
+    parts = [part for part in (sources.corpus, sources.valid) if part]
+    corpora = [Corpus(part, how, reading=Reading(lambda _: None)) for part in parts]
+
+    def read() -> Contents:
+        contents = Contents()
+        with problems.caught():
+            # An examination reads rows several times, and a bad one is to be told once.
+            for part in parts if how.is_table else []:
+                deque(Corpus(part, how, reading=reading).documents(), maxlen=0)
+            found = examine_corpus(corpora[0], corpora[1] if sources.valid else None, settings.loop.seed)
+            contents.rows = [*reading.facts(), *found.lines(), *(row for row in corpora[0].facts() if row[0] == "warning")]
+            contents.facts = {
+                **{name: getattr(found, name) for name in ("unit", "train", "valid", "characters", "labels")},
+                **{name: {**vars(getattr(found, name)), "one_in": found.one_in} for name in ("duplicates", "shared")},
+            }
+            contents.lengths[f"characters of a {found.unit}"] = found.lengths
+            contents.tell({"text": found.symbols})
+        return contents
+
+    return Opened([source for corpus in corpora for source in corpus.sources], read)

@@ -1,0 +1,152 @@
+"""What is known of a task without loading it: one plain record, what a training starts from, and what a verb asks of its models."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from types import ModuleType
+from typing import Any
+
+from charnn.cells.settings import StackSettings
+from charnn.data.rows import InputRow, find_inputs, read_rows
+from charnn.data.settings import PredictSettings, ReadSettings
+from charnn.data.tables.records import BadRow
+from charnn.engine.settings import LanguageNetworkSettings
+from charnn.errors import DataError, SettingError
+from charnn.layers.settings import EncoderSettings
+from charnn.settings import Settings, collect, own_settings, setting_type
+from charnn.tokenizers.registry import TokenizerSettings
+
+KEPT = ("dropout", "locked_dropout")  # Settings of a stack that do not come from a language model to start from
+GROWTH = ("min_count", "vocabulary_size")  # Settings of the tokenizer that may be given anew: they choose among the symbols that are new
+
+STACK_ADOPTED = tuple(one.name for kind in (TokenizerSettings, StackSettings) for one in own_settings(kind) if one.name not in KEPT)
+
+ENCODER_ADOPTED = ("embedding_size", *STACK_ADOPTED)  # What an encoder takes from a language model
+
+MODEL_ADOPTED = tuple(one for one in (*STACK_ADOPTED, *(part.name for part in own_settings(LanguageNetworkSettings))) if one not in GROWTH)
+"""What a language model takes from another."""
+
+READING = tuple(one.name for one in own_settings(ReadSettings))  # Options that say how files are written
+
+
+@dataclass(frozen=True)
+class Inputs(Settings):
+    """What a training starts from besides its data."""
+
+    def knowing(self, given: Collection[str]) -> Inputs:
+        """Return the inputs, knowing which options were given."""
+        return self
+
+    def arranged(self, settings: Any, given: Collection[str], data: Sequence[str]) -> Any:
+        """Return the settings as these inputs and data want them; raise SettingError for a given option without effect."""
+        return settings
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Return files to train on that are no arguments."""
+        return ()
+
+    @property
+    def valid_files(self) -> tuple[str, ...]:
+        """Return files to validate on besides `--valid`."""
+        return ()
+
+
+def refuse(given: Collection[str], names: Collection[str], reason: str) -> None:
+    """Raise SettingError for the first of these options that was given."""
+    for name in names:
+        if name in given:
+            raise SettingError(name, reason)
+
+
+def refuse_adopted(given: Collection[str], adopted: Sequence[str], which: str) -> None:
+    """Raise SettingError for options that a language model to start from makes useless."""
+    refuse(given, adopted, f"comes from the language model {which}; leave it out")
+
+
+def refuse_characters(encoder: EncoderSettings, given: Collection[str]) -> None:
+    """Raise SettingError for sizes of what reads the characters of words, where nothing does."""
+    if not encoder.word_characters:
+        refuse(given, ("character_size", "character_hidden_size"), "has no effect without --word-characters; leave it out")
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task; its folder has the modules `model`, `report`, `check` and, for verbs of its own, `commands`."""
+
+    name: str  # What models and `train NAME` call it
+    summary: str  # The help of `train NAME`: what it trains, and which DATA it reads
+    settings: type[Settings]  # All that a model file keeps; its first part is how data are read
+    package: str  # The folder as Python imports it
+    model: str  # The name of the class in `model`
+    corpus: str  # Built-in data, read where no others are given
+    held_out: str  # What `--valid-share` holds out
+    inputs: type[Inputs] = Inputs  # Options of `train` that a model file does not keep
+    reading: type[Settings] = Settings  # Options by which other data are read than the training data were
+    predicting: type[Settings] = PredictSettings
+    evaluating: type[Settings] = Settings
+    abilities: tuple[str, ...] = ()  # What else its models can do: write, attention, verdicts, forecast
+
+    @property
+    def data_settings(self) -> type[Settings]:
+        """Return the class of the settings that say how data are read."""
+        kind: type[Settings] = setting_type(self.settings, fields(self.settings)[0].name)
+        return kind
+
+    def part(self, module: str) -> ModuleType:
+        """Return a module of the task's folder."""
+        return importlib.import_module(f"{self.package}.{module}")
+
+    def verb(self, name: str) -> Callable[..., Any] | None:
+        """Return the function of this name in `commands`; None where the task does as all do."""
+        if importlib.util.find_spec(f"{self.package}.commands") is None:
+            return None
+        return getattr(self.part("commands"), name, None)
+
+    @property
+    def model_class(self) -> Any:
+        """Return the class of its models."""
+        return getattr(self.part("model"), self.model)
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a user asked of a model on the command line."""
+
+    arguments: Sequence[str]  # Data or texts
+    options: dict[str, Any]  # The options that were given, by name
+    write: Callable[[str], None]  # Writes to standard output
+    say: Callable[[str], None]  # Writes a line to standard error
+    pipe: Callable[..., int]  # Answers rows of text; gives the exit code
+
+    @property
+    def how(self) -> dict[str, Any]:
+        """Return the options that say how files are written."""
+        return {name: value for name, value in self.options.items() if name in READING}
+
+    def collected(self, kind: type[Any]) -> Any:
+        """Return the settings of a class, with what was given."""
+        return collect(kind, self.options)
+
+    def texts(self, rows: PredictSettings) -> Iterator[str]:
+        """Return the texts of the arguments; raise DataError for a bad row."""
+        for row in read_rows(find_inputs(self.arguments, rows), rows):
+            if isinstance(row, BadRow):
+                raise DataError(row.message)
+            if isinstance(row, InputRow):
+                yield row.text
+
+    def refuse(self, names: Collection[str], reason: str) -> None:
+        """Raise SettingError for the first of these options that was given."""
+        refuse(self.options, names, reason)
+
+
+def option_values(kind: type[Settings], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that are settings of a class itself and say nothing of rows, as keyword arguments."""
+    if kind is PredictSettings:
+        return {}
+    settings = collect(kind, options)
+    return {one.name: getattr(settings, one.name) for one in own_settings(kind)}
