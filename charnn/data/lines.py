@@ -28,11 +28,6 @@ class Pause:
     """Nothing more to read for now, so what came is best answered at once."""
 
 
-def live_lines(name: str, stream: BinaryIO, encoding: str, errors: str) -> Iterator[Line | Pause]:
-    """The lines of a stream as soon as they come, by decoded_lines."""
-    return decoded_lines(name, live_pieces(stream), encoding, errors)
-
-
 def decoded_lines(
     name: str, pieces: Iterable[bytes | Pause], encoding: str, errors: str, *, takes_returns: bool = False
 ) -> Iterator[Line | Pause]:

@@ -152,7 +152,7 @@ class SamplesDivisions(Protocol):
     """A tokenizer that can cut a word in several ways."""
 
     def encode_sampled(self, texts: Sequence[str], alpha: float, seed: int) -> list[Ids]:
-        """The ids of texts in divisions drawn anew for every word: a function of the seed."""
+        """The ids of texts in divisions drawn anew for every word; the same for a seed within one process."""
 
 
 @runtime_checkable

@@ -109,8 +109,9 @@ class SubwordTokenizer:
         return np.fromiter(chain.from_iterable(map(known.__getitem__, segments)), id_type(self.size))
 
     def encode_sampled(self, texts: Sequence[str], alpha: float, seed: int) -> list[Ids]:
-        """The ids of texts in pieces drawn anew for every word: a function of the seed (Kudo 2018, eq. 8, over all divisions).
+        """The ids of texts in pieces drawn anew for every word (Kudo 2018, eq. 8, over all divisions).
 
+        The same for a seed within one process only: sentencepiece mixes a number of the thread into its random numbers.
         alpha is the inverse temperature of a unigram model's divisions, and the share of merges left out of a bpe model.
         """
         from sentencepiece import set_random_generator_seed

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from charnn.data.conll import TaggedData
 from charnn.data.corpus import Corpus
 from charnn.data.labelled import LabelledData
-from charnn.data.lines import Line, decoded_lines, live_lines
+from charnn.data.lines import Line, decoded_lines, live_pieces
 from charnn.data.pairs import PairData
 from charnn.data.readers import Decoding, Source, check_encoding, read_text
 from charnn.data.rows import find_inputs, read_rows
@@ -89,7 +89,7 @@ def _check_place(error: DataError, place: str) -> None:
 
 def _lines(encoding: str, data: bytes, errors: str) -> None:
     try:
-        found = [one for one in live_lines("file", io.BytesIO(data), encoding, errors) if isinstance(one, Line)]
+        found = [one for one in decoded_lines("file", live_pieces(io.BytesIO(data)), encoding, errors) if isinstance(one, Line)]
     except DataError as error:
         _check_place(error, "file: ")
         return
@@ -159,6 +159,6 @@ def _cells(rows: list[list[str]]) -> None:
     file = io.StringIO(newline="")
     names = [f"column {number}" for number in range(len(rows[0]) if rows else 1)]
     csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows([names, *rows])
-    lines = live_lines("file", io.BytesIO(file.getvalue().encode()), "utf-8", "strict")
+    lines = decoded_lines("file", live_pieces(io.BytesIO(file.getvalue().encode())), "utf-8", "strict")
     items = list(read_table("file", lines, "csv", ReadSettings(delimiter=",")))
     assert [list(one.cells) for one in items if isinstance(one, Row)] == rows

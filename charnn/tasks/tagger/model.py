@@ -32,7 +32,6 @@ from charnn.tokenizers.vocabulary import UNKNOWN, Vocabulary
 from charnn.training.model import Group, Loss, Score, Sources, all_alike
 
 LEAST = 1e-38  # a smaller probability is taken for this one: zero has no logarithm
-Likely: TypeAlias = tuple[str, float]  # a tag and its probability
 
 Answers: TypeAlias = list[list[tuple[Any, ...]]]
 """For each sentence a tuple for each token: the number of its tag, then perhaps probabilities."""
@@ -304,7 +303,7 @@ class Tagger:
         return [[self.tags.names[tag] for tag, *_ in row] for row in answers]
 
     @reading()
-    def _answers(self, texts: TextSet, ask: Callable[[TextBatch, Tensor, Tensor], Columns]) -> Answers:
+    def _answers(self, texts: TextSet, ask: Ask) -> Answers:
         """Return for each sentence, token by token, what `ask` finds in a batch, its (batch, time, tags) scores and (batch,) lengths."""
         self.network.eval()
         found: Answers = [[] for _ in range(len(texts))]
