@@ -12,7 +12,7 @@ demo: .venv/core
 	@$(BIN)/charnn sample checkpoints/demo 'The expression ' --temperature 0.5 --seed 2 --length 300
 
 test: .venv/test lint
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 stress: .venv/test
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.stress

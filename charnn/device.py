@@ -1,4 +1,4 @@
-"""Where and how precisely to compute: 'auto' to a device, threads, reduced precision."""
+"""The device, the number of threads and the precision of computing."""
 
 from contextlib import AbstractContextManager, nullcontext
 
@@ -8,7 +8,7 @@ from charnn.errors import SettingError
 
 
 def choose_device(name: str) -> torch.device:
-    """The torch device of a `--device` choice; raises SettingError when this machine or torch build lacks it."""
+    """Return the torch device of a `--device` choice; raise SettingError when this machine or torch build does not have it."""
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         return torch.device(next(kind for kind in there if there[kind]))
@@ -18,12 +18,12 @@ def choose_device(name: str) -> torch.device:
 
 
 def use_threads(count: int | None) -> int:
-    """Limits torch to so many threads, or leaves its own choice; returns the number in force."""
+    """Limit torch to this number of threads, by default its own choice; return the number of threads."""
     if count is not None:
         torch.set_num_threads(count)
     return torch.get_num_threads()
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
-    """A context in which matrix products run in the given precision; weights stay float32."""
+    """Return a context in which matrix products run in the given precision; weights stay float32."""
     return nullcontext() if precision == "float32" else torch.autocast(device.type, torch.bfloat16)

@@ -1,16 +1,16 @@
-"""What can go wrong that a user can cause; each kind knows its exit code."""
+"""Errors that a user can cause; each kind has its exit code."""
 
 from typing import ClassVar
 
 
 class CharnnError(Exception):
-    """A failure to be told in one sentence: what, where, and what to do."""
+    """A failure, described in one sentence: what, where, and what to do."""
 
     exit_code: ClassVar[int] = 1
 
 
-class SettingError(CharnnError):
-    """A setting that is out of its limits, or that contradicts another or the model."""
+class SettingError(CharnnError, ValueError):
+    """A setting that is outside its limits, or that contradicts another or the model."""
 
     exit_code = 2
 
@@ -20,8 +20,16 @@ class SettingError(CharnnError):
         self.reason = message
 
 
-class DataError(CharnnError):
-    """A corpus, table or label that cannot be used; names path and line where there is one."""
+class DataError(CharnnError, ValueError):
+    """A corpus, table or label that cannot be used; with path and line where there are any."""
+
+
+class ArgumentKindError(CharnnError, TypeError):
+    """A Python argument of the wrong type."""
+
+
+class ArgumentValueError(CharnnError, ValueError):
+    """A Python argument of the right type that cannot be used."""
 
 
 class DivergedError(CharnnError):

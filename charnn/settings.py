@@ -1,4 +1,4 @@
-"""Settings: frozen dataclasses that check themselves; a line holds name, type, default, help and limits."""
+"""Settings: frozen dataclasses that check themselves; one line has the name, type, default, help and limits of each."""
 
 import math
 import operator
@@ -15,14 +15,14 @@ if TYPE_CHECKING:  # typing.Self is newer than Python 3.10
 
 
 def shown(value: Any) -> str:
-    """A value in a message: as Python writes it, a long one cut short, since a file may hold anything."""
+    """Return a value for a message: its repr, cut after 60 characters, since values of files may be long."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a setting may be: inclusive bounds, exclusive bounds, or a list of choices."""
+    """The allowed values of a setting: inclusive bounds, exclusive bounds, or a list of choices."""
 
     least: float | None = None
     most: float | None = None
@@ -31,7 +31,7 @@ class Limits:
     choices: tuple[str, ...] | None = None
 
     def breach(self, value: Any) -> str | None:
-        """What is wrong with the value, or None."""
+        """Return what is wrong with the value, or None."""
         if self.choices is not None:
             return None if value in self.choices else f"must be one of {', '.join(self.choices)}; got {shown(value)}"
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -52,13 +52,16 @@ class Limits:
 OPERATORS = {"at least": operator.ge, "above": operator.gt, "at most": operator.le, "below": operator.lt}
 
 
-def setting(default: Any, help: str, *, choices: Iterable[str] | None = None, is_name: bool = False, **bounds: float) -> Any:
-    """One line of a Settings class: its default, its help sentence and its limits, inclusive (least, most) or exclusive (above, below).
+def setting(
+    default: Any, help: str, *, choices: Iterable[str] | None = None, is_name: bool = False, was: str | None = None, **bounds: float
+) -> Any:
+    """Return a field of a Settings class: default, help sentence and limits, inclusive (least, most) or exclusive (above, below).
 
-    Of a name any text is a value, `none` too.
+    With `is_name` any text is a value, also `none`. `was` is an older name of the setting, still read from model files and the
+    command line.
     """
     limits = Limits(**bounds, choices=None if choices is None else tuple(choices))
-    return field(default=default, metadata={"help": help, "limits": limits, "is_name": is_name})
+    return field(default=default, metadata={"help": help, "limits": limits, "is_name": is_name, "was": was})
 
 
 @dataclass(frozen=True)
@@ -70,16 +73,17 @@ class Settings:
             check_value(one, setting_type(type(self), one.name), getattr(self, one.name))
 
     def plain(self) -> dict[str, Any]:
-        """The settings as JSON-ready data, nested settings as nested dicts."""
+        """Return the settings as JSON-ready data, nested settings as nested dicts."""
         values = {one.name: getattr(self, one.name) for one in fields(self)}
         return {name: value.plain() if isinstance(value, Settings) else value for name, value in values.items()}
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> "Self":
-        """Settings from plain data: a missing name takes its default, an unknown one raises SettingError."""
+        """Return the settings of plain data: a missing name takes its default, an unknown one raises SettingError."""
         known = {one.name: setting_type(cls, one.name) for one in fields(cls)}
+        renamed = {one.metadata["was"]: one.name for one in own_settings(cls)}
         values: dict[str, Any] = {}
-        for name, value in plain.items():
+        for name, value in ((renamed.get(name, name), value) for name, value in plain.items()):
             if name not in known:
                 raise SettingError(f"{name!r:.60}".strip("'"), f"is no setting of {cls.__name__}")
             kind = known[name]
@@ -118,7 +122,7 @@ def flat(plain: Mapping[str, Any], before: str = "") -> dict[str, Any]:
 
 
 def own_settings(cls: type[Settings]) -> list[Field[Any]]:
-    """The fields made by setting(), in order, without nested settings."""
+    """Return the fields made by setting(), in order, without nested settings."""
     return [one for one in fields(cls) if "limits" in one.metadata]
 
 
@@ -138,7 +142,7 @@ def is_settings(kind: Any) -> bool:
 
 
 def base_type(kind: Any) -> Any:
-    """The type beside None: `int | None` -> int."""
+    """Return the type without None: `int | None` -> int."""
     if isinstance(kind, UnionType):
         return next(part for part in get_args(kind) if part is not NoneType)
     return kind
@@ -150,7 +154,7 @@ def is_several(kind: Any) -> bool:
 
 
 def check_value(one: Field[Any], kind: Any, value: Any) -> None:
-    """Raises SettingError unless the value has the field's type and, of a setting, is within its limits."""
+    """Raise SettingError unless the value has the field's type and is within the limits of its setting, if it has any."""
     if value is None:
         if not isinstance(kind, UnionType):
             raise SettingError(one.name, "must be given")

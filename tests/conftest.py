@@ -12,6 +12,18 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import pytest  # the variable must be set before anything loads torch
+from hypothesis import settings
+
+settings.register_profile("quick", max_examples=40, deadline=None)  # `make stress` tries the laws with more
+settings.load_profile("quick")
+
+SLOW = ("test_docs.py", "test_stress.py", "test_estimator.py", "test_format1.py", "test_determinism.py")
+"""Files that take long come first, so that no worker is left alone with one at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of slow files before all others."""
+    items.sort(key=lambda one: SLOW.index(one.path.name) if one.path.name in SLOW else len(SLOW))
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ NAMES = [Document(name, label, f"names.csv:{number}") for number, (name, label) 
 
 def small_settings(**changes: object) -> LanguageModelSettings:
     """A gru of 16 units, windows of 16; every change is found its class by its name."""
-    values = {"hidden_size": 16, "batch_size": 4, "window": 16, "reports": 2, "warmup": 5, **changes}
+    values = {"hidden_size": 16, "batch_size": 4, "window": 16, "validations": 2, "warmup": 5, **changes}
 
     def made(cls: type[Settings]) -> Settings:
         return cls(**{name: values.pop(name) for name in list(values) if name in cls.__dataclass_fields__})

@@ -79,9 +79,9 @@ def classifier_settings(**changes: object) -> ClassifierSettings:
         ClassifierNetworkSettings(
             EncoderSettings(StackSettings(hidden_size=8), embedding_size=8, embedding_dropout=0.0), output_dropout=0.0
         ),
-        ClassifierLossSettings(referee=False),
+        ClassifierLossSettings(baseline=False),
         optimizer=OptimizerSettings(learning_rate=0.02, warmup=5),
-        loop=TextLoopSettings(batch_size=8, reports=2),
+        loop=TextLoopSettings(batch_size=8, validations=2),
     )
     return small(settings, **changes)
 
@@ -100,7 +100,7 @@ def tagger_settings(**changes: object) -> TaggerSettings:
         words=TaggerLossSettings(min_count=1),
         network=TaggerNetworkSettings(encoder),
         optimizer=OptimizerSettings(learning_rate=0.02, warmup=5),
-        loop=TextLoopSettings(batch_size=8, reports=2),
+        loop=TextLoopSettings(batch_size=8, validations=2),
     )
     return small(settings, **changes)
 
@@ -112,7 +112,7 @@ def translator_settings(**changes: object) -> TranslatorSettings:
         network=TranslatorNetworkSettings(StackSettings(hidden_size=16), embedding_size=16, tie_weights=False),
         objective=TranslatorLossSettings(label_smoothing=0.0),
         optimizer=OptimizerSettings(learning_rate=0.03, warmup=10),
-        loop=PairLoopSettings(batch_size=16, reports=2),
+        loop=PairLoopSettings(batch_size=16, validations=2),
     )
     return small(settings, **changes)
 
@@ -123,7 +123,7 @@ def forecaster_settings(**changes: object) -> ForecasterSettings:
         data=SeriesSettings(target="sold"),
         network=ForecasterNetworkSettings(StackSettings(hidden_size=8)),
         optimizer=OptimizerSettings(learning_rate=0.01, warmup=5),
-        loop=SeriesLoopSettings(batch_size=8, reports=2, window=24),
+        loop=SeriesLoopSettings(batch_size=8, validations=2, window=24),
     )
     return small(settings, **changes)
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from charnn.baselines.linear import fit_referee
+from charnn.baselines.linear import fit_baseline
 from charnn.batches.texts import Speller
 from charnn.cells import CELLS as REGISTERED
 from charnn.checkpoint.model import SavedModel, load_model, save_model
@@ -138,7 +138,7 @@ def test_a_text_whose_characters_are_read_is_classified_as_it_is_alone():
 def test_a_blend_with_a_linear_model_is_what_it_is_alone():
     model, texts = classifier(), rows(700)
     labels = [number % 3 for number in range(len(texts))]
-    model.referee, model.blending = fit_referee(texts, labels, texts, labels, 3, seed=1), Blending(1.3, 0.8, 0.35, 1.1)
+    model.baseline, model.blending = fit_baseline(texts, labels, texts, labels, 3, seed=1), Blending(1.3, 0.8, 0.35, 1.1)
     is_alone_what_it_is_among_others(Classifier.restore(saved(model)).predict, texts)
 
 
@@ -216,7 +216,7 @@ def test_a_line_is_printed_alike_alone_and_among_others(task, tmp_path):
 # a seed
 
 
-TINY = ["--steps", "12", "--reports", "2", "--dropout", "0.2", "--hidden-size", "16", "--batch-size", "8"]
+TINY = ["--steps", "12", "--validations", "2", "--dropout", "0.2", "--hidden-size", "16", "--batch-size", "8"]
 VERSE = "The sea is wide, the sea is blue,\nthe sea has room for me and you.\n" * 20
 
 RUNS = {
@@ -260,7 +260,7 @@ def test_one_seed_trains_one_model_whether_it_is_watched_or_not(run, desk):
     assert trained(desk / "watched") == trained(desk / "quiet")
 
 
-def test_how_often_a_run_shows_signs_of_life_changes_no_number(desk, monkeypatch):
+def test_how_often_a_run_shows_placeholders_of_life_changes_no_number(desk, monkeypatch):
     """The clock once decided in how many parts the training loss was summed up, and so its last digits."""
     for folder, tick in (("often", 0.0), ("never", 1e9)):
         monkeypatch.setattr("charnn.training.trainer.TICK", tick)
@@ -270,7 +270,7 @@ def test_how_often_a_run_shows_signs_of_life_changes_no_number(desk, monkeypatch
 
 def test_another_process_trains_the_same_models(desk):
     """With another order of Python's sets and dictionaries of strings."""
-    runs, short = ["lm, gru", "classifier", "tagger", "translator", "forecaster"], [*TINY, "--steps", "4", "--reports", "1", "--quiet"]
+    runs, short = ["lm, gru", "classifier", "tagger", "translator", "forecaster"], [*TINY, "--steps", "4", "--validations", "1", "--quiet"]
     commands = [["train", *RUNS[run], *short, "--to", run] for run in runs]
     program = f"from charnn.cli.main import main\nfor command in {commands}: main(command, standalone_mode=False)"
     environment = {**os.environ, "PYTHONHASHSEED": "7", "PYTHONPATH": str(Path(__file__).parents[1])}

@@ -19,7 +19,7 @@ from charnn.tasks.forecaster.model import Forecaster
 from charnn.tasks.load import load
 from tests.stress.tiny import tiny
 
-TINY = ["--hidden-size", "4", "--steps", "1", "--reports", "1", "--threads", "1", "--quiet", "--to", "run", "--overwrite"]
+TINY = ["--hidden-size", "4", "--steps", "1", "--validations", "1", "--threads", "1", "--quiet", "--to", "run", "--overwrite"]
 
 
 @pytest.fixture(autouse=True)
@@ -138,7 +138,7 @@ def test_what_has_no_logarithm_is_refused_in_every_part() -> None:
 
 def test_an_interval_of_more_steps_than_memory_holds_is_refused(model: Forecaster) -> None:
     with pytest.raises(SettingError) as raised:
-        model.predict(steps=1_000_000, share=0.9)
+        model.predict(steps=1_000_000, fraction=0.9)
     assert str(raised.value) == "steps can be at most 25,000 with an interval, got 1,000,000; give fewer"
 
 

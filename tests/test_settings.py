@@ -127,9 +127,9 @@ def test_a_number_too_large_for_a_float_is_refused_like_any_other():
         (lambda: StackSettings(activation="relu"), "activation is a choice of the rnn cell only, and the cell is gru"),
         (
             lambda: StackSettings(cell="rnn", initial_memory=100),
-            "initial_memory is a choice of gates that keep a state, and the cell rnn has none",
+            "initial_memory needs gates that keep a state, and the cell rnn has none",
         ),
-        (lambda: StackSettings(locked_dropout=True), "locked_dropout has no effect without dropout; give dropout too"),
+        (lambda: StackSettings(variational_dropout=True), "variational_dropout has no effect without dropout; give dropout too"),
         (
             lambda: LanguageNetworkSettings(embedding_size=8, tie_weights=True),
             "tie_weights needs an embedding_size equal to hidden_size, got 8 and 384",
@@ -213,3 +213,10 @@ def test_a_field_is_a_setting_or_settings(cls):
 def test_nested_settings_are_one_level_by_path():
     plain = {"network": {"stack": {"layers": 2}, "tie_weights": False}, "seed": 1}
     assert flat(plain) == {"network.stack.layers": 2, "network.tie_weights": False, "seed": 1}
+
+
+@every_setting
+def test_an_older_name_of_a_setting_is_still_read(cls, one):
+    plain = cls().plain()
+    value = plain.pop(one.name)
+    assert cls.from_plain({**plain, one.metadata["was"] or one.name: value}) == cls()

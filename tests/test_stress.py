@@ -5,14 +5,22 @@ import pytest
 from tests.stress import __main__ as stress
 from tests.stress.row import Row
 
-SCALES = {"corruption": 0.01, "hostile": 0.01, "forgery": 0.01, "faults": 0.03, "full-from-then-on": 0.03, "line": 0.002, "text": 0.004}
+SCALES = {"corruption": 0.01, "hostile": 0.01, "forgery": 0.01}
 """How much of each suite, where it is not 2 %."""
 
 
-@pytest.mark.parametrize("name", stress.SUITES)
+LONG = {"text", "line", "full", "limited", "faults", "full-from-then-on", "kill-saves", "signals", "commands", "memory"}
+"""Suites of which even the least takes long, and which are like another, or like tests elsewhere."""
+
+
+@pytest.mark.parametrize("name", [name for name in stress.SUITES if name not in LONG])
 def test_a_suite_finds_nothing(name):
     row = stress.suite(stress.SUITES[name])(SCALES.get(name, 0.02))
     assert (row.failures, row.examples) == (0, ())
+
+
+def test_the_long_suites_are_there():
+    assert all(callable(stress.suite(stress.SUITES[name])) for name in LONG)
 
 
 def suite_that_fails(scale):

@@ -23,7 +23,7 @@ PAIRS = [
 TOKENIZERS = ["char", "word", "subword", "byte"]
 
 
-def translator(tokenizer="char", shared=True, pairs=PAIRS, signs=0, **changes):
+def translator(tokenizer="char", shared=True, pairs=PAIRS, placeholders=0, **changes):
     """A small one that knows both sides of the pairs."""
     sizes = {"hidden_size": 8, "embedding_size": 8, "layers": 2, "dropout": 0.0, "label_smoothing": 0.0}
     settings = small(TranslatorSettings(), tokenizer=tokenizer, shared_vocabulary=shared, **sizes | changes)
@@ -31,7 +31,7 @@ def translator(tokenizer="char", shared=True, pairs=PAIRS, signs=0, **changes):
     if shared:
         sides = (sides[0] + sides[1],) * 2
     source, target = (fit_tokenizer(lambda texts=texts: [" ".join(texts)], settings.tokens) for texts in sides)
-    model = Translator(settings, Languages(source, source if shared else target, signs))
+    model = Translator(settings, Languages(source, source if shared else target, placeholders))
     model.network.eval()
     return model
 

@@ -1,1 +1,1 @@
-"""Models that count: what a network has to beat."""
+"""Baselines: models that count, which a network has to beat."""

@@ -1,28 +1,26 @@
-"""The linear baseline: a classifier of word and character n-grams that trains in seconds and predicts with numpy alone."""
+"""The linear baseline: a classifier of word and character n-grams, trained in seconds, that predicts with numpy alone."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from charnn.baselines.ngrams import Ids, NGrams
+from charnn.baselines.ngrams import Entries, Ids, NGrams, Texts, recorded
 from charnn.errors import CheckpointError, DataError
 from charnn.metrics.classification import log_softmax
 from charnn.settings import shown
 
-MOST_FEATURES = 500_000  # n-grams of one kind that are kept, those of the most texts first: 8 MB of a model file
-MOST_VIEWS = 8  # views that a model file may ask for
-FEW_TEXTS = 1000  # below this number of texts, n-grams of a single text are kept too
-SHORT_TEXT = 200  # texts of a median under this many characters are read character by character as well
-
+MOST_FEATURES = 500_000  # n-grams of one kind that are kept, those in the most texts first: 8 MB of a model file
+MOST_VIEWS = 8  # views that a model file may have
+FEW_TEXTS = 1000  # below this number of texts, n-grams that occur in a single text are kept too
+SHORT_TEXT = 200  # texts with a median below this number of characters get n-grams of characters too
+# Values of C to try, from the strongest regularisation to the weakest, until the validation loss rises.
 REGULARISATIONS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
-"""Values of C tried, from the strongest regularisation to the weakest, until the validation loss rises."""
-
-TOLERANCE = 1e-5  # gradient at which a fit ends; at 1e-4 one that starts from the last one's weights does not move
-ABSENT = -20.0  # score of a class that no text was labelled with
+TOLERANCE = 1e-5  # gradient at which a fit ends; at 1e-4 a fit that starts from the last one's weights does not move
+ABSENT = -20.0  # score of a class that no text has
 
 Floats = NDArray[np.float32]
 Scores = NDArray[np.float64]
@@ -34,7 +32,7 @@ def _binary(scores: Scores) -> Scores:
 
 
 def _one_vs_rest(scores: Scores) -> Scores:
-    """(texts, classes) log-odds of each class against all others, made to add up to 1."""
+    """(texts, classes) log-odds of each class against all others -> log-probabilities, normalised."""
     return log_softmax(-np.logaddexp(0, -scores))
 
 
@@ -46,14 +44,14 @@ WEIGHTINGS = {"tf-idf": "TF-IDF", "nb": "NB-weighted TF-IDF"}  # weights of n-gr
 
 @dataclass(frozen=True)
 class View:
-    """N-grams of one kind: (features,) inverse document frequencies and (features, columns) weights."""
+    """N-grams of one kind with (features,) inverse document frequencies and (features, columns) weights."""
 
     grams: NGrams
     rarity: Floats
     weights: Floats
 
-    def scores(self, texts: Sequence[str]) -> Scores:
-        """(texts,) -> (texts, columns), each row from its own text alone."""
+    def scores(self, texts: Texts) -> Scores:
+        """(texts,) -> (texts, columns) scores, each row from its own text alone."""
         scores = np.zeros((len(texts), self.weights.shape[1]))
         for part in values(self.grams, self.rarity, texts):
             for column, weights in enumerate(self.weights.T):
@@ -61,25 +59,17 @@ class View:
         return scores
 
 
-class Values(NamedTuple):
-    """The value of each n-gram in each text: three columns, sorted by text, then feature."""
-
-    texts: Ids
-    features: Ids
-    values: Scores
-
-
-def values(grams: NGrams, rarity: Floats, texts: Sequence[str]) -> Iterator[Values]:
+def values(grams: NGrams, rarity: Floats, texts: Texts) -> Iterator[Entries]:
     """Return TF-IDF of each text's n-grams: 1 + log of the count, times rarity, scaled to length 1."""
     for part in grams.counts(texts):
-        found = (1 + np.log(part.counts)) * rarity[part.features]
+        found = (1 + np.log(part.values)) * rarity[part.features]
         lengths = np.sqrt(np.bincount(part.texts, found * found))
-        yield Values(part.texts, part.features, found / lengths[part.texts])
+        yield Entries(part.texts, part.features, found / lengths[part.texts])
 
 
 @dataclass(frozen=True)
-class Referee:
-    """Views of a text whose scores add up, (columns,) bias, and how the sum becomes log-probabilities of classes."""
+class LinearBaseline:
+    """Views of a text whose scores are added, a (columns,) bias, and the link from the sum to log-probabilities of classes."""
 
     views: tuple[View, ...]
     bias: Floats
@@ -87,7 +77,7 @@ class Referee:
     weighting: str
     regularisation: float
 
-    def scores(self, texts: Sequence[str]) -> Scores:
+    def scores(self, texts: Texts) -> Scores:
         """(texts,) -> (texts, columns) linear scores."""
         return sum((view.scores(texts) for view in self.views), np.zeros((len(texts), 1))) + self.bias
 
@@ -96,8 +86,8 @@ class Referee:
         """The number of classes."""
         return max(2, len(self.bias))
 
-    def logits(self, texts: Sequence[str]) -> Floats:
-        """(texts,) -> (texts, classes) log-probabilities; of a text without a known n-gram those of the bias."""
+    def logits(self, texts: Texts) -> Floats:
+        """(texts,) -> (texts, classes) log-probabilities; for a text without a known n-gram those of the bias."""
         return LINKS[self.link](self.scores(texts)).astype(np.float32)
 
     def describe(self) -> str:
@@ -125,24 +115,22 @@ class Referee:
         return named
 
     @classmethod
-    def restore(cls, learned: Any, tensors: Mapping[str, NDArray[Any]]) -> "Referee":
-        """Return the saved baseline. Raises CheckpointError where its parts do not fit together."""
+    def restore(cls, learned: Any, tensors: Mapping[str, NDArray[Any]]) -> "LinearBaseline":
+        """Return the saved baseline; raise CheckpointError where its parts do not fit together."""
+        damaged = "the linear model is damaged"
         kinds = {"classes": int, "views": list, "link": str, "weighting": str, "regularisation": float}
-        if not isinstance(learned, dict) or not all(type(learned.get(name)) is kind for name, kind in kinds.items()):
-            raise CheckpointError(f"the linear model is damaged: it should say {', '.join(kinds)}")
-        classes, link, weighting = learned["classes"], learned["link"], learned["weighting"]
+        classes, parts, link, weighting, regularisation = recorded(learned, kinds, damaged)
         if link not in LINKS or weighting not in WEIGHTINGS or classes < 2 or (link == "binary" and classes > 2):
-            said = f"{shown(classes)} classes, link {shown(link)}, weighting {shown(weighting)}"
-            raise CheckpointError(f"the linear model is damaged: {said}")
-        if not 0 < len(learned["views"]) <= MOST_VIEWS or not 0 < learned["regularisation"] < np.inf:
-            raise CheckpointError(f"the linear model is damaged: {len(learned['views'])} views, C={learned['regularisation']}")
+            raise CheckpointError(f"{damaged}: {shown(classes)} classes, link {shown(link)}, weighting {shown(weighting)}")
+        if not 0 < len(parts) <= MOST_VIEWS or not 0 < regularisation < np.inf:
+            raise CheckpointError(f"{damaged}: {len(parts)} views, C={regularisation}")
         columns = 1 if link == "binary" else classes
-        views = tuple(_restored_view(number, view, tensors, columns) for number, view in enumerate(learned["views"]))
-        return cls(views, _restored_floats("bias", tensors, (columns,)), link, weighting, learned["regularisation"])
+        views = tuple(_restored_view(number, view, tensors, columns) for number, view in enumerate(parts))
+        return cls(views, _restored_floats("bias", tensors, (columns,)), link, weighting, regularisation)
 
 
 def _restored_view(number: int, learned: Any, tensors: Mapping[str, NDArray[Any]], columns: int) -> View:
-    """One view, with its weights checked against its n-grams."""
+    """Return one view, with its weights checked against its n-grams."""
     prefix = f"view{number}."
     own = {name.removeprefix(prefix): array for name, array in tensors.items() if name.startswith(prefix)}
     grams = NGrams.restore(learned, own)
@@ -150,7 +138,7 @@ def _restored_view(number: int, learned: Any, tensors: Mapping[str, NDArray[Any]
 
 
 def _restored_floats(name: str, tensors: Mapping[str, NDArray[Any]], shape: tuple[int, ...]) -> Floats:
-    """Finite float32 numbers of a shape."""
+    """Return finite float32 numbers of a shape; raise CheckpointError."""
     floats = tensors.get(name)
     if floats is None or floats.dtype != np.float32 or floats.shape != shape or not np.isfinite(floats).all():
         found = "missing" if floats is None else f"{floats.dtype} {floats.shape}"
@@ -158,29 +146,22 @@ def _restored_floats(name: str, tensors: Mapping[str, NDArray[Any]], shape: tupl
     return floats
 
 
-def fit_referee(
-    texts: Sequence[str],
-    labels: Sequence[int],
-    valid_texts: Sequence[str],
-    valid_labels: Sequence[int],
-    classes: int,
-    seed: int,
-    unit: str = "unicode word",
-) -> Referee:
-    """The linear model, of those tried, under which the validation labels are likeliest.
+def fit_baseline(
+    texts: Texts, labels: ArrayLike, valid_texts: Texts, valid_labels: ArrayLike, classes: int, seed: int, unit: str = "unicode word"
+) -> LinearBaseline:
+    """Return the linear model with the least loss of the validation labels; raise DataError for texts that have nothing in common.
 
-    Tried are logistic regression on TF-IDF, and on TF-IDF times each n-gram's log-count ratio (Wang and Manning 2012; one class
-    against the rest where there are more than two): on words, each a `unit`, on more words in a row for long texts, on characters
-    too for short ones. `labels` hold at least two of the classes 0 to `classes` - 1, and there is a text to validate with. Raises
-    DataError for texts that have nothing in common.
+    It tries logistic regression on TF-IDF, and on TF-IDF times each n-gram's log-count ratio (Wang and Manning 2012; one class against
+    the rest if there are more than two): of words, each a `unit`, for long texts of more words in a row, for short ones of characters
+    too. `labels` contain at least two of the classes 0 to `classes` - 1, and there is a validation text.
     """
     truth, wanted = np.asarray(labels), np.asarray(valid_labels)
     assert len(np.unique(truth)) > 1
     assert len(wanted) > 0
-    found: list[tuple[float, Referee]] = []
+    best_loss, best = np.inf, None
     for grams in _vocabularies(texts, unit):
-        source = _Source.of(grams, texts)
-        matrix, valid = source.matrix(texts), source.matrix(valid_texts)
+        rarity = [_rarity(each, texts) for each in grams]
+        matrix, valid = _matrix(grams, rarity, texts), _matrix(grams, rarity, valid_texts)
         for weighting in WEIGHTINGS:
             link = _link(truth, classes, weighting)
             targets = _targets(truth, classes, link)
@@ -188,15 +169,18 @@ def fit_referee(
             before = np.inf
             for regularisation, weights, bias in _solutions(matrix, targets, ratios, seed):
                 loss = -float(LINKS[link](valid @ weights + bias)[np.arange(len(wanted)), wanted].mean())
-                if loss < min((least for least, _ in found), default=np.inf):
-                    found.append((loss, Referee(source.views(weights), bias, link, weighting, regularisation)))
+                if loss < best_loss:
+                    parts = np.split(weights, np.cumsum([each.size for each in grams])[:-1])
+                    views = tuple(View(*each) for each in zip(grams, rarity, parts, strict=True))
+                    best_loss, best = loss, LinearBaseline(views, bias, link, weighting, regularisation)
                 if loss > before:
                     break
                 before = loss
-    return found[-1][1]
+    assert best is not None
+    return best
 
 
-def _vocabularies(texts: Sequence[str], unit: str) -> list[tuple[NGrams, ...]]:
+def _vocabularies(texts: Texts, unit: str) -> list[tuple[NGrams, ...]]:
     """Return the sets of n-grams to try."""
     fit = partial(NGrams.fit, texts, least=1 if len(texts) < FEW_TEXTS else 2, most=MOST_FEATURES)
     words = fit(unit, 1, 2)
@@ -204,7 +188,7 @@ def _vocabularies(texts: Sequence[str], unit: str) -> list[tuple[NGrams, ...]]:
     vocabularies = [(words,), (words, fit("character", 2, 5))] if is_short else [(words,), (fit(unit, 1, 3),)]
     usable = [grams for grams in vocabularies if any(each.size for each in grams)]
     if not usable:
-        raise DataError("the texts share no word and no character, so a linear model has nothing to learn; leave it out: --no-referee")
+        raise DataError("the texts share no word and no character, so a linear model has nothing to learn; leave it out: --no-baseline")
     return usable
 
 
@@ -215,36 +199,25 @@ def _link(labels: Ids, classes: int, weighting: str) -> str:
     return "softmax" if weighting == "tf-idf" and len(np.unique(labels)) == classes else "one-vs-rest"
 
 
-class _Source(NamedTuple):
-    """N-grams, and how rare each is among the training texts."""
+def _rarity(grams: NGrams, texts: Texts) -> Floats:
+    """Return (features,) inverse document frequencies, smoothed by one additional text with every n-gram."""
+    frequencies = sum((np.bincount(part.features, minlength=grams.size) for part in grams.counts(texts)), np.zeros(grams.size, np.int64))
+    return (np.log((1 + len(texts)) / (1 + frequencies)) + 1).astype(np.float32)
 
-    grams: tuple[NGrams, ...]
-    rarity: tuple[Floats, ...]
 
-    @classmethod
-    def of(cls, grams: tuple[NGrams, ...], texts: Sequence[str]) -> "_Source":
-        """Inverse document frequencies, smoothed by one text that holds every n-gram."""
-        frequencies = [sum((np.bincount(part.features, minlength=each.size) for part in each.counts(texts)), 0) for each in grams]
-        return cls(grams, tuple((np.log((1 + len(texts)) / (1 + each)) + 1).astype(np.float32) for each in frequencies))
+def _matrix(grams: Sequence[NGrams], rarity: Sequence[Floats], texts: Texts) -> Any:
+    """Return (texts, features) TF-IDF as a sparse matrix."""
+    from scipy.sparse import csr_array, hstack
 
-    def matrix(self, texts: Sequence[str]) -> Any:
-        """(texts, features) TF-IDF as a sparse matrix."""
-        from scipy.sparse import csr_array, hstack
-
-        blocks = []
-        for grams, rarity in zip(self.grams, self.rarity, strict=True):
-            rows, columns, numbers = (np.concatenate(column) for column in zip(*values(grams, rarity, texts), strict=True))
-            blocks.append(csr_array((numbers.astype(np.float32), (rows, columns)), (len(texts), grams.size)))
-        return hstack(blocks, format="csr")
-
-    def views(self, weights: Floats) -> tuple[View, ...]:
-        """Return the n-grams, each with its part of the (features, columns) weights."""
-        shares = np.split(weights, np.cumsum([grams.size for grams in self.grams])[:-1])
-        return tuple(View(*parts) for parts in zip(self.grams, self.rarity, shares, strict=True))
+    blocks = []
+    for each, rare in zip(grams, rarity, strict=True):
+        rows, columns, numbers = (np.concatenate(column) for column in zip(*values(each, rare, texts), strict=True))
+        blocks.append(csr_array((numbers.astype(np.float32), (rows, columns)), (len(texts), each.size)))
+    return hstack(blocks, format="csr")
 
 
 def _solutions(matrix: Any, targets: Sequence[NDArray[Any]], ratios: Floats, seed: int) -> Iterator[tuple[float, Floats, Floats]]:
-    """For each regularisation in turn: (features, columns) weights and (columns,) bias of one regression for each target."""
+    """Yield for each regularisation (features, targets) weights and (targets,) biases, each target a binary logistic regression."""
     from scipy.sparse import diags_array
     from sklearn.linear_model import LogisticRegression
 
@@ -263,7 +236,7 @@ def _solutions(matrix: Any, targets: Sequence[NDArray[Any]], ratios: Floats, see
 
 
 def _log_count_ratios(matrix: Any, targets: Sequence[NDArray[np.bool_]]) -> Floats:
-    """(targets, features): how much likelier an n-gram is in a text of the target than in another (Wang and Manning 2012, eq. 2)."""
+    """Return (targets, features) log-ratios of n-gram frequencies in texts of a target and in others (Wang and Manning 2012, eq. 2)."""
     presence = (matrix > 0).astype(np.float32)
     inside = 1 + np.stack([target.astype(np.float32) @ presence for target in targets])
     outside = 1 + np.stack([(~target).astype(np.float32) @ presence for target in targets])

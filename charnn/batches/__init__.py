@@ -1,1 +1,1 @@
-"""The order in which training reads examples: a pure function of (seed, epoch, step)."""
+"""The order in which training reads examples, a pure function of (seed, epoch, step)."""

@@ -1,4 +1,4 @@
-"""Token ids and series in the order training reads them: a pure function of (seed, epoch, step), so that any step can be found again."""
+"""Batches of running text, documents and series, each a pure function of (seed, epoch, step), so that training can resume at any."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ Ids = NDArray[np.integer[Any]]
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows of consecutive tokens, and for each the token that follows it."""
+    """Rows of consecutive tokens, and the next token of each."""
 
     inputs: NDArray[np.int64]  # (batch, time)
     targets: NDArray[np.int64]  # (batch, time)
-    mask: NDArray[np.bool_] | None  # (batch, time): False where a shorter document is over; None where all counts
+    mask: NDArray[np.bool_] | None  # (batch, time): False behind the end of a shorter document; None for all True
     labels: NDArray[np.int64] | None  # (batch,)
-    fresh: NDArray[np.bool_]  # (batch,): rows that start anew, without the state of the batch before
+    fresh: NDArray[np.bool_]  # (batch,): rows that do not take the state of the batch before
 
 
 Kind = TypeVar("Kind", covariant=True)
@@ -33,24 +33,23 @@ class Batches(Protocol[Kind]):
     def epoch_steps(self) -> int: ...
 
     def since(self, step: int) -> Iterator[Kind]:
-        """Endless batches from this number on."""
+        """Yield batches from this number on, without end."""
 
 
 class StreamBatches:
     """One long text as parallel streams, read window by window, so that the recurrent state can be carried on.
 
-    Row r of the next batch goes on where row r of this one ends. Each epoch starts at another offset. `restarts` is the
-    fraction of rows that start anew all the same, so that the network learns to do without a past.
+    Row r of each batch continues row r of the batch before. Each epoch starts at another offset. `state_resets` is the fraction
+    of rows that lose their state all the same, so that the network learns to predict without one.
     """
 
-    def __init__(self, ids: Ids, *, batch_size: int, window: int, restarts: float, seed: int) -> None:
-        self.ids, self.window, self.restarts, self.seed = ids, window, restarts, seed
+    def __init__(self, ids: Ids, *, batch_size: int, window: int, state_resets: float, seed: int) -> None:
+        self.ids, self.window, self.state_resets, self.seed = ids, window, state_resets, seed
         self.rows = max(1, min(batch_size, (len(ids) - 1) // window))
         self.length = (len(ids) - 1) // self.rows
         self.epoch_steps = -(-self.length // window)
 
     def since(self, step: int) -> Iterator[Batch]:
-        """Endless batches from this number on."""
         return (self.batch(*divmod(number, self.epoch_steps)) for number in count(step))
 
     def batch(self, epoch: int, index: int) -> Batch:
@@ -59,8 +58,8 @@ class StreamBatches:
         shift = int(np.random.default_rng((self.seed, epoch)).integers(total)) if epoch else 0
         width = min(self.window, self.length - index * self.window)
         begins = np.arange(self.rows) * self.length + index * self.window + shift
-        places = (begins[:, None] + np.arange(width)) % total  # (batch, time); a shifted row runs on at the start of the text
-        fresh = np.random.default_rng((self.seed, epoch, index)).random(self.rows) < (self.restarts if index else 1)
+        places = (begins[:, None] + np.arange(width)) % total  # (batch, time); after the end of the text follows its start
+        fresh = np.random.default_rng((self.seed, epoch, index)).random(self.rows) < (self.state_resets if index else 1)
         return _batch(self.ids, places, fresh)
 
 
@@ -72,21 +71,21 @@ class DocumentBatches:
     ) -> None:
         self.ids, self.starts, self.labels = ids, starts, labels  # starts: (documents + 1,)
         self.budget, self.window, self.seed = batch_size * window, window, seed
-        self.lengths = np.diff(starts) - 1  # the predictions of each document: its tokens less the first
-        # The same lengths make groups of the same sizes, so all epochs have equally many batches.
+        self.lengths = np.diff(starts) - 1  # the predictions of each document: its tokens but the first
+        # The same lengths make groups of the same sizes, so all epochs have the same number of batches.
         self.sizes = group_sizes(np.minimum(self.lengths, window), len(self.lengths), self.budget)
         self.epoch_steps = len(self.plan(0))
 
     def since(self, step: int) -> Iterator[Batch]:
-        """Endless batches from this number on."""
         return (self.batch(*part) for part in planned(self.plan, step, self.epoch_steps))
 
     def batch(self, documents: NDArray[np.int64], begin: int) -> Batch:
-        """The tokens of these documents from `begin` on, a window wide at most."""
+        """Return the tokens of these documents from `begin` on, at most a window of them."""
         lengths = np.clip(self.lengths[documents] - begin, 0, self.window)
         steps = np.arange(lengths.max())
         mask = steps < lengths[:, None]  # (batch, time)
-        places = np.where(mask, self.starts[documents][:, None] + begin + steps, self.starts[documents][:, None])
+        starts = self.starts[documents][:, None]
+        places = np.where(mask, starts + begin + steps, starts)
         labels = None if self.labels is None else self.labels[documents]
         return _batch(self.ids, places, np.full(len(documents), begin == 0), mask, labels)
 
@@ -95,12 +94,9 @@ class DocumentBatches:
         random = np.random.default_rng((self.seed, epoch))
         order = random.permutation(len(self.lengths))
         groups = grouped(order[np.argsort(self.lengths[order], kind="stable")], self.sizes)
-        # Rows stay in place while their state is carried; those that are over are masked.
-        return [
-            (groups[number], begin)
-            for number in random.permutation(len(groups))
-            for begin in range(0, int(self.lengths[groups[number]].max()), self.window)
-        ]
+        # Rows stay in place while their state is carried; documents that have ended are masked.
+        shuffled = [groups[number] for number in random.permutation(len(groups))]
+        return [(group, begin) for group in shuffled for begin in range(0, int(self.lengths[group].max()), self.window)]
 
 
 @dataclass(frozen=True)
@@ -112,20 +108,18 @@ class Window:
 
 
 class WindowBatches:
-    """Windows drawn at random, a pure function of (seed, step); an epoch has enough of them to read every value once."""
+    """Random windows, a pure function of (seed, step); with `is_last` only the targets after a window's last value are known."""
 
     def __init__(
         self, inputs: NDArray[np.float32], targets: NDArray[np.float32], *, batch_size: int, window: int, is_last: bool, seed: int
     ) -> None:
-        """With `is_last`, only what follows the last value of a window is learned."""
         self.inputs, self.targets = inputs, targets
         self.rows, self.width, self.is_last, self.seed = batch_size, min(window, len(inputs)), is_last, seed
-        # A window with nothing known after it teaches nothing.
+        # Nothing can be learned from a window without known values after it.
         self.places = len(inputs) - self.width + 1 - (len(inputs) > self.width)
         self.epoch_steps = max(1, len(inputs) // (self.rows * self.width))
 
     def since(self, step: int) -> Iterator[Window]:
-        """Endless batches from this number on."""
         return map(self.batch, count(step))
 
     def batch(self, step: int) -> Window:
@@ -139,7 +133,7 @@ class WindowBatches:
 
 
 def group_sizes(lengths: NDArray[np.int64], batch_size: int, budget: int) -> list[int]:
-    """Sizes of groups of texts sorted by length: at most batch_size texts, and budget tokens with padding."""
+    """Return the sizes of groups of texts sorted by length: at most batch_size texts, and budget tokens with padding."""
     ordered = np.sort(lengths)
     sizes, begin = [], 0
     for end in range(1, len(ordered) + 1):
@@ -155,7 +149,7 @@ def grouped(order: NDArray[np.int64], sizes: Sequence[int]) -> list[NDArray[np.i
 
 
 def planned(plan: Callable[[int], Sequence[Part]], step: int, epoch_steps: int) -> Iterator[Part]:
-    """Endless parts of the plans of epochs, from this step on."""
+    """Yield the parts of the plans of all epochs, from this step on, without end."""
     epoch, index = divmod(step, epoch_steps)
     while True:
         yield from plan(epoch)[index:]
@@ -163,7 +157,7 @@ def planned(plan: Callable[[int], Sequence[Part]], step: int, epoch_steps: int) 
 
 
 def windows(ids: Ids, width: int, rows: int) -> Iterator[Batch]:
-    """Every window of a text, each to be read without context: (rows, width) ids; the last ones come as they are."""
+    """Yield all windows of a text, each to be read without context, as batches of (rows, width); the last may be smaller."""
     whole = (len(ids) - 1) // width
     for begin in range(0, whole, rows):
         starts = np.arange(begin, min(begin + rows, whole)) * width
@@ -172,10 +166,9 @@ def windows(ids: Ids, width: int, rows: int) -> Iterator[Batch]:
 
 
 def streams(ids: Ids, width: int, rows: int, warm: int = 0) -> Iterator[Batch]:
-    """A text as so many parallel streams, each token predicted once, the state to be carried; rows=1 is one pass in order.
+    """Yield a text as parallel streams whose state is carried, with a prediction of each token; rows=1 is one pass in order.
 
-    Each stream but the first reads the `warm` tokens before its own first, masked, so that it begins with the state that one
-    pass would have brought it, nearly: what lies further back has faded.
+    Each stream but the first begins with the `warm` tokens before its own, masked, so that its state is nearly that of one pass.
     """
     length = (len(ids) - 1) // rows
     first = np.arange(rows) * length
@@ -190,17 +183,11 @@ def streams(ids: Ids, width: int, rows: int, warm: int = 0) -> Iterator[Batch]:
 
 
 def _rest(ids: Ids, begin: int) -> Iterator[Batch]:
-    """The rest of a text behind its even rows, as one row that starts anew."""
+    """Yield the rest of a text from `begin` as one row without a state before it."""
     if begin < len(ids) - 1:
         yield _batch(ids, np.arange(begin, len(ids) - 1)[None], np.full(1, True))
 
 
-def _batch(
-    ids: Ids,
-    places: NDArray[np.int64],
-    fresh: NDArray[np.bool_],
-    mask: NDArray[np.bool_] | None = None,
-    labels: NDArray[np.int64] | None = None,
-) -> Batch:
-    """The tokens at (batch, time) places, and those that follow them."""
+def _batch(ids: Ids, places: NDArray[np.int64], fresh: NDArray[np.bool_], mask: Any = None, labels: Any = None) -> Batch:
+    """Return the batch of the tokens at (batch, time) places and the tokens after them."""
     return Batch(ids[places].astype(np.int64), ids[places + 1].astype(np.int64), mask, labels, fresh)

@@ -14,12 +14,12 @@ from charnn.tokenizers.vocabulary import UNKNOWN, Vocabulary
 
 Batch = TypeVar("Batch", covariant=True)
 
-LONGEST_WORD = 40  # Characters of a word that are read: of a longer one the first and the last half of so many
-MIXING = 0.2  # Texts of a batch are of nearly one length, which differs by up to this share: so each epoch has other batches
+LONGEST_WORD = 40  # Most characters of a word; of a longer one its first and last 20
+MIXING = 0.2  # Fraction by which lengths vary at random before texts are grouped by length, so that each epoch has other batches
 
 
 class Speller:
-    """Words to character ids, in memory once for each distinct word."""
+    """Turns words into character ids, which are stored once for each distinct word."""
 
     def __init__(self, characters: Vocabulary) -> None:
         self.characters = characters
@@ -28,16 +28,16 @@ class Speller:
 
     @classmethod
     def fit(cls, words: Iterable[str]) -> "Speller":
-        """The speller that knows the characters of these words."""
+        """Return the speller for the characters of these words."""
         return cls(Vocabulary.fit(Counter(chain.from_iterable(words))))
 
     @classmethod
     def restore(cls, symbols: Any) -> "Speller":
-        """The speller of a saved list of characters. Raises CheckpointError for anything else."""
+        """Return the speller of a saved list of characters. Raises CheckpointError for anything else."""
         return cls(Vocabulary.restore(symbols))
 
     def number(self, word: str) -> int:
-        """The number under which a word's spelling is kept."""
+        """Return the number of a word, for spell()."""
         if word not in self._numbers:
             self._numbers[word] = len(self._spelled)
             short = word if len(word) <= LONGEST_WORD else word[: LONGEST_WORD // 2] + word[-LONGEST_WORD // 2 :]
@@ -46,7 +46,7 @@ class Speller:
         return self._numbers[word]
 
     def spell(self, numbers: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """(words,) numbers -> (words, longest) character ids, 0 behind a word's end, and (words,) lengths; an unknown word for none."""
+        """Return (words, longest) character ids, 0 behind a word's end, and (words,) lengths; for no numbers one unknown character."""
         spelled = [self._spelled[number] for number in numbers] or [np.array([UNKNOWN], np.int64)]
         lengths = np.array([len(one) for one in spelled], np.int64)
         mask = np.arange(int(lengths.max())) < lengths[:, None]
@@ -55,7 +55,7 @@ class Speller:
 
 @dataclass(frozen=True)
 class TextBatch:
-    """Texts side by side, the shorter ones filled up with zeros."""
+    """Texts side by side, padded with zeros."""
 
     tokens: NDArray[np.int64]  # (batch, time)
     lengths: NDArray[np.int64]  # (batch,)
@@ -63,12 +63,12 @@ class TextBatch:
     tags: NDArray[np.int64] | None = None  # (batch, time)
     characters: NDArray[np.int64] | None = None  # (words, longest): each distinct word of the batch
     character_lengths: NDArray[np.int64] | None = None  # (words,)
-    words: NDArray[np.int64] | None = None  # (batch, time): which of them stands where
+    words: NDArray[np.int64] | None = None  # (batch, time): the row of each token's word in `characters`
 
 
 @dataclass(frozen=True)
 class TextSet:
-    """Texts as token ids, one behind the other."""
+    """Texts as token ids, one after another."""
 
     ids: NDArray[np.int64]
     starts: NDArray[np.int64]  # (texts + 1,)
@@ -82,11 +82,11 @@ class TextSet:
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """(texts,) tokens of each."""
+        """The (texts,) number of tokens of each."""
         return np.diff(self.starts)
 
     def batch(self, texts: NDArray[np.int64]) -> TextBatch:
-        """These texts side by side."""
+        """Return the batch of the texts with these numbers."""
         lengths = self.lengths[texts]
         steps = np.arange(max(1, int(lengths.max(initial=0))))
         mask = steps < lengths[:, None]  # (batch, time)
@@ -101,24 +101,24 @@ class TextSet:
 
 
 class Lengthy(Protocol[Batch]):
-    """Numbered things with lengths; a TextSet is such."""
+    """Numbered examples with lengths, such as a TextSet."""
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """(texts,) tokens of each."""
+        """The (texts,) number of tokens of each."""
 
     def batch(self, texts: NDArray[np.int64]) -> Batch:
-        """These side by side."""
+        """Return the batch of the examples with these numbers."""
 
 
 def by_length(texts: Lengthy[Batch], batch_size: int, budget: int) -> Iterator[tuple[NDArray[np.int64], Batch]]:
-    """Yield all texts once, with their numbers, of like lengths side by side: at most batch_size, and about so many tokens, at a time."""
+    """Yield all texts once, as (numbers, batch) of similar lengths, with at most batch_size texts and about `budget` tokens."""
     for group in grouped(np.argsort(texts.lengths, kind="stable"), group_sizes(texts.lengths, batch_size, budget)):
         yield group, texts.batch(group)
 
 
 class TextBatches(Generic[Batch]):
-    """The training batches of texts: an epoch has each text once, grouped by about its length, in an order of its own."""
+    """The training batches of texts: an epoch has each text once, grouped by similar length, in a random order."""
 
     def __init__(self, texts: Lengthy[Batch], *, batch_size: int, budget: int, seed: int) -> None:
         self.texts = texts
@@ -127,11 +127,11 @@ class TextBatches(Generic[Batch]):
         self.epoch_steps = len(self.sizes)
 
     def since(self, step: int) -> Iterator[Batch]:
-        """Endless batches from this number on."""
+        """Yield batches from this number on, without end."""
         return map(self.texts.batch, planned(self.plan, step, self.epoch_steps))
 
     def plan(self, epoch: int) -> list[NDArray[np.int64]]:
-        """The texts of every batch of an epoch, in order: a pure function of (seed, epoch)."""
+        """Return the texts of every batch of an epoch, in order: a pure function of (seed, epoch)."""
         random = np.random.default_rng((self.seed, epoch))
         lengths = self.texts.lengths * random.uniform(1 - MIXING, 1, len(self.texts.lengths))
         groups = grouped(np.lexsort((random.random(len(lengths)), lengths)), self.sizes)
@@ -144,7 +144,7 @@ class PairBatch:
 
     source: TextBatch
     target: TextBatch
-    epoch: float = 0.0  # the epochs before it
+    epoch: float = 0.0  # epochs before this batch
 
 
 @dataclass(frozen=True)
@@ -159,23 +159,18 @@ class PairSet:
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """(pairs,) tokens of both sides, as many as the longer one has twice: side by side the shorter one is filled up.
-
-        So sorted, batches of captions and of short phrases hold 14 % padding, where sorted by the sum they hold 21 and 25 %.
-        """
+        """The (pairs,) number of tokens with the shorter side padded: twice those of the longer side."""
+        # Sorted by this, batches of captions and of short phrases contain 14 % padding; sorted by the sum, 21 and 25 %.
         lengths: NDArray[np.int64] = 2 * np.maximum(self.source.lengths, self.target.lengths)
         return lengths
 
     def batch(self, pairs: NDArray[np.int64]) -> PairBatch:
-        """These pairs side by side."""
+        """Return the batch of the pairs with these numbers."""
         return PairBatch(self.source.batch(pairs), self.target.batch(pairs))
 
 
 class PairBatches:
-    """The training batches of pairs: an epoch has each pair once, grouped by about its length, in an order of its own.
-
-    With `resample`, the ids themselves are those of the epoch; the groups are those of the pairs as they were given.
-    """
+    """The training batches of pairs, grouped as by TextBatches; `resample` returns the pairs with the ids of an epoch."""
 
     def __init__(
         self, pairs: PairSet, *, batch_size: int, budget: int, seed: int, resample: Callable[[int], PairSet] | None = None
@@ -186,7 +181,7 @@ class PairBatches:
         self.epoch_steps = self._order.epoch_steps
 
     def since(self, step: int) -> Iterator[PairBatch]:
-        """Endless batches from this number on."""
+        """Yield batches from this number on, without end."""
         epoch, index = divmod(step, self.epoch_steps)
         while True:
             pairs, plan = self._resample(epoch), self._order.plan(epoch)
@@ -203,7 +198,7 @@ def text_set(
     tags: Iterable[Sequence[int]] | None = None,
     speller: Speller | None = None,
 ) -> TextSet:
-    """Texts, each as the units that `encode` turns into ids; with a speller the units are words, whose characters are kept too."""
+    """Return the set of texts in the form that `encode` turns into ids; for a speller they are words, whose characters are kept too."""
     ids: list[NDArray[Any]] = []
     words: list[int] = []
     for text in texts:
@@ -214,14 +209,14 @@ def text_set(
         np.concatenate([np.zeros(0, np.int64), *ids]),
         np.cumsum([0, *map(len, ids)], dtype=np.int64),
         None if labels is None else np.asarray(labels, np.int64),
-        None if tags is None else np.array([tag for row in tags for tag in row], np.int64),
+        None if tags is None else np.fromiter(chain.from_iterable(tags), np.int64),
         None if speller is None else np.asarray(words, np.int64),
         speller,
     )
 
 
 def _spread(values: NDArray[np.int64], mask: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Values of the places where the mask is true, zeros elsewhere: (batch, time)."""
+    """Return a (batch, time) array of the values where the mask is true, and zeros elsewhere."""
     rows = np.zeros(mask.shape, np.int64)
     rows[mask] = values
     return rows

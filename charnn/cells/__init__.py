@@ -1,4 +1,4 @@
-"""Recurrent cells by name, one file each; a file is loaded when something is asked of its cell, so that help pages load none."""
+"""Recurrent cells by name, one file each, loaded only when needed, so that help pages load none."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 class Place(NamedTuple):
-    """The module whose VARIANTS are a cell's, by activation; the first activation is the default."""
+    """The module whose VARIANTS contain a cell by activation, and the activations, the default first."""
 
     module: str
     activations: tuple[str, ...] = ("tanh",)
@@ -23,13 +23,13 @@ CELLS = {
 
 
 def load_cell(name: str, activation: str) -> "Cell":
-    """Return the cell of this name with this activation."""
+    """Return the cell with this name and activation."""
     cell: Cell = import_module(CELLS[name].module).VARIANTS[activation]
     return cell
 
 
 def variants() -> dict[str, tuple[str, str]]:
-    """Cell and activation by one name for both: `rnn`, `rnn-relu`, `gru`."""
+    """Return each cell and activation by one name for both: `rnn`, `rnn-relu`, `gru`."""
     return {
         name if activation == place.activations[0] else f"{name}-{activation}": (name, activation)
         for name, place in CELLS.items()

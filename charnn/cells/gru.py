@@ -20,7 +20,7 @@ one = np.float32(1.0)
 
 @compiled
 def turn(sums: Floats, states: Any, layer: int) -> None:
-    """One step when sampling; arguments as of Cell.turn."""
+    """Compute one step of sampling; arguments as in Cell.turn."""
     for sample in range(len(sums)):
         row, h = sums[sample], states[0, layer, sample]
         size = len(h)
@@ -31,14 +31,14 @@ def turn(sums: Floats, states: Any, layer: int) -> None:
 
 @compiled
 def forward(first: int, last: int, sums: Any, hidden: Any, weights: Floats, new_weights: Floats) -> None:
-    """A whole sequence; arguments as of Cell.forward. Sums become reset, update, new, and stay the hidden product of new."""
+    """Read a whole sequence; arguments as in Cell.forward. Sums become reset, update and new, but keep the hidden product of new."""
     size = hidden.shape[2]
     for step in range(len(sums)):
         add_product(sums[step, first:last], 0, hidden[step, first:last], 0, size, weights, 0, 2 * size)
         add_product(sums[step, first:last], 3 * size, hidden[step, first:last], 0, size, new_weights, 0, size)
         for b in range(first, last):
             kept, before, after = sums[step, b], hidden[step, b], hidden[step + 1, b]
-            # Three short loops: one that wrote all at once was no vector code, and nine times as slow.
+            # Three short loops: a single one was not vectorised, and nine times as slow.
             for i in range(2 * size):
                 kept[i] = sigmoid(kept[i])
             reset, update, new, recurrent_new = kept[:size], kept[size : 2 * size], kept[2 * size : 3 * size], kept[3 * size :]
@@ -50,7 +50,7 @@ def forward(first: int, last: int, sums: Any, hidden: Any, weights: Floats, new_
 
 @compiled
 def backward(first: int, last: int, gates: Any, hidden: Any, weights: Floats, new_weights: Floats, outer: Any, carried: Floats) -> None:
-    """Its gradients; arguments as of Cell.backward."""
+    """Compute the gradients of forward; arguments as in Cell.backward."""
     size = hidden.shape[2]
     for step in range(len(gates) - 1, -1, -1):
         for b in range(first, last):
@@ -68,14 +68,7 @@ def backward(first: int, last: int, gates: Any, hidden: Any, weights: Floats, ne
         add_product(carried[first:last], 0, gates[step, first:last], 3 * size, size, new_weights, 0, size)
 
 
-VARIANTS = {
-    "tanh": Cell(
-        ("reset", "update", CANDIDATE),
-        keeps_apart=True,
-        keepers={"update": 1},
-        torch_name="gru",
-        turn=turn,
-        forward=forward,
-        backward=backward,
-    )
-}
+CELL = Cell(
+    ("reset", "update", CANDIDATE), keeps_apart=True, keepers={"update": 1}, torch_name="gru", turn=turn, forward=forward, backward=backward
+)
+VARIANTS = {"tanh": CELL}

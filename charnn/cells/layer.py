@@ -1,8 +1,8 @@
-"""One recurrent layer over a whole sequence, of any cell: in compiled code with gradients or row by row without, or by torch.
+"""One recurrent layer of any cell over a whole sequence: by compiled code, with gradients or row by row without, or by torch.
 
-In compiled code: one large product for all inputs; then what each core runs over its own rows of the batch, from the first step to the
-last; another large product for the inputs' gradients. Where they are large enough, both reach 160 to 220 GFLOP/s on two cores, where
-torch's reach 130 to 195. The weights' gradients are torch's: ours reached 160 where torch's reached 180, for the copies they need.
+Compiled code makes one large product for all inputs, then each core runs its own rows of the batch from the first step to the last;
+another large product gives the inputs' gradients. If large enough, both reach 160 to 220 GFLOP/s on two cores, where torch's reach
+130 to 195. The weights' gradients are torch's: ours reached 160 where torch's reached 180, because of the copies they need.
 """
 
 from collections.abc import Sequence as Items
@@ -16,22 +16,22 @@ from torch.autograd.function import once_differentiable
 from torch.autograd.graph import increment_version
 
 from charnn.cells.cell import Cell
-from charnn.cells.rowwise import add_inputs, arrays, is_ours, is_rowwise, linear, pack, packs, share
+from charnn.cells.rowwise import add_inputs, arrays, is_ours, is_rowwise, linear, pack, packs, run_on_cores
 from charnn.cells.settings import StackSettings
 from charnn.kernels.products import input_product, padded
 
 State: TypeAlias = tuple[Tensor, ...]  # The parts that a cell names in `states`, (h,) or (h, c) for an lstm; each (layers, batch, hidden)
 
 LEAST_WORK = 300_000_000
-"""Multiply-adds of a large product from which on ours is the faster: with 16 rows of 128 or 256 units torch's saves 5 to 15 % of an
-update, for it needs no packed weights; with 50 rows ours saves up to 10 %."""
+"""Multiply-adds above which our product is faster than torch's: with 16 rows of 128 or 256 units torch's saves 5 to 15 % of an
+update, as it needs no packed weights; with 50 rows ours saves up to 10 %."""
 
 Weights = Items[Tensor]
-"""input_to_gates, hidden_to_gates, input_bias, hidden_bias; of a cell that reads no hidden state input_to_gates, input_bias."""
+"""input_to_gates, hidden_to_gates, input_bias, hidden_bias; for a cell that reads no hidden state input_to_gates, input_bias."""
 
 
 class RecurrentLayer(nn.Module):
-    """Shared weights applied at every time step."""
+    """A recurrent cell that applies the same weights at every time step."""
 
     def __init__(self, input_size: int, settings: StackSettings) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class RecurrentLayer(nn.Module):
         bound, hidden = 1 / sqrt(settings.hidden_size), settings.hidden_size
         nn.init.uniform_(self.get_parameter("input_to_gates"), -bound, bound)
         if self.cell.reads_hidden:
-            # Orthogonal recurrent weights keep the state's length over many steps (Saxe et al. 2014); each gate gets its own.
+            # Orthogonal recurrent weights preserve the state's length over many steps (Saxe et al. 2014); each gate gets its own.
             for block in self.get_parameter("hidden_to_gates").data.view(-1, hidden, hidden):
                 nn.init.orthogonal_(block)
         biases = dict(zip(self.cell.blocks, self.get_parameter("input_bias").data.view(-1, hidden), strict=True))
@@ -68,29 +68,30 @@ class RecurrentLayer(nn.Module):
             for block, value in self.cell.biases.items():
                 biases[block].fill_(value)
             return
-        # Each unit keeps its state for another number of steps, up to the given one (Tallec and Ollivier 2018, section 2).
+        # Each unit keeps its state for a different number of steps, up to the given one (Tallec and Ollivier 2018, section 2).
         spans = torch.empty(hidden).uniform_(1, settings.initial_memory - 1).log()
         for gate, sign in self.cell.keepers.items():
             biases[gate].copy_(sign * spans)
 
 
 def detach(state: State) -> State:
-    """Return the same numbers without their history: where truncated backpropagation through time cuts."""
+    """Return the state without its history of gradients, as truncated backpropagation through time needs it between windows."""
     return tuple(part.detach() for part in state)
 
 
 class Sequence(Function):
-    """A cell with `forward` and `backward`, x (batch, time, units), a state (batch, hidden), weights -> (batch, time, hidden) states."""
+    """A whole sequence by the compiled code of a cell: (batch, time, units) inputs, (batch, hidden) state -> (batch, time, hidden)."""
 
     @staticmethod
     def forward(ctx: Any, cell: Cell, x: Tensor, state: Tensor, *weights: Tensor) -> Tensor:
-        """Keeps what `cell.forward` leaves in the sums, so that the way back computes none of it again."""
+        """Return the states; save what `cell.forward` leaves in the sums, so that `backward` need not compute it again."""
         assert cell.forward is not None
-        from_input, from_hidden = _matrices(cell, weights)
-        x, hidden = x.transpose(0, 1).contiguous(), _states(x.shape[1], state)
-        sums = _sums(cell, hidden)
+        from_input, from_hidden = weights[0], weights[1] if cell.reads_hidden else None
+        hidden, sums = _buffers(cell, x.shape[1], state)
+        x = x.transpose(0, 1).contiguous()
         _add_inputs(sums, _bias(cell, weights, sums.shape[2]), x, from_input)
-        share(cell.forward, len(state), *arrays(sums, hidden), *map(pack, cell.split(from_hidden)))
+        packed = [pack(weights[1][part.rows]) for part in cell.parts(state.shape[1])]
+        run_on_cores(cell.forward, len(state), *arrays(sums, hidden), *packed)
         ctx.cell = cell
         ctx.save_for_backward(x, hidden, None if _is_in_place(cell, hidden) else sums, from_input, from_hidden)
         return hidden[1:].transpose(0, 1)  # (batch, time, hidden)
@@ -98,15 +99,16 @@ class Sequence(Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, outer: Tensor) -> tuple[Tensor | None, ...]:
-        """Backpropagation through time."""
+        """Return the gradients of forward's arguments by backpropagation through time."""
         cell, (x, hidden, sums, from_input, from_hidden) = ctx.cell, ctx.saved_tensors
         size, carried = hidden.shape[2], torch.zeros(x.shape[1], padded(hidden.shape[2]))
         if sums is None:
             sums = torch.empty_like(hidden[1:])
         else:
-            increment_version(sums)  # Their gradients take their place, so that torch refuses a second way back.
-        packed = [pack(part, transposed=True) for part in cell.split(from_hidden)]
-        share(cell.backward, x.shape[1], *arrays(sums, hidden), *packed, *arrays(outer.contiguous(), carried))
+            increment_version(sums)  # Gradients overwrite the sums, so torch must refuse a second backward pass.
+        parts = cell.parts(size)
+        packed = [pack(from_hidden[part.rows], transposed=True) for part in parts]
+        run_on_cores(cell.backward, x.shape[1], *arrays(sums, hidden), *packed, *arrays(outer.contiguous(), carried))
         flat, rows = sums.flatten(0, 1), len(from_input)  # (time * batch, columns)
         totals = flat.sum(0)
         by_x = _input_gradient(x, flat, from_input) if ctx.needs_input_grad[1] else None
@@ -114,29 +116,27 @@ class Sequence(Function):
         if from_hidden is None:
             return None, by_x, carried[:, :size], by_input, totals[:rows]
         by_hidden, before = torch.empty_like(from_hidden), hidden[:-1].flatten(0, 1)  # (rows, hidden), (time * batch, hidden)
-        columns = [slice(part.place, part.place + part.last - part.first) for part in cell.parts(size)]
-        for own, target in zip(columns, cell.split(by_hidden), strict=True):
-            torch.mm(flat[:, own].t(), before, out=target)
-        return None, by_x, carried[:, :size], by_input, by_hidden, totals[:rows], torch.cat([totals[own] for own in columns])
+        for part in parts:
+            torch.mm(flat[:, part.columns].t(), before, out=by_hidden[part.rows])
+        return None, by_x, carried[:, :size], by_input, by_hidden, totals[:rows], torch.cat([totals[part.columns] for part in parts])
 
 
 def read(cell: Cell, x: Tensor, state: State, weights: Weights) -> tuple[Tensor, State]:
-    """A cell with `forward`, (batch, time, units), a state of (1, batch, hidden) parts -> (batch, time, hidden), the state after."""
+    """Run the compiled code of a cell without gradients; shapes as in `RecurrentLayer.forward`."""
     assert cell.forward is not None
-    from_input, from_hidden = _matrices(cell, weights)
-    hidden, others = _states(x.shape[1], state[0][0]), [part[0].clone() for part in state[1:]]
-    sums = _sums(cell, hidden)
-    add_inputs(sums.flatten(0, 1), _bias(cell, weights, sums.shape[2]), x.transpose(0, 1).flatten(0, 1), from_input)
-    sizes = [part.last - part.first for part in cell.parts(hidden.shape[2])]
-    share(cell.forward, len(x), *arrays(sums, hidden, *others), *([] if from_hidden is None else packs(from_hidden, sizes)))
+    (hidden, sums), others = _buffers(cell, x.shape[1], state[0][0]), [part[0].clone() for part in state[1:]]
+    add_inputs(sums.flatten(0, 1), _bias(cell, weights, sums.shape[2]), x.transpose(0, 1).flatten(0, 1), weights[0])
+    parts = cell.parts(hidden.shape[2])
+    packed = packs(weights[1], [part.rows for part in parts]) if parts else []
+    run_on_cores(cell.forward, len(x), *arrays(sums, hidden, *others), *packed)
     return hidden[1:].transpose(0, 1), (hidden[-1:], *(part[None] for part in others))
 
 
 def by_torch(cell: Cell, x: Tensor, state: State, weights: Weights) -> tuple[Tensor, State]:
-    """The same for any cell, by torch, on any device and in any precision."""
+    """Run any cell by torch, on any device and in any precision; shapes as in `RecurrentLayer.forward`."""
     if cell.torch_name is None:
         return _step_by_step(cell, x, state, weights)
-    # A sequence's preparations do not pay for one step: torch's lstm packs its weights anew each time.
+    # Preparing a sequence does not pay for one step: torch's lstm packs its weights anew each time.
     if x.shape[1] == 1:
         parts = tuple(part[0] for part in state)
         found = getattr(torch, f"{cell.torch_name}_cell")(x[:, 0], parts if len(parts) > 1 else parts[0], *weights)
@@ -156,36 +156,31 @@ def _step_by_step(cell: Cell, x: Tensor, state: State, weights: Weights) -> tupl
     return torch.stack(outputs, 1), tuple(part[None] for part in parts)  # (batch, time, hidden), (1, batch, hidden) each
 
 
-def _matrices(cell: Cell, weights: Weights) -> tuple[Tensor, Tensor | None]:
-    """The weights of inputs and of hidden states."""
-    return weights[0], weights[1] if cell.reads_hidden else None
-
-
 def _bias(cell: Cell, weights: Weights, columns: int) -> Tensor:
-    """(columns,): both biases where a row of sums needs them."""
+    """Return (columns,) both biases in the order of a row of sums."""
     bias = torch.zeros(columns)
     cell.add_biases(bias, *(one.detach() for one in weights if one.dim() == 1))
     return bias
 
 
 def _add_inputs(sums: Tensor, bias: Tensor, x: Tensor, weight: Tensor) -> None:
-    """Fills sums (time, batch, columns) with the bias, and with all input products on top."""
+    """Set sums (time, batch, columns) to the bias plus all input products."""
     flat, rows = sums.flatten(0, 1), len(weight)
     if x[:, :, 0].numel() * weight.numel() >= LEAST_WORK:
-        share(input_product, len(flat), *arrays(flat, bias, x.flatten(0, 1)), x.shape[2], pack(weight), rows)
+        run_on_cores(input_product, len(flat), *arrays(flat, bias, x.flatten(0, 1)), x.shape[2], pack(weight), rows)
         return
     torch.addmm(bias[:rows], x.flatten(0, 1), weight.t(), out=flat[:, :rows])
     flat[:, rows:] = bias[rows:]
 
 
 def _input_gradient(x: Tensor, products: Tensor, weight: Tensor) -> Tensor:
-    """(batch, time, units), from the gradients (time * batch, columns) of the input products."""
+    """Return the gradient of the (batch, time, units) inputs from the (time * batch, columns) gradients of their products."""
     rows, units = weight.shape
     if len(products) * weight.numel() < LEAST_WORK:
         return (products[:, :rows] @ weight).view(x.shape).transpose(0, 1)  # (batch, time, units)
     gradient = torch.empty(*x.shape[:2], padded(units))
     given = arrays(gradient.flatten(0, 1), torch.zeros(units), products)
-    share(input_product, len(products), *given, rows, pack(weight, transposed=True), units)
+    run_on_cores(input_product, len(products), *given, rows, pack(weight, transposed=True), units)
     return gradient[:, :, :units].transpose(0, 1)  # (batch, time, units)
 
 
@@ -193,17 +188,9 @@ def _is_in_place(cell: Cell, hidden: Tensor) -> bool:
     return cell.is_in_place and cell.columns(hidden.shape[2]) == hidden.shape[2]
 
 
-def _sums(cell: Cell, hidden: Tensor) -> Tensor:
-    """(time, batch, columns), not filled; the states themselves for a cell that turns one into the other in place.
-
-    For a plain network of 512 units this saves a fifth of a training step, which waits for memory.
-    """
-    steps, batch, size = hidden.shape
-    return hidden[1:] if _is_in_place(cell, hidden) else torch.empty(steps - 1, batch, cell.columns(size))
-
-
-def _states(steps: int, state: Tensor) -> Tensor:
-    """(time + 1, batch, hidden), of which only the state before the first step is known."""
-    states = torch.empty(steps + 1, *state.shape)
-    states[0] = state
-    return states
+def _buffers(cell: Cell, steps: int, state: Tensor) -> tuple[Tensor, Tensor]:
+    """Return (time + 1, batch, hidden) states, of which only the first is filled, and (time, batch, columns) sums, not filled."""
+    hidden = torch.empty(steps + 1, *state.shape)
+    hidden[0] = state
+    # States and sums in the same memory save a fifth of a training step of a plain network of 512 units, which waits for memory.
+    return hidden, hidden[1:] if _is_in_place(cell, hidden) else torch.empty(steps, len(state), cell.columns(state.shape[1]))

@@ -6,7 +6,7 @@ With s the logistic function, h' and c' the state one step before, and * by elem
     o = s(W_o x + b_o + U_o h' + d_o)      output: how much of the memory cell is shown
     g = tanh(W_g x + b_g + U_g h' + d_g),  c = f * c' + i * g,  h = o * tanh(c)
 
-Its training is left to torch, whose own is as fast as compiled code was.
+Torch trains it, as fast as compiled code did.
 """
 
 from typing import Any
@@ -28,14 +28,14 @@ def _step(sums: Floats, h: Floats, c: Floats) -> None:
 
 @compiled
 def turn(sums: Floats, states: Any, layer: int) -> None:
-    """One step when sampling; arguments as of Cell.turn."""
+    """Compute one step of sampling; arguments as in Cell.turn."""
     for sample in range(len(sums)):
         _step(sums[sample], states[0, layer, sample], states[1, layer, sample])
 
 
 @compiled
 def forward(first: int, last: int, sums: Any, hidden: Any, cells: Floats, weights: Floats) -> None:
-    """A whole sequence, read; arguments as of Cell.forward."""
+    """Read a whole sequence; arguments as in Cell.forward."""
     size = hidden.shape[2]
     for step in range(len(sums)):
         add_product(sums[step, first:last], 0, hidden[step, first:last], 0, size, weights, 0, 4 * size)

@@ -1,11 +1,11 @@
-"""The minimal GRU (Feng et al. 2024, "Were RNNs all we needed?", arXiv 2410.01201, section 3.1): gates that see the input alone.
+"""The minimal GRU (Feng et al. 2024, "Were RNNs all we needed?", arXiv 2410.01201, section 3.1): gates that depend on the input alone.
 
 With s the logistic function, h' the hidden state one step before, and * by elements:
     z = s(W_z x + b_z)                     update: how much of h' is replaced; open (1) replaces all
     n = g(W_n x + b_n),  h = (1 - z) * h' + z * n
-    g(x) = x + 0.5 for x >= 0, s(x) below  (their appendix B, of the variant that their experiments use)
+    g(x) = x + 0.5 for x >= 0, s(x) below  (their appendix B, the variant of their experiments)
 
-All products of a window are one large matrix product, and no step waits for a product of the step before.
+All products of a window are one large matrix product, and no step waits for a product of the previous step.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ one, half, nothing = np.float32(1.0), np.float32(0.5), np.float32(0.0)
 
 
 def step(inputs: "Tensor", hidden: "Tensor | None", state: "tuple[Tensor, ...]") -> "tuple[Tensor, ...]":
-    """One step by torch; arguments as of Cell.step."""
+    """Compute one step by torch; arguments as in Cell.step."""
     update, new = inputs.chunk(2, -1)  # (batch, hidden) each
     (before,) = state
     new = (new + 0.5).where(new >= 0, new.sigmoid())
@@ -38,7 +38,7 @@ def _positive(x: Any) -> Any:
 
 @compiled
 def turn(sums: Floats, states: Any, layer: int) -> None:
-    """One step when sampling; arguments as of Cell.turn."""
+    """Compute one step of sampling; arguments as in Cell.turn."""
     for sample in range(len(sums)):
         row, h = sums[sample], states[0, layer, sample]
         size = len(h)
@@ -48,7 +48,7 @@ def turn(sums: Floats, states: Any, layer: int) -> None:
 
 @compiled
 def forward(first: int, last: int, sums: Any, hidden: Any) -> None:
-    """A whole sequence; arguments as of Cell.forward. Sums become update and new."""
+    """Read a whole sequence; arguments as in Cell.forward. Sums become update and new."""
     size = hidden.shape[2]
     for b in range(first, last):
         for step in range(len(sums)):
@@ -64,7 +64,7 @@ def forward(first: int, last: int, sums: Any, hidden: Any) -> None:
 
 @compiled
 def backward(first: int, last: int, sums: Any, hidden: Any, outer: Any, carried: Floats) -> None:
-    """Its gradients; arguments as of Cell.backward."""
+    """Compute the gradients of forward; arguments as in Cell.backward."""
     size = hidden.shape[2]
     for b in range(first, last):
         for step in range(len(sums) - 1, -1, -1):

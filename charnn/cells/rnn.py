@@ -1,7 +1,4 @@
-"""The plain recurrent network (Elman 1990): h = tanh(W x + b + U h' + d), or relu in the place of tanh.
-
-h' is the hidden state one step before.
-"""
+"""The plain recurrent network (Elman 1990): h = tanh(W x + b + U h' + d), h' the state one step before; or relu instead of tanh."""
 
 from typing import Any
 
@@ -16,28 +13,25 @@ one, nothing = np.float32(1.0), np.float32(0.0)
 
 
 @compiled
+def _activation(x: Any, is_relu: bool) -> Any:
+    return max(x, nothing) if is_relu else tanh(x)
+
+
+@compiled
 def _activate(sums: Floats, h: Floats, is_relu: bool) -> None:
-    if is_relu:
-        for i in range(len(h)):
-            h[i] = max(sums[i], nothing)
-    else:
-        for i in range(len(h)):
-            h[i] = tanh(sums[i])
+    for i in range(len(h)):
+        h[i] = _activation(sums[i], is_relu)
 
 
 @compiled
 def _activate_in_place(h: Floats, is_relu: bool) -> None:
-    """As _activate for sums that lie in h: two names of one place would keep a compiler from vector code."""
-    if is_relu:
-        for i in range(len(h)):
-            h[i] = max(h[i], nothing)
-    else:
-        for i in range(len(h)):
-            h[i] = tanh(h[i])
+    """Do the same to sums in h: two names for one array would keep a compiler from vector code."""
+    for i in range(len(h)):
+        h[i] = _activation(h[i], is_relu)
 
 
-def _variant(is_relu: bool, learning_rate: float) -> Cell:
-    """Return the cell of an activation, which its functions know as they are compiled; their arguments are as of Cell."""
+def _variant(is_relu: bool, rate: float) -> Cell:
+    """Return the cell with relu or tanh, a constant in its compiled functions; their arguments are as in Cell."""
 
     @compiled
     def turn(sums: Floats, states: Any, layer: int) -> None:
@@ -46,7 +40,7 @@ def _variant(is_relu: bool, learning_rate: float) -> Cell:
 
     @compiled
     def forward(first: int, last: int, sums: Any, hidden: Any, weights: Floats) -> None:
-        """The states alone are kept: the slope of either activation follows from them."""
+        """Keep the states alone: the slope of either activation follows from them."""
         size, is_in_place = hidden.shape[2], sums.ctypes.data == hidden[1:].ctypes.data
         for step in range(len(sums)):
             add_product(sums[step, first:last], 0, hidden[step, first:last], 0, size, weights, 0, size)
@@ -68,13 +62,14 @@ def _variant(is_relu: bool, learning_rate: float) -> Cell:
                     back[i] = nothing
             add_product(carried[first:last], 0, sums[step, first:last], 0, size, weights, 0, size)
 
+    name = "rnn_relu" if is_relu else "rnn_tanh"
     return Cell(
         (CANDIDATE,),
-        torch_name="rnn_relu" if is_relu else "rnn_tanh",
+        torch_name=name,
         turn=turn,
         forward=forward,
         backward=backward,
-        learning_rate=learning_rate,
+        learning_rate=rate,
         is_identity=is_relu,
         is_in_place=True,
     )

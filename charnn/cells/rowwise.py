@@ -1,9 +1,10 @@
-"""What is computed without gradients on a CPU: every row's numbers have the same bits whatever stands beside it.
+"""Products and tanh without gradients on a CPU, in which each row has the same bits whatever other rows the batch contains.
 
-A library's matrix product adds up in another order for another number of rows, and a sum over padded places in another one for more
-padding; ours add up in an order that depends on the row alone. So a text is predicted among a thousand others as it is alone.
+The order in which a library's matrix product adds depends on the number of rows, and that of a padded sum on the padding; ours
+depends on the row alone. So a text gets the same prediction among a thousand others as alone.
 """
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,23 +18,23 @@ from torch import Tensor, nn
 from charnn.kernels.products import input_product, pack_rows, pack_transpose, padded
 from charnn.kernels.reading import tanh_rows
 
-LEAST_ROWS = 4  # Rows of a batch that a core must have to itself: fewer would not share their loads of the weights
+LEAST_ROWS = 4  # Rows of a batch that each core must have: fewer would not share their loads of the weights
 
 _packs: ContextVar[dict[Tensor, list[Any]] | None] = ContextVar("packs", default=None)
 
 
 def is_ours(x: Tensor) -> bool:
-    """Do our own kernels take this: float32 on a CPU? Torch's take the rest."""
+    """Is this float32 on a CPU, which our own kernels compute? Torch computes the rest."""
     return x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
 
 
 def is_rowwise(x: Tensor) -> bool:
-    """Is each row computed by itself? Wherever our own kernels take it and nobody asks for gradients."""
+    """Is each row computed by itself, that is, by our own kernels and without gradients?"""
     return not torch.is_grad_enabled() and is_ours(x)
 
 
 class Linear(nn.Linear):
-    """As torch's, row by row where no gradients are asked for."""
+    """Torch's linear layer, computed row by row where no gradients are needed."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., units) -> (..., rows)."""
@@ -51,28 +52,28 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def tanh(x: Tensor) -> Tensor:
-    """The hyperbolic tangent of (..., units)."""
+    """Return the hyperbolic tangent of (..., units)."""
     if not is_rowwise(x):
         return torch.tanh(x)
     result = x.clone(memory_format=torch.contiguous_format)
     rows = result.view(-1, x.shape[-1])
-    share(tanh_rows, len(rows), *arrays(rows))
+    run_on_cores(tanh_rows, len(rows), *arrays(rows))
     return result
 
 
 def add_inputs(sums: Tensor, bias: Tensor, inputs: Tensor, weight: Tensor) -> None:
-    """Fills (batch, wide) sums with the bias, and with the products of (batch, units) inputs on top."""
+    """Set (batch, wide) sums to the bias plus the products of (batch, units) inputs and the weight."""
     (packed,) = packs(weight)
-    share(input_product, len(sums), *arrays(sums, bias, inputs.contiguous()), inputs.shape[1], packed, len(weight))
+    run_on_cores(input_product, len(sums), *arrays(sums, bias, inputs.contiguous()), inputs.shape[1], packed, len(weight))
 
 
 @contextmanager
 def reading(known: dict[Tensor, list[Any]] | None = None) -> Iterator[None]:
-    """Nothing is learned in here: no gradients, and as weights stand still each is packed once.
+    """Turn off gradients, and pack each weight only once, as none changes meanwhile.
 
-    known: packed weights of earlier readings, of a network that never learns again; new ones are added.
+    known: packed weights of earlier readings, for a network that never learns again; new ones are added.
     """
-    # Not for longer unless asked to: torch's fused optimizers change weights without raising their version.
+    # No longer by default: torch's fused optimizers change weights without raising their version.
     outer = _packs.get() if known is None else known
     token = _packs.set({} if outer is None else outer)
     try:
@@ -82,32 +83,32 @@ def reading(known: dict[Tensor, list[Any]] | None = None) -> Iterator[None]:
         _packs.reset(token)
 
 
-def packs(weight: Tensor, sizes: Sequence[int] | None = None) -> list[Any]:
-    """A weight's rows, in parts of these sizes, as the products read them."""
+def packs(weight: Tensor, parts: Sequence[slice] = (slice(None),)) -> list[Any]:
+    """Return each part of a weight's rows, packed, or packed earlier within the same `reading`."""
     known = _packs.get()
     if known is not None and weight in known:
         return known[weight]
-    made = [pack(part) for part in torch.split(weight.detach(), len(weight) if sizes is None else list(sizes))]
+    made = [pack(weight[rows]) for rows in parts]
     if known is not None:
         known[weight] = made
     return made
 
 
 def pack(weight: Tensor, *, transposed: bool = False) -> Any:
-    """A matrix, or its transpose, in the order in which the products read it."""
+    """Return a matrix, or its transpose, in the order in which the products read it."""
     rows, columns = weight.shape[::-1] if transposed else weight.shape
     packed = torch.zeros(padded(rows) * columns).numpy()
     (pack_transpose if transposed else pack_rows)(weight.detach().numpy(), packed)
     return packed
 
 
-def share(kernel: Callable[..., None], batch: int, *arguments: Any) -> None:
-    """Runs a kernel over all rows of a batch, a part of them on each core."""
+def run_on_cores(kernel: Callable[..., None], batch: int, *arguments: Any) -> None:
+    """Run a kernel, whose first arguments are its first and last row, over all rows of a batch, some of them on each core."""
     parts = max(1, min(torch.get_num_threads(), batch // LEAST_ROWS))
     if parts == 1:
         kernel(0, batch, *arguments)
         return
-    # Whole groups of rows that share a load of weights; the last part takes what is left.
+    # Whole groups of rows that share a load of weights; the last part takes the rest.
     bounds = [batch * part // parts // LEAST_ROWS * LEAST_ROWS for part in range(parts)] + [batch]
     others = [_pool(parts).submit(kernel, bounds[part], bounds[part + 1], *arguments) for part in range(1, parts)]
     kernel(0, bounds[1], *arguments)
@@ -116,10 +117,19 @@ def share(kernel: Callable[..., None], batch: int, *arguments: Any) -> None:
 
 
 def arrays(*tensors: Tensor) -> list[Any]:
-    """The tensors' memory as kernels take it."""
+    """Return numpy arrays that use the tensors' memory, as kernels need them."""
     return [tensor.detach().numpy() for tensor in tensors]
 
 
 @cache
 def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads - 1)
+
+
+def _alone() -> None:
+    """Compute on one thread: a forked process has none of its parent's, and would wait for ours and for those of torch for ever."""
+    _pool.cache_clear()
+    torch.set_num_threads(1)
+
+
+os.register_at_fork(after_in_child=_alone)

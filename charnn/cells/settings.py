@@ -1,7 +1,4 @@
-"""A stack of recurrent layers: its settings, its hidden units by name, and units fixed at a value.
-
-`2:17` is unit 17 of layer 2; layers count from 1, units from 0.
-"""
+"""Settings of a stack of recurrent layers, and hidden units by name: `2:17` is unit 17 of layer 2; layers count from 1, units from 0."""
 
 import math
 import re
@@ -21,27 +18,24 @@ ACTIVATIONS = tuple(dict.fromkeys(activation for place in CELLS.values() for act
 Clamps = Mapping[tuple[int, int], float]
 """(layer, unit) -> the value at which the unit's output is fixed after every step; layers from 1, units from 0."""
 
-MOST = 1e6  # The largest size of a clamped output: far beyond any that a network reaches, and far from overflow
+MOST = 1e6  # The largest size of a clamped output: far above any that a network reaches, and far from overflow
 
 
 @dataclass(frozen=True)
 class StackSettings(Settings):
-    """A stack of recurrent layers."""
+    """Settings of a stack of recurrent layers."""
 
     cell: str = setting("gru", "Recurrent cell.", choices=CELLS)
     activation: str = setting("tanh", "Activation of the rnn cell.", choices=ACTIVATIONS)
     layers: int = setting(1, "Recurrent layers, one above the other.", least=1, most=64)
     hidden_size: int = setting(384, "Units of every recurrent layer.", least=1, most=16384)
-    dropout: float = setting(0.0, "Share of units dropped at the input, between layers and at the output.", least=0, most=0.9)
-    locked_dropout: bool = setting(False, "Drop the same units at every time step of a window.")
+    dropout: float = setting(0.0, "Fraction of units dropped at the input, between layers and at the output.", least=0, most=0.9)
+    variational_dropout: bool = setting(False, "Drop the same units at every time step of a window.", was="locked_dropout")
     layer_norm: bool = setting(False, "Normalise the input of every layer and of the output projection.")
     residual: bool = setting(False, "Add a layer's input to its output wherever their sizes agree.")
     initial_state: str = setting("zero", "Recurrent state before the first token.", choices=("zero", "learned"))
     initial_memory: int | None = setting(
-        None,
-        "Steps that gates remember before training, at most; for lags of hundreds of steps (every cell but rnn).",
-        least=2,
-        most=1_000_000,
+        None, "Most steps that gates remember before training; for lags of hundreds of steps (every cell but rnn).", least=2, most=1_000_000
     )
 
     def __post_init__(self) -> None:
@@ -49,14 +43,14 @@ class StackSettings(Settings):
         if self.activation not in CELLS[self.cell].activations:
             others = " and ".join(name for name, place in CELLS.items() if self.activation in place.activations)
             raise SettingError("activation", f"is a choice of the {others} cell only, and the cell is {self.cell}")
-        if self.locked_dropout and not self.dropout:
-            raise SettingError("locked_dropout", "has no effect without dropout; give dropout too")
+        if self.variational_dropout and not self.dropout:
+            raise SettingError("variational_dropout", "has no effect without dropout; give dropout too")
         if self.initial_memory is not None and not self.loaded_cell.keepers:
-            raise SettingError("initial_memory", f"is a choice of gates that keep a state, and the cell {self.cell} has none")
+            raise SettingError("initial_memory", f"needs gates that keep a state, and the cell {self.cell} has none")
 
     @property
     def loaded_cell(self) -> "Cell":
-        """Everything about the cell; loads its file, and with it compiled code."""
+        """The cell, loaded from its file together with its compiled code."""
         return load_cell(self.cell, self.activation)
 
     @property
@@ -65,11 +59,11 @@ class StackSettings(Settings):
         return len(self.loaded_cell.states), self.layers, self.hidden_size
 
     def words(self) -> str:
-        """The stack in words: `gru, 1 x 384 units`."""
+        """Return a short description: `gru, 1 x 384 units`."""
         return f"{self.cell}, {self.layers} x {self.hidden_size} units"
 
     def input_sizes(self, input_size: int) -> list[int]:
-        """The width of each layer's input, from the first layer up."""
+        """Return the width of each layer's input, the first layer's first."""
         return [input_size] + [self.hidden_size] * (self.layers - 1)
 
 
@@ -84,7 +78,7 @@ class Unit(NamedTuple):
 
 
 def parse_unit(text: str, stack: StackSettings, option: str) -> Unit:
-    """Return the unit that `LAYER:UNIT` names. Raises SettingError where it names none of this stack."""
+    """Return the unit that `LAYER:UNIT` names; raise SettingError where the stack has no such unit."""
     found = re.fullmatch(r"([0-9]{1,9}):([0-9]{1,9})", text.strip())
     if found is None:
         raise SettingError(option, f"must be LAYER:UNIT, such as 1:0; got {text!r}")
@@ -102,7 +96,7 @@ def check_unit(unit: tuple[int, int], stack: StackSettings, option: str) -> None
 
 
 def parse_clamps(texts: Iterable[str], stack: StackSettings) -> dict[tuple[int, int], float]:
-    """Return the clamps that `LAYER:UNIT=VALUE` name. Raises SettingError where one is malformed, out of range or given twice."""
+    """Return the clamps that texts `LAYER:UNIT=VALUE` name; raise SettingError where one is malformed, out of range or given twice."""
     clamps: dict[tuple[int, int], float] = {}
     for text in texts:
         name, _, value = text.partition("=")

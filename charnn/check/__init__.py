@@ -1,1 +1,1 @@
-"""What data hold, and what is wrong with them, before training."""
+"""Checks of data before training: contents, encoding, problems."""

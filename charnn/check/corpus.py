@@ -1,4 +1,4 @@
-"""What to know of a corpus before a language model is trained on it: lines or documents, repeats, overlap of the parts, symbols."""
+"""The check of a corpus before training a language model: lines or documents, duplicates, overlap of the parts, symbols."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -7,13 +7,13 @@ from itertools import chain
 from typing import NamedTuple
 
 from charnn.check.contents import Finding, Rows
-from charnn.check.labelled import ordered, shares
-from charnn.check.symbols import SymbolCounts, Symbols, Tally
+from charnn.check.labelled import ordered, percentages
+from charnn.check.symbols import SampledCounts, SymbolCounts, Symbols
 from charnn.data.corpus import Corpus, Document, Stretch
 from charnn.data.labelled import folded, folded_fingerprint
 from charnn.data.tokenized import split_corpus, whole
 
-LEAST_LINE = 20  # characters of a line of running text below which a repetition means nothing
+LEAST_LINE = 20  # shorter lines of running text are not compared, as they repeat by chance
 BLOCK = 1 << 18  # characters of running text whose symbols are counted together
 
 
@@ -23,15 +23,15 @@ class CorpusExamination:
 
     unit: str  # line or document
     train: int
-    valid: int  # Lines or documents of each part; a line that the border between the parts cuts is in the validation part
-    characters: tuple[int, int]  # characters of each part, with ends of lines where they are text
+    valid: int  # lines or documents of each part; a line cut by the border between the parts belongs to the validation part
+    characters: tuple[int, int]  # characters of each part, with line ends in running text
     labels: Mapping[str, int]  # training documents per label, the most frequent first
-    duplicates: Finding  # training units that occur before, but for white space and case; short lines apart
+    duplicates: Finding  # training units equal to an earlier one, but for white space and case, without short lines
     shared: Finding  # validation units that occur in training too
-    one_in: int  # the n where duplicates and shared are estimated from one different text in n; 1 where all are counted
-    shared_share: float  # the fraction of the validation part, in characters, that is shared
+    one_in: int  # duplicates and shared are estimated from one different text in this many; 1 for exact counts
+    shared_fraction: float  # the fraction of the characters of the validation part that is shared
     lengths: Mapping[int, int]  # the number of units of each length in characters
-    symbols: SymbolCounts  # the symbols of all units, without those of a validation part given as files of its own
+    symbols: SymbolCounts  # the symbols of all units, without those of separate validation files
 
     def lines(self) -> Rows:
         """Return (name, value) rows to print: numbers, labels, duplicates, warnings."""
@@ -40,33 +40,33 @@ class CorpusExamination:
         else:
             rows = [("documents", f"{self.train:,} to train on, {self.valid:,} to validate on")]
         if self.labels:
-            rows.append(("labels", shares(self.labels)))
+            rows.append(("labels", percentages(self.labels)))
         what = f" of {LEAST_LINE} characters or more" if self.unit == "line" else ""
         about = "" if self.one_in == 1 else f"; estimated from one in {self.one_in}"
-        one, many = f"{self.unit}{what} stands", f"{self.unit}s{what} stand"
-        fraction = f" in both splits ({100 * self.shared_share:.1f} % of the validation part)"
-        rows += self.duplicates.rows("duplicates", one, many, " there before", after=about)
-        return rows + self.shared.rows("warning", one, many, fraction, after=about)
+        one, many = f"{self.unit}{what}", f"{self.unit}s{what}"
+        fraction = f" in both splits ({100 * self.shared_fraction:.1f} % of the validation part)"
+        rows += self.duplicates.rows("duplicates", f"{one} repeats an earlier one", f"{many} repeat earlier ones", after=about)
+        return rows + self.shared.rows("warning", f"{one} is", f"{many} are", fraction, after=about)
 
 
 class Unit(NamedTuple):
-    """A line or a document, as far as it is compared with others."""
+    """A line or a document, as it is compared with others."""
 
     length: int
-    mark: int | None  # its fingerprint, if it is compared
+    mark: int | None  # its fingerprint; None if it is not compared
     where: str
     label: str | None
 
 
 class _Measured(NamedTuple):
-    """What grows as units are read."""
+    """Counts of symbols and lengths that grow as units are read."""
 
     symbols: Symbols
     lengths: Counter[int]
 
 
 def examine_corpus(corpus: Corpus, valid: Corpus | None, seed: int) -> CorpusExamination:
-    """Read a corpus and its validation part, by default that of split_corpus, in bounded memory; raise DataError for no text."""
+    """Check a corpus and its validation part, by default that of split_corpus, in bounded memory; raise DataError for no text."""
     measured = _Measured(Symbols(), Counter())
     train, held_out = split_corpus(corpus, None, seed) if valid is None else (whole(corpus), whole(valid))
     if train.documents is not None and held_out.documents is not None:
@@ -78,7 +78,7 @@ def examine_corpus(corpus: Corpus, valid: Corpus | None, seed: int) -> CorpusExa
 
 
 def _examined(unit: str, train: Iterable[Unit], valid: Iterable[Unit], measured: _Measured) -> CorpusExamination:
-    seen: Tally[int] = Tally(int)
+    seen: SampledCounts[int] = SampledCounts(int)
     labels: Counter[str] = Counter()
     repeat_where = shared_where = None
     total = count = train_size = size = shared = shared_size = 0
@@ -105,7 +105,7 @@ def _examined(unit: str, train: Iterable[Unit], valid: Iterable[Unit], measured:
         duplicates=Finding(repeated, repeat_where),
         shared=Finding(shared, shared_where),
         one_in=seen.one_in,
-        shared_share=min(1.0, shared_size / max(1, size)),
+        shared_fraction=min(1.0, shared_size / max(1, size)),
         lengths=measured.lengths,
         symbols=measured.symbols.counts(),
     )
@@ -120,7 +120,7 @@ def _documents(documents: Iterable[Document], measured: _Measured | None) -> Ite
 
 
 def _line_parts(corpus: Corpus, valid: Corpus | None, cut: int, measured: _Measured) -> tuple[Iterator[Unit], Iterator[Unit]]:
-    """Return the lines that end within a number of characters, and the others, which must be read after the former."""
+    """Return the lines that end within the first `cut` characters, and the other lines, which must be read after the first ones."""
     lines = _lines(corpus, measured)
     if valid is not None:
         return (unit for _, unit in lines), (unit for _, unit in _lines(valid, None))
@@ -137,7 +137,7 @@ def _line_parts(corpus: Corpus, valid: Corpus | None, cut: int, measured: _Measu
 
 
 def _lines(corpus: Corpus, measured: _Measured | None) -> Iterator[tuple[int, Unit]]:
-    """Each line, and how many characters of the corpus there are up to its end."""
+    """Return each line, and the number of characters of the corpus up to its end."""
     end = length = 0
     for one in corpus.stretches() if measured is None else _counted(corpus.stretches(), measured.symbols):
         text = one.text.rstrip("\r\n")
@@ -152,7 +152,7 @@ def _lines(corpus: Corpus, measured: _Measured | None) -> Iterator[tuple[int, Un
 
 
 def _counted(stretches: Iterable[Stretch], symbols: Symbols) -> Iterator[Stretch]:
-    """Return the stretches and count their symbols, many lines of a file together."""
+    """Pass the stretches on, and count their symbols, many lines of a file together."""
     texts: list[str] = []
     where, size = "", 0
     for one in stretches:

@@ -1,4 +1,4 @@
-"""What to know of labelled texts before training on them: counts, duplicates, overlap of the parts, lengths."""
+"""The check of labelled texts before training: labels, duplicates, overlap of the parts, lengths."""
 
 from array import array
 from collections import Counter
@@ -15,52 +15,33 @@ from charnn.data.labelled import Example, folded, folded_fingerprint
 from charnn.errors import DataError
 
 Item = TypeVar("Item", Example, Sentence)
-
-PERCENTILES = (5, 50, 95, 100)  # percentiles of the lengths that are reported
+PERCENTILES = (5, 50, 95, 100)  # reported percentiles of lengths
 MOST_LABELS = 20  # labels that are listed one by one
 
 
 @dataclass(frozen=True)
-class Lengths:
-    """Lengths of texts at the PERCENTILES."""
-
-    characters: tuple[int, ...]
-    words: tuple[int, ...]
-
-    @classmethod
-    def of(cls, *lengths: "NDArray[np.int64] | array[int]") -> "Lengths":
-        """Return the percentiles of the lengths in characters and of those in words."""
-        return cls(*(tuple(map(int, np.percentile(one, PERCENTILES, method="inverted_cdf"))) for one in lengths))
-
-    def __str__(self) -> str:
-        characters, words = (", ".join(f"{number:,}" for number in numbers) for numbers in (self.characters, self.words))
-        return f"{characters} characters; {words} words (at {', '.join(map(str, PERCENTILES))} % of the texts)"
-
-
-@dataclass(frozen=True)
 class Examination:
-    """The contents of a training part and maybe a validation part; labels with the most frequent first."""
+    """The contents of a training part and perhaps a validation part; the most frequent labels come first."""
 
     train: Mapping[str, int]
     valid: Mapping[str, int] | None  # examples per label in each part
     where: Mapping[str, str]  # path:line of each label's first example in training
-    duplicates: Finding
-    """Training texts that occur before, but for white space and case; the place is that of the first contradiction, if any."""
-    contradictions: int  # duplicates whose label is not that of the first
+    duplicates: Finding  # training texts equal to an earlier one, but for white space and case; at the first contradiction, if any
+    contradictions: int  # duplicates with another label than the first
     shared: Finding  # validation texts that occur in training too
-    empty: Finding  # texts without anything but white space, in both parts; in nothing else are they compared
-    lengths: Lengths  # lengths of training texts
-    unseen: Mapping[str, str]  # Labels of the validation part that training lacks, and path:line of the first example of each
+    empty: Finding  # texts of both parts with nothing but white space; they are not compared
+    lengths: str  # the result of length_words() for training texts
+    unseen: Mapping[str, str]  # labels of the validation part that training lacks, and path:line of the first example of each
 
     def lines(self) -> Rows:
-        """Return (name, value) rows to print: labels, lengths, and what there is of duplicates and warnings."""
+        """Return (name, value) rows to print: labels, lengths, duplicates, warnings."""
         parts = {"labels": self.train, "validation": self.valid}
         label = f"{self.contradictions:,} of them with another label" if self.contradictions else "always with the same label"
         return [
-            *((name, shares(counts)) for name, counts in parts.items() if counts is not None),
-            ("lengths", str(self.lengths)),
-            *self.duplicates.rows("duplicates", "text stands", "texts stand", f" there before, {label}"),
-            *self.shared.rows("warning", "text stands", "texts stand", " in both splits"),
+            *((name, percentages(counts)) for name, counts in parts.items() if counts is not None),
+            ("lengths", self.lengths),
+            *self.duplicates.rows("duplicates", "text repeats an earlier one", "texts repeat earlier ones", f", {label}"),
+            *self.shared.rows("warning", "text is", "texts are", " in both splits"),
             *self.empty.rows("warning", "text is", "texts are", " empty"),
             *unseen_rows("label", self.unseen),
         ]
@@ -71,7 +52,7 @@ def examine(train: Iterable[Example], valid: Iterable[Example] | None) -> Examin
     seen, held_out = _Part(), _Part()
     first, repeats, contradictions = repeats_of((seen.add(one), one.label, one) for one in train)
     if not seen.counts:
-        raise DataError("the training part holds no examples; give more, or hold out a smaller share")
+        raise DataError("the training part holds no examples; give more, or hold out a smaller fraction")
     shared = [one for one in valid or () if held_out.add(one) in first]
     return Examination(
         train=ordered(seen.counts),
@@ -81,14 +62,14 @@ def examine(train: Iterable[Example], valid: Iterable[Example] | None) -> Examin
         contradictions=len(contradictions),
         shared=Finding.of(shared),
         empty=Finding.of([*seen.empty, *held_out.empty]),
-        lengths=Lengths.of(seen.characters, seen.words),
+        lengths=length_words(seen.characters, seen.words),
         unseen={label: where for label, where in held_out.where.items() if label not in seen.where},
     )
 
 
 @dataclass
 class _Part:
-    """Counts of the texts of one part."""
+    """Labels, lengths and empty texts of one part."""
 
     counts: Counter[str] = field(default_factory=Counter)
     where: dict[str, str] = field(default_factory=dict)
@@ -114,8 +95,8 @@ def ordered(counts: Mapping[str, int]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def shares(counts: Mapping[str, int]) -> str:
-    """Return the count and the percentage of each label; of very many labels the first."""
+def percentages(counts: Mapping[str, int]) -> str:
+    """Return the count and the percentage of each label, in words; of very many labels the first."""
     total = sum(counts.values())
     percents = {label: "under 1 %" if count / total < 0.005 else f"{100 * count / total:.0f} %" for label, count in counts.items()}
     shown = [f"{label} {counts[label]:,} ({percent})" for label, percent in list(percents.items())[:MOST_LABELS]]
@@ -124,13 +105,20 @@ def shares(counts: Mapping[str, int]) -> str:
     return ", ".join(shown) or "none"
 
 
+def length_words(*lengths: "NDArray[np.int64] | array[int]") -> str:
+    """Return the PERCENTILES of lengths in characters and of lengths in words, in words."""
+    found = (np.percentile(one, PERCENTILES, method="inverted_cdf") for one in lengths)
+    characters, words = (", ".join(f"{int(number):,}" for number in numbers) for numbers in found)
+    return f"{characters} characters; {words} words (at {', '.join(map(str, PERCENTILES))} % of the texts)"
+
+
 def word_count(text: str) -> int:
     """Return the number of words of a folded text."""
     return text.count(" ") + 1 if text else 0
 
 
 def repeats_of(items: Iterable[tuple[Hashable, Any, Item]]) -> tuple[dict[Any, Any], list[Item], list[Item]]:
-    """Return the first answer to each key but None, the items whose key occurs before, and those of them with another answer."""
+    """Return the first answer to each key but None, the items of repeated keys, and those among them with another answer."""
     first: dict[Any, Any] = {}
     repeats: list[Item] = []
     contradictions: list[Item] = []

@@ -13,8 +13,8 @@ from charnn.data.series import LARGEST, NUMBER, Cells, Columns, is_missing
 from charnn.data.times import Clock, find_clock, late_places
 
 MOST_COLUMNS = 20  # columns that are listed one by one
-FAR = 20.0  # a step between two values is an outlier that is this many times as large as the usual one
-AROUND = 5  # it is a new level unless the median of this many next values is back where the last ones were
+FAR = 20.0  # a step between two values is an outlier if it is this many times as large as the usual one
+AROUND = 5  # values before and after an outlier whose medians show whether the level changes
 
 
 @dataclass(frozen=True)
@@ -22,16 +22,16 @@ class Column:
     """The contents of a column."""
 
     kind: str  # time, number or text
-    use: str | None  # target, input, or nothing
+    use: str | None  # target, input, or None
     missing: Finding  # cells without a value
-    other: Finding  # cells of a column of numbers that are no number
+    other: Finding  # cells of a column of numbers that are not numbers
     least: float | None
     most: float | None
-    outliers: Finding  # values that are far from those around them
-    jumps: Finding  # values after which the level is another one
+    outliers: Finding  # values far from their neighbours
+    jumps: Finding  # values at which the level changes suddenly
 
     def words(self, name: str) -> str:
-        """Return the column in a line."""
+        """Return a summary of the column in one line."""
         if self.kind != "number":
             return f"{name}: {self.kind}"
         use = {"target": ", to predict", "input": ", to predict from"}.get(self.use or "", "")
@@ -53,11 +53,11 @@ class SeriesExamination:
 
     rows: int
     columns: Mapping[str, Column]
-    clock: Clock | None  # the rule of the times; None without times that can be read and rise
+    clock: Clock | None  # the rule of the times; None where they cannot be read or do not rise
     first: str | None
     last: str | None  # the first and the last time, where there are times
-    late: Finding  # times that do not come when they should
-    repeated: Finding  # times that occur before
+    late: Finding  # times that break the rule
+    repeated: Finding  # times equal to an earlier one
 
     def lines(self) -> Rows:
         """Return (name, value) rows to print: times, columns, warnings."""
@@ -67,7 +67,7 @@ class SeriesExamination:
             rows.append(("column", f"and {len(self.columns) - MOST_COLUMNS:,} more columns"))
         if self.first is not None and self.clock is None:
             rows.append(("warning", f"the times cannot be read or do not rise, and are left out; the first is {self.first!r:.40}"))
-        rows += self.repeated.rows("warning", "time stands", "times stand", " there before")
+        rows += self.repeated.rows("warning", "time repeats an earlier one", "times repeat earlier ones")
         late = ("time does not come when it should, and is", "times do not come when they should, and are")
         rows += self.late.rows("warning", *late, f" read as if {'it' if self.late.count == 1 else 'they'} did", "first")
         for name, column in self.columns.items():
@@ -79,7 +79,7 @@ class SeriesExamination:
 
 
 def examine_series(rows: Sequence[Cells], chosen: Columns | None) -> SeriesExamination:
-    """Read all cells, given the columns to be used, where they are known."""
+    """Check all cells of a series; chosen: the columns to use, where they are known."""
     first = next(iter(rows[0].values), "")
     times = [row.values.get(first if chosen is None else chosen.time or "", "").strip() for row in rows]
     clock = find_clock(times)[0]
@@ -94,13 +94,13 @@ def examine_series(rows: Sequence[Cells], chosen: Columns | None) -> SeriesExami
         clock=clock,
         first=times[0] if times else None,
         last=times[-1] if times else None,
-        late=_finding(rows, [] if clock is None else late_places(clock, times)),
-        repeated=_finding(rows, repeated),
+        late=Finding.at(rows, [] if clock is None else late_places(clock, times)),
+        repeated=Finding.at(rows, repeated),
     )
 
 
 def numbers_of(rows: Sequence[Cells], name: str) -> NDArray[np.float64]:
-    """(rows,) the numbers of a column; NaN where there is none."""
+    """Return the (rows,) numbers of a column, NaN where there is none."""
     cells = (row.values.get(name, "") for row in rows)
     values = np.array([float(cell) if NUMBER.fullmatch(cell) else math.nan for cell in cells], np.float64)
     values[np.abs(values) > LARGEST] = np.nan
@@ -108,7 +108,7 @@ def numbers_of(rows: Sequence[Cells], name: str) -> NDArray[np.float64]:
 
 
 def standing_out(values: NDArray[np.float64]) -> tuple[list[int], list[int]]:
-    """Places of values that are far from those around them, and of those at which the level changes suddenly."""
+    """Return the places of values far from their neighbours, and of those at which the level changes suddenly."""
     known = np.flatnonzero(~np.isnan(values))
     outliers: list[int] = []
     jumps: list[int] = []
@@ -121,7 +121,7 @@ def standing_out(values: NDArray[np.float64]) -> tuple[list[int], list[int]]:
         usual = np.median(steps)
         for place in (np.flatnonzero((usual > 0) & (steps > FAR * usual)) + 1).tolist():
             if place < done:
-                continue  # the way back from the last one
+                continue  # the step back from the last outlier
             before, after = np.median(level[max(0, place - AROUND) : place]), np.median(level[place : place + AROUND])
             is_level = abs(after - before) > abs(level[place] - before) / 2
             (jumps if is_level else outliers).append(int(known[place]))
@@ -133,13 +133,9 @@ def _column(rows: Sequence[Cells], name: str, use: str | None, *, is_time: bool)
     values, none = numbers_of(rows, name), Finding(0, None)
     is_empty = np.array([is_missing(row.values.get(name, "")) for row in rows])
     known, absent = values[~np.isnan(values)], np.isnan(values) & ~is_empty
-    missing = _finding(rows, np.flatnonzero(is_empty).tolist())
+    missing = Finding.at(rows, np.flatnonzero(is_empty))
     if is_time or (use is None and len(known) <= absent.sum()):
         return Column("time" if is_time else "text", use, missing, none, None, None, none, none)
-    other = _finding(rows, np.flatnonzero(absent).tolist())
+    other = Finding.at(rows, np.flatnonzero(absent))
     least, most = (float(known.min()), float(known.max())) if len(known) else (None, None)
-    return Column("number", use, missing, other, least, most, *(_finding(rows, places) for places in standing_out(values)))
-
-
-def _finding(rows: Sequence[Cells], places: Sequence[int]) -> Finding:
-    return Finding.of([rows[place] for place in places])
+    return Column("number", use, missing, other, least, most, *(Finding.at(rows, places) for places in standing_out(values)))

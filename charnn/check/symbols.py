@@ -1,4 +1,4 @@
-"""Which characters and words texts are made of: how many are rare, and which are no characters of a text at all."""
+"""The characters and words of texts: how many there are, which are rare, and which do not belong in a text."""
 
 import unicodedata
 from collections import Counter
@@ -15,8 +15,7 @@ from charnn.tokenizers.registry import lowered
 from charnn.tokenizers.splitting import compiled, word
 
 Key = TypeVar("Key", bound=Hashable)
-
-MOST = 1 << 19  # distinct items that are counted, about 80 MB of them
+MOST = 1 << 19  # distinct items in memory, about 80 MB
 
 STRANGE = {
     "Cc": ("control", "control character", "control characters"),
@@ -24,19 +23,16 @@ STRANGE = {
     "Cn": ("unassigned", "code point that is no character", "code points that are no characters"),
     "Cs": ("surrogate", "half of a surrogate pair", "halves of surrogate pairs"),
 }
-"""Unicode categories that texts should not have: their names, what they are called, one and many."""
-
-WORD = compiled(word())  # a word, without marks and spaces
-USUAL = frozenset("\t\n\r\x85\ufffd")  # of these others tell: they are ends of lines, or stand for what is no text
+"""Unicode categories that do not belong in texts: name, singular, plural."""
+WORD = compiled(word())  # a word, without punctuation and spaces
+USUAL = frozenset("\t\n\r\x85\ufffd")  # not counted as strange: line ends, and the replacement character, which the encoding check reports
 SHOWN = 8  # rare characters that are shown
-HELD = 1 << 18  # characters of short texts that are counted together
-LONGEST_WORD = 1 << 16  # characters without a space after which a word is cut
+WAITING = 1 << 18  # characters of short texts that are counted together
 
 
-class Tally(Generic[Key]):
-    """Counts of all items as long as few of them differ, of more those of a fair sample of one in 2, 4, 8 ... of these.
+class SampledCounts(Generic[Key]):
+    """Counts of items in bounded memory: of all, or of a sample by hash of one distinct item in 2, 4, 8 ...
 
-    The hash decides what is in the sample, so each item is counted from its first occurrence on or not at all.
     Gibbons 2001, "Distinct sampling for highly-accurate answers to distinct values queries".
     """
 
@@ -47,17 +43,17 @@ class Tally(Generic[Key]):
 
     def add(self, keys: Iterable[Key]) -> None:
         """Count the items that are in the sample."""
-        self.counts.update(keys if self.one_in == 1 else filter(self.holds, keys))
+        self.counts.update(keys if self.one_in == 1 else filter(self.samples, keys))
         while len(self.counts) > self._most:
             self.one_in *= 2
-            self.counts = Counter({key: count for key, count in self.counts.items() if self.holds(key)})
+            self.counts = Counter({key: count for key, count in self.counts.items() if self.samples(key)})
 
-    def holds(self, key: Key) -> bool:
-        """Is it in the sample?"""
+    def samples(self, key: Key) -> bool:
+        """Return whether the item is in the sample."""
         return self._hashed(key) % self.one_in == 0
 
     def different(self, times: int | None = None) -> int:
-        """Return the number of different items, or of those that occur `times` times."""
+        """Return the number of different items, or of those that occur `times` times, estimated from the sample."""
         found = len(self.counts) if times is None else sum(1 for count in self.counts.values() if count == times)
         return found * self.one_in
 
@@ -69,7 +65,7 @@ def word_hash(word: str) -> int:
 
 @dataclass(frozen=True)
 class Usage:
-    """How many symbols there are, how many different ones, and how many of these occur once and twice."""
+    """The number of symbols, of different ones, and of those that occur once and twice."""
 
     total: int
     different: int
@@ -79,29 +75,29 @@ class Usage:
 
 @dataclass(frozen=True)
 class SymbolCounts:
-    """The characters and the words of texts, words in lower case and without marks."""
+    """The characters and the words of texts; words are in lower case and without punctuation."""
 
     characters: Usage
     words: Usage
-    one_in: int  # of so many different words one was counted, where there are very many; the numbers are then estimates
+    one_in: int  # words are estimated from one different word in this many; 1 for exact counts
     rare: tuple[str, ...]  # the first characters, by code point, that occur once or twice
-    strange: Mapping[str, Finding]  # what of STRANGE there is, by name
+    strange: Mapping[str, Finding]  # the findings of STRANGE, by name
 
     def lines(self, what: str = "") -> Rows:
-        """Return (name, value) rows to print: characters and words, of a part where one is named."""
+        """Return (name, value) rows to print: characters and words; what: the side of the texts, if it is to be named."""
         of = f"{what}: " if what else ""
         few = self.characters.once + self.characters.twice
         shown = f": {' '.join(map(shown_character, self.rare))}{' ...' if few > len(self.rare) else ''}" if few else ""
         rows = [("characters", f"{of}{self.characters.different:,} different, {few:,} only once or twice{shown}")]
         if self.words.total:
             about = "" if self.one_in == 1 else f"; estimated from one word in {self.one_in}"
-            share = f"{100 * self.words.once / max(1, self.words.different):.0f} %"
-            words = f"{self.words.different:,} different among {self.words.total:,}, {self.words.once:,} ({share}) only once"
+            percent = f"{100 * self.words.once / max(1, self.words.different):.0f} %"
+            words = f"{self.words.different:,} different among {self.words.total:,}, {self.words.once:,} ({percent}) only once"
             rows.append(("words", f"{of}{words}, {self.words.twice:,} twice{about}"))
         return rows
 
     def warnings(self) -> Rows:
-        """Return what is strange as rows, with the first place of each."""
+        """Return a row for each strange category that occurs, with its first place."""
         rows = (self.strange[name].rows("warning", one, many, first="first at") for name, one, many in STRANGE.values())
         return [row for found in rows for row in found]
 
@@ -112,18 +108,18 @@ class SymbolCounts:
 
 
 class Symbols:
-    """Counts of the characters and words of texts as they come, in bounded memory."""
+    """Counts the characters and words of texts, one text after another, in bounded memory."""
 
     def __init__(self) -> None:
         self._characters = np.zeros(CODE_POINTS, np.int64)
-        self._words, self._total_words = Tally(word_hash), 0
+        self._words, self._total_words = SampledCounts(word_hash), 0
         self._waiting: list[str] = []
         self._size = 0
         self._seen: set[str] = set()
-        self._where: dict[str, str] = {}  # of the first of each strange category
+        self._where: dict[str, str] = {}  # path:line of the first character of each strange category
 
     def add(self, text: str, where: str, words: Iterable[str] | None = None) -> None:
-        """Count a text that begins at path:line; its words are those given, by default those that WORD finds."""
+        """Count a text that begins at path:line, with its words, by default those that match WORD."""
         for character in sorted(set(text) - self._seen, key=text.index):
             self._seen.add(character)
             category = unicodedata.category(character)
@@ -135,11 +131,11 @@ class Symbols:
         self._total_words += len(found)
         self._waiting.append(text)
         self._size += len(text)
-        if self._size > HELD:
+        if self._size > WAITING:
             self._count()
 
     def counts(self) -> SymbolCounts:
-        """Return what was counted so far."""
+        """Return the counts so far."""
         self._count()
         codes = np.flatnonzero(self._characters).tolist()
         times = Counter(self._characters[codes].tolist())

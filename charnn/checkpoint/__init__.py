@@ -1,1 +1,1 @@
-"""The model file."""
+"""The model file, written and read."""

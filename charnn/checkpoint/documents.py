@@ -1,4 +1,4 @@
-"""Files of one JSON document and named arrays: safetensors with a checksum, of which a stranger's can at worst be refused."""
+"""Files of one JSON document and named arrays: safetensors with a checksum; any foreign file is refused without harm."""
 
 import json
 import os
@@ -20,13 +20,11 @@ from charnn.errors import CheckpointError, DataError
 from charnn.files import write_whole
 from charnn.settings import shown
 
-FORMAT = 1  # The number of this layout; another one is refused
-MOST_HEADER = 80_000_000  # Bytes of a header: room for a million words of ten Cyrillic letters
-MOST_ROOM = 204_000_000  # Bytes that a JSON text may take in memory, its own included, as _room() reckons them: up to a tenth too many
-
+FORMAT = 1  # The number of this layout; files of another one are refused
+MOST_HEADER = 80_000_000  # Bytes of a header: a million words of ten Cyrillic letters
+MOST_ROOM = 204_000_000  # Bytes in memory of a JSON text and its contents, as _room() estimates them, up to a tenth too high
 MOST_ARRAYS = 10_000
-
-LARGE = 64_000_000  # Bytes of arrays that are read without asking whether they are there, and fit into memory
+LARGE = 64_000_000  # Bytes of arrays that are read without a check of disk and memory
 
 KNOWN = "give a run folder or a model.safetensors that charnn wrote"
 AGAIN = "train it again or copy it anew"
@@ -47,10 +45,10 @@ def write_document_file(path: Path, document: Mapping[str, Any], arrays: Mapping
 
 
 def packed(document: Mapping[str, Any], arrays: Arrays) -> tuple[bytes, str]:
-    """A file of JSON-ready data and arrays, and its checksum. Raises DataError for data too large to be read again."""
-    arrays = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    """Return the bytes of a file of JSON-ready data and arrays, and its checksum. Raises DataError for data too large to read again."""
     assert len(arrays) <= MOST_ARRAYS
-    # Surrogates in a vocabulary are escaped by JSON's ASCII form; raw UTF-8 could not hold them.
+    arrays = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    # JSON's ASCII form escapes surrogates in a vocabulary, which UTF-8 cannot encode.
     text = json.dumps({"format": FORMAT, "charnn": __version__, **document})[:-1]
     checksum = _with_arrays(_digest(text, len(text)), arrays)
     text += f', "sha256": "{checksum}"}}'
@@ -61,12 +59,11 @@ def packed(document: Mapping[str, Any], arrays: Arrays) -> tuple[bytes, str]:
 
 
 def read_document_file(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """The data and arrays of a file that packed() made; raises CheckpointError, naming the file, unless it is whole.
+    """Return the data and arrays of a file of packed(); raise CheckpointError, naming the file, unless it is whole.
 
-    The file is opened once, so that a writer may put another in its place meanwhile. It is refused before it takes more than
-    200 MB, or twice the size of its arrays where they are larger and the header promises just that.
+    A bad file is refused before it takes more than 200 MB of memory, or twice the size of its arrays where they are larger.
     """
-    with _opened(path) as file:
+    with _opened(path) as file:  # Once, so that a writer may replace the file meanwhile.
         header = _read_header(path, file)
         arrays = _read_arrays(path, file, header, _checked_size(path, file, header))
     if _with_arrays(header.digest, arrays) != header.checksum:
@@ -75,26 +72,26 @@ def read_document_file(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[An
 
 
 def read_document(path: Path) -> dict[str, Any]:
-    """The data alone, unchecked but for their form; raises CheckpointError, naming the file."""
+    """Return the data alone, without their checksum verified; raise CheckpointError, naming the file."""
     with _opened(path) as file:
         return _read_header(path, file).document
 
 
 class _Header(NamedTuple):
-    """A header taken apart."""
+    """The parts of a header."""
 
     document: dict[str, Any]
     entries: dict[str, Any]  # of the arrays, as safetensors describes them
     begin: int  # of the arrays in the file
-    digest: Any  # SHA-256, begun with the document
-    checksum: str  # what it should come to
+    digest: Any  # SHA-256 of the document, to be continued with the arrays
+    checksum: str  # the SHA-256 of both
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
-    """The file, to be read; raises CheckpointError where it is none or cannot be read."""
+    """Open a file for reading; raise CheckpointError where it is no plain file or cannot be read."""
     try:
-        # Not even opened unless a plain file: a pipe would wait for ever, a device do something.
+        # Only a plain file is opened: a pipe would wait for ever, and opening a device may have an effect.
         _check_plain(path, os.stat(path))
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
             _check_plain(path, os.fstat(file.fileno()))
@@ -111,12 +108,12 @@ def _check_plain(path: Path, found: os.stat_result) -> None:
 
 
 def _read_header(path: Path, file: BinaryIO) -> _Header:
-    """The header, checked for what every reader relies on."""
+    """Return the header, with its form checked."""
     size, length = os.fstat(file.fileno()).st_size, int.from_bytes(file.read(8), "little")
     if not 2 <= length <= MOST_HEADER:
         raise CheckpointError(f"{path} is no model file; {KNOWN}")
     if length > size - 8:
-        raise CheckpointError(f"{path} is damaged: it breaks off after {size:,} bytes; {AGAIN}")
+        raise CheckpointError(f"{path} is damaged: it ends after {size:,} bytes; {AGAIN}")
     try:
         text, entries = _parts(file.read(length).decode("ascii"))
         document = _parsed(text)
@@ -132,8 +129,8 @@ def _read_header(path: Path, file: BinaryIO) -> _Header:
 
 
 def _parts(header: str) -> tuple[str, dict[str, Any]]:
-    """The document's text and the entries of the arrays; raises ValueError for what packed() did not write."""
-    # An escape such as \u1234, which only a document holds, would make four bytes of each character beside it.
+    """Return the document's text and the entries of the arrays; raise ValueError for what packed() did not write."""
+    # An escape such as \u1234, which only a document contains, would make every character beside it take four bytes.
     if not header.startswith(_BEGIN) or "\\u" in header.replace("\\\\", ""):
         raise ValueError("foreign")
     text, end = json.JSONDecoder().raw_decode(header, len(_BEGIN) - 1)
@@ -143,14 +140,14 @@ def _parts(header: str) -> tuple[str, dict[str, Any]]:
 def _parsed(text: str) -> Any:
     """Parse JSON; raise ValueError before it takes more than MOST_ROOM, and for a repeated name."""
     if _room(text) > MOST_ROOM:
-        raise ValueError("too much of it")
+        raise ValueError("too large")
     return json.loads(text, object_pairs_hook=_distinct, parse_int=_short)
 
 
 def _room(text: str) -> int:
-    """An upper bound of the bytes that a JSON text and its contents take in memory."""
+    """Return an upper bound of the bytes that a JSON text and its contents take in memory."""
     escapes = text.count("\\u")
-    # One character makes all others of its string as wide as itself.
+    # Python stores all characters of a string with the width of the widest.
     width = 4 if "\\ud" in text or "\\uD" in text else 2 if escapes else 1
     containers = text.count("[") + text.count("{")
     items = 80 * text.count(",") + 400 * containers + 300 * text.count(":")
@@ -160,18 +157,18 @@ def _room(text: str) -> int:
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("a name stands twice")
+        raise ValueError("a name occurs twice")
     return found
 
 
 def _short(digits: str) -> int:
     if len(digits) > 40:  # a number of 4,000 digits takes as long as 10,000 short ones
-        raise ValueError("no number of ours")
+        raise ValueError("too many digits")
     return int(digits)
 
 
 def _checked_size(path: Path, file: BinaryIO, header: _Header) -> int:
-    """The bytes of the arrays; raises CheckpointError unless they end where the file does, were ever written, and fit into memory."""
+    """Return the size of the arrays; raise CheckpointError unless they end with the file, are on disk, and fit into memory."""
     try:
         promised = max((entry["data_offsets"][1] for entry in header.entries.values()), default=0)
         expected = header.begin + int(promised)
@@ -183,7 +180,7 @@ def _checked_size(path: Path, file: BinaryIO, header: _Header) -> int:
     size, on_disk = found.st_size, 512 * found.st_blocks
     if size != expected:
         raise CheckpointError(f"{path} is damaged: it should have {shown(expected)} bytes and has {size}; {AGAIN}")
-    # No compression makes weights that small; some file systems say 0 of every file.
+    # No compression makes weights that small; some file systems report 0 for every file.
     if size > LARGE and 0 < on_disk < size // 16:
         raise CheckpointError(f"{path} is damaged: only {on_disk:,} of its {size:,} bytes were ever written; {AGAIN}")
     if size > LARGE and 2 * size > os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"):
@@ -192,18 +189,18 @@ def _checked_size(path: Path, file: BinaryIO, header: _Header) -> int:
 
 
 def _read_arrays(path: Path, file: BinaryIO, header: _Header, size: int) -> dict[str, NDArray[Any]]:
-    """The arrays, as safetensors reads them."""
-    # A header of the arrays alone: the document, which may be large, is not parsed again.
+    """Return the arrays, read by safetensors."""
+    # With a header of the arrays alone, so that the document, which may be large, is not parsed again.
     entries = json.dumps(header.entries).encode()
     try:
         return load(len(entries).to_bytes(8, "little") + entries + file.read(size))
     except (SafetensorError, KeyError, ValueError) as error:
-        said = str(error).removeprefix("Error while deserializing: ")
-        raise CheckpointError(f"{path} is damaged: its arrays do not fit its header, {shown(said)}; {AGAIN}") from None
+        reason = str(error).removeprefix("Error while deserializing: ")
+        raise CheckpointError(f"{path} is damaged: its arrays do not fit its header, {shown(reason)}; {AGAIN}") from None
 
 
 def _digest(text: str, end: int) -> Any:
-    """SHA-256, begun with the first characters of a document, which a brace would end."""
+    """Return the SHA-256 object of the first `end` characters of a document and a closing brace."""
     digest = sha256()
     for begin in range(0, end, _PIECE):
         digest.update(text[begin : min(begin + _PIECE, end)].encode())
@@ -212,9 +209,8 @@ def _digest(text: str, end: int) -> Any:
 
 
 def _with_arrays(digest: Any, arrays: Arrays) -> str:
-    """The checksum, once names, types, shapes and bytes of the arrays are in it too, sorted by name."""
-    for name in sorted(arrays):
-        array = arrays[name]
+    """Return the checksum of the digest's bytes and the names, types, shapes and bytes of the arrays, sorted by name."""
+    for name, array in sorted(arrays.items()):
         digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
         digest.update(array.reshape(-1).view(np.uint8).data)
     return str(digest.hexdigest())

@@ -20,7 +20,7 @@ METRICS_FILE = "metrics.jsonl"
 CARD_FILE = "README.md"
 
 ADDED = {"classifier": ("objective", "ngram_split", "punctuation"), "tagger": ("words", "word_split", "punctuation")}
-"""For each task the part of a setting that older files lack, its name, and what charnn did before there was a choice."""
+"""For each task a setting that older files do not have: its part, its name, and the value that has the effect of that time."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,13 @@ class SavedModel:
 
 
 def save_model(path: Path, model: SavedModel) -> str:
-    """Write a model file and return its checksum; raises StorageError and leaves an older file whole when the disk does not take it."""
+    """Write a model file and return its checksum; raise StorageError, and keep an older file whole, where that fails."""
     parts = {"task": model.task, "settings": model.settings, "learned": model.learned, "metrics": model.metrics}
     return write_document_file(path, parts, model.tensors)
 
 
 def load_model(model: str | Path) -> SavedModel:
-    """The model of a run folder or a model file; raises CheckpointError, naming the file, unless it is whole and of this format."""
+    """Return the model of a run folder or a model file; raise CheckpointError, naming the file, unless it is whole and of this format."""
     path = model_path(model)
     document, tensors = read_document_file(path)
     if "progress" in document:
@@ -50,7 +50,7 @@ def load_model(model: str | Path) -> SavedModel:
     if not all(isinstance(document.get(name), kind) for name, kind in kinds.items()):
         raise CheckpointError(f"{path} is damaged: its header is incomplete; {AGAIN}")
     for name, array in tensors.items():
-        # The least and the greatest tell: NaN is both.
+        # Minimum and maximum are enough: both are NaN if any number is.
         if array.dtype.kind == "f" and array.size and not np.isfinite([array.min(), array.max()]).all():
             raise CheckpointError(f"{path} is damaged: its weight {shown(name)} holds numbers that are not finite; {AGAIN}")
     return SavedModel(document["task"], upgraded(document["task"], document["settings"]), document["learned"], tensors, document["metrics"])
@@ -82,7 +82,7 @@ def below(tensors: Arrays, part: str) -> dict[str, NDArray[Any]]:
 
 
 def model_path(model: str | Path) -> Path:
-    """The model file of a run folder, or the file itself; raises CheckpointError where there is neither."""
+    """Return the model file of a run folder, or the file itself; raise CheckpointError where there is neither."""
     path = Path(model)
     try:
         if path.is_dir():
@@ -95,10 +95,10 @@ def model_path(model: str | Path) -> Path:
 
 
 def newest_run(root: Path, tasks: Collection[str]) -> Path:
-    """The run of one of the tasks whose model was written last; raises CheckpointError where there is none."""
+    """Return the run of one of the tasks whose model was written last; raise CheckpointError where there is none."""
     ages: dict[Path, float] = {}
     for path in root.glob(f"*/{MODEL_FILE}"):
-        with suppress(OSError):  # gone meanwhile
+        with suppress(OSError):  # removed meanwhile
             ages[path] = path.stat().st_mtime
     for path in sorted(ages, key=lambda path: ages[path], reverse=True):
         if read_header(path).get("task") in tuple(tasks):
@@ -107,7 +107,7 @@ def newest_run(root: Path, tasks: Collection[str]) -> Path:
 
 
 def read_header(path: Path) -> dict[str, Any]:
-    """Return the document in a file's header, without reading its tensors; empty for a foreign or missing file."""
+    """Return the document of a file without reading its tensors; empty for a foreign or missing file."""
     try:
         return read_document(path)
     except CheckpointError:
@@ -115,7 +115,7 @@ def read_header(path: Path) -> dict[str, Any]:
 
 
 def upgraded(task: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of a file, new or old, with the values that are today's way to say the same; damaged ones stay so."""
+    """Return the settings of a file, new or old, in today's form; damaged ones are not repaired."""
     parts = dict(settings)
     if task in ADDED:
         section, name, value = ADDED[task]
@@ -130,6 +130,6 @@ def upgraded(task: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def recalled(task: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings, by name, of a stored run whose defaults were others when it began."""
+    """Return the settings, by name, that had other defaults when a stored run began."""
     parts = [part for part in upgraded(task, settings).values() if isinstance(part, Mapping)]
     return {name: part[name] for part in parts for name in ("word_split", "ngram_split") if name in part}

@@ -1,4 +1,4 @@
-"""The `charnn` command: verbs, and views of `inspect`, are loaded when they are used, errors end in one sentence and an exit code."""
+"""The `charnn` command: verbs and views are imported when they are used; an error ends in one sentence and an exit code."""
 
 import signal
 import sys
@@ -23,16 +23,15 @@ VERBS = {
     "bench": Where("charnn.cli.verbs.bench:bench", "Measure how fast this machine samples and trains."),
 }
 
-
 VIEWS = {
-    "neurons": Where("charnn.cli.views.units:neurons", "Hidden units over a text: which of them follow what."),
+    "neurons": Where("charnn.cli.views.units:neurons", "Hidden units over a text, and the features that they follow."),
     "gates": Where("charnn.cli.views.units:gates", "How open the gates of a network are over a text."),
     "unroll": Where("charnn.cli.views.units:unroll", "A network step by step: inputs, states, predictions, losses."),
-    "gradients": Where("charnn.cli.views.memory:gradients", "How far back a loss still reaches: gradients over time, and clipping."),
-    "memory": Where("charnn.cli.views.memory:memory", "What lag each cell still learns."),
-    "attention": Where("charnn.cli.views.answers:attention", "Show which words a translator or classifier looked at."),
-    "errors": Where("charnn.cli.views.answers:errors", "List what a model gets most wrong, in context."),
-    "novelty": Where("charnn.cli.views.novelty:novelty", "Tell whether a language model copies its training text."),
+    "gradients": Where("charnn.cli.views.memory:gradients", "How far back gradients reach, and what clipping does."),
+    "memory": Where("charnn.cli.views.memory:memory", "The longest lag that each cell still learns."),
+    "attention": Where("charnn.cli.views.answers:attention", "The words that a translator or classifier attends to."),
+    "errors": Where("charnn.cli.views.answers:errors", "The worst errors of a model, in context."),
+    "novelty": Where("charnn.cli.views.novelty:novelty", "Does a language model copy its training text?"),
 }
 
 
@@ -46,10 +45,10 @@ class Failure(click.ClickException):
 
 
 class Verbs(LazyGroup):
-    """Turns errors into exit codes."""
+    """The group of verbs, which ends errors in a sentence and an exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Runs the verb; what a user can cause ends in a sentence and an exit code."""
+        """Run the verb; an error that a user can cause ends in a sentence and an exit code."""
         try:
             return super().invoke(ctx)
         except CharnnError as error:
@@ -57,23 +56,24 @@ class Verbs(LazyGroup):
                 raise
             raise Failure(error) from None
         except (MemoryError, RuntimeError) as error:
-            if ctx.params.get("debug") or not is_out_of_memory(error):
+            # On a CPU, torch raises a RuntimeError where memory runs out.
+            if ctx.params.get("debug") or not (isinstance(error, MemoryError) or "can't allocate memory" in str(error)):
                 raise
-            raise Failure(CharnnError("there is not enough memory for this; take a smaller network, batch or window")) from None
+            raise Failure(CharnnError("there is not enough memory for this; choose a smaller network, batch or window")) from None
         except KeyboardInterrupt:
             say("\nInterrupted.")
             ctx.exit(EXIT_CODES[signal.SIGINT])
         except Terminated as end:
             say("\nTerminated.")
             ctx.exit(end.exit_code)
-        except BrokenPipeError:  # The reader has seen enough, as with `charnn sample | head`.
+        except BrokenPipeError:  # The reader of the output has stopped, as in `charnn sample | head`.
             discard(sys.stdout)
             ctx.exit(0)
 
 
 @click.group(cls=Verbs, table=VERBS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, message="charnn %(version)s")
-@click.option("--debug", is_flag=True, help="Show a traceback where something fails.")
+@click.option("--debug", is_flag=True, help="Show a traceback with an error.")
 def main(debug: bool) -> None:
     """Recurrent networks for text: train, sample, predict, evaluate."""
 
@@ -84,13 +84,8 @@ def inspect() -> None:
 
 
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
-    """The entry point of the `charnn` command."""
+    """Run the `charnn` command and exit; by default with the arguments of the process."""
     signal.signal(signal.SIGTERM, unwind)
     with standard_streams():
         main.main(args=arguments, prog_name="charnn")
     sys.exit(0)
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Does the error say that memory could not be had? On a CPU, torch says so in a RuntimeError."""
-    return isinstance(error, MemoryError) or "can't allocate memory" in str(error)

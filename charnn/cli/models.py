@@ -1,4 +1,4 @@
-"""What verbs that use a trained model share: finding and opening it, its options, texts from a user, and the call of its task."""
+"""Common parts of verbs that use a trained model: opening it, options, texts from a user, and the call of its task."""
 
 import importlib
 import sys
@@ -16,15 +16,15 @@ from charnn.errors import CheckpointError, DataError, SettingError
 from charnn.tasks.task import Call, Task
 from charnn.tokenizers.registry import unknown_warning
 
-RUNS = Path("checkpoints")  # Where runs are, seen from where the user is
-
+OLDER = {"corpus": "data", "series": "data", "valid_share": "valid_fraction"}  # Options of `train` under the names of version 0.1
+RUNS = Path("checkpoints")  # The folder of runs, in the working directory
 threads_option = click.option("--threads", type=click.IntRange(1, 1024), help="CPU threads; by default all cores.")
-file_option = click.option("--file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="File that holds the text.")
-label_option = click.option("--label", help="Label to read for, of a model trained with labels.")
+file_option = click.option("--file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="File with the text.")
+label_option = click.option("--label", help="Label of the text, for a model trained with labels.")
 
 
 def open_model(model: str | None, tasks: Collection[str]) -> Any:
-    """The named model, or that of the newest run of one of the tasks, saying which. Raises CheckpointError."""
+    """Return the named model, or that of the newest run of one of the tasks, and name it. Raises CheckpointError."""
     start_numba()
     from charnn.tasks.load import load
 
@@ -36,14 +36,11 @@ def open_model(model: str | None, tasks: Collection[str]) -> Any:
 
 
 def start_numba() -> None:
-    """Loads numba without the linear algebra of scipy, which it looks for at its start and no kernel of ours calls.
-
-    That takes 0.13 s of the second that a first text takes. Only for a process of our own: other code might call it.
-    """
+    """Import numba without scipy's linear algebra, which only other code uses; it saves 0.13 s before the first text."""
     hidden = "scipy.linalg"
     if hidden in sys.modules or "numba" in sys.modules:
         return
-    sys.modules[hidden] = None  # type: ignore[assignment]  # how Python is told that there is no such module
+    sys.modules[hidden] = None  # type: ignore[assignment]  # Python takes it for a missing module
     try:
         importlib.import_module("numba.np.arraymath")
     finally:
@@ -51,7 +48,7 @@ def start_numba() -> None:
 
 
 def read_text(data: bytes, what: str) -> str:
-    """Bytes from a user as text. Raises DataError with the place of the first byte that is no UTF-8."""
+    """Decode bytes from a user. Raises DataError with the place of the first byte that is not valid UTF-8."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -59,10 +56,7 @@ def read_text(data: bytes, what: str) -> str:
 
 
 def text_of(text: str | None, file: Path | None = None, option: str = "file") -> str | None:
-    """Return the text of an argument, of standard input for -, or of a file that an option names; None where there is none.
-
-    Raises SettingError for both, DataError for bytes that are no text.
-    """
+    """Return the text of an argument, of standard input for -, or of an option's file; None without one. Raises SettingError, DataError."""
     if text is not None and file is not None:
         raise SettingError(option, "cannot be combined with a text as argument; give one")
     if file is not None:
@@ -73,7 +67,7 @@ def text_of(text: str | None, file: Path | None = None, option: str = "file") ->
 
 
 def needed_text(text: str | None, file: Path | None) -> str:
-    """Return what text_of() does. Raises UsageError where there is none."""
+    """Return the text of an argument, standard input or a file. Raises UsageError if there is none."""
     found = text_of(text, file)
     if found is None:
         raise click.UsageError("give a text, - for standard input, or --file.")
@@ -81,13 +75,13 @@ def needed_text(text: str | None, file: Path | None) -> str:
 
 
 def warn_unknown(symbols: Collection[str]) -> None:
-    """Name the symbols of a text that the model has never seen."""
+    """Name the symbols of a text that the model does not know."""
     if symbols:
         say(unknown_warning(symbols))
 
 
 def limit_threads(count: int | None) -> int:
-    """Limit torch to this number of threads, or leave its own choice; return the number in force."""
+    """Limit torch to this number of threads, by default to its own choice; return the number in use."""
     from charnn.device import use_threads
 
     return use_threads(count)
@@ -103,19 +97,17 @@ def newest(tasks: Collection[str]) -> str:
 
 
 def run_headers(folder: Path) -> list[dict[str, Any]]:
-    """Return what a run recorded of its training, the newest record first, as far as it has the command that began it."""
+    """Return the headers of a run's two files of training state that have its command, the newest first."""
     from charnn.checkpoint.model import read_header
     from charnn.training.folder import PREVIOUS_FILE, TRAINING_FILE
 
     headers = [read_header(folder / name) for name in (TRAINING_FILE, PREVIOUS_FILE)]
-    return [header for header in headers if isinstance(header.get("command"), dict)]
+    known = [header for header in headers if isinstance(header.get("command"), dict)]
+    return [{**header, "command": {OLDER.get(name, name): value for name, value in header["command"].items()}} for header in known]
 
 
 def call_of(ctx: click.Context, task: Task, known: Collection[str], arguments: Sequence[str], common: Collection[str] = ()) -> Call:
-    """Return the call with the options that were given; raise SettingError for one that has no effect on this task.
-
-    known: options of this task and verb; common: those that have an effect whatever the task.
-    """
+    """Return the call with the given options; raise SettingError for one that is not among the known ones, nor common to all tasks."""
     chosen = given(ctx, [name for name, value in ctx.params.items() if name not in ("model", "text", "data", *common)])
     refuse(ctx, [name for name in chosen if name not in known], f"has no effect on a {task.name}; leave it out")
     options = {name: ctx.params[name] for name in chosen}

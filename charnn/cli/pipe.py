@@ -1,4 +1,4 @@
-"""The pipe of `charnn predict`: rows in, answered block by block, rows out in the same order, in constant memory."""
+"""The pipe of `charnn predict`: reads rows, predicts block by block, writes rows in the same order, in constant memory."""
 
 import re
 import sys
@@ -18,41 +18,27 @@ from charnn.data.settings import PredictSettings
 from charnn.data.tables.records import BadRow, Header
 from charnn.errors import DataError
 
-BLOCK = 1024  # Most rows that are predicted together
-LARGEST = 1 << 22  # Characters after which a block is full, whatever its rows
-SAID = 20  # Bad rows that are told one by one
-
+BLOCK = 1024  # Rows that are predicted together at most
+LARGEST = 1 << 22  # A block with more characters is full, whatever its rows
+LISTED = 20  # Bad rows that are listed one by one
 FORMATS = {"argument": "text", "lines": "text", "csv": "csv", "tsv": "tsv", "jsonl": "jsonl", "json": "jsonl"}
-"""How rows are written when nothing else is said, by how they were read."""
-
-Predict: TypeAlias = Callable[[list[str]], list[Answer]]  # Answers to texts, each with the same keys
-
-
-@dataclass(frozen=True)
-class PipeResult:
-    """What went through a pipe."""
-
-    rows: int  # Answered and written
-    bad: int  # Left out
+"""The default output format for each input format."""
+Predict: TypeAlias = Callable[[list[str]], list[Answer]]  # Returns an answer for each text, all with the same keys
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Shows how far a pipe is: by default not at all."""
+    """The display of a pipe: it receives the number of rows written, which it ignores by default, and lines for standard error."""
 
-    move: Callable[[int], None] = lambda rows: None  # Gets the number of rows written
-    say: Callable[[str], None] = say  # Writes a line to standard error
+    move: Callable[[int], None] = lambda rows: None
+    say: Callable[[str], None] = say
 
 
 SILENT = Progress()
 
 
 def pipe(arguments: Sequence[str], settings: PredictSettings, predict: Predict, *, text_format: TextFormat | None = None) -> int:
-    """Answers all texts of the arguments on standard output; gives the exit code, 1 if there were bad rows.
-
-    Raises DataError for what is wrong with an input as a whole and, when strict, for the first bad row; SettingError for settings
-    without effect.
-    """
+    """Write predictions for all texts of the arguments; return the exit code, 1 with bad rows. Raises DataError, SettingError."""
     if not arguments:
         raise click.UsageError("give a text, a file, or - for standard input.")
     inputs = find_inputs(arguments, settings)
@@ -61,24 +47,21 @@ def pipe(arguments: Sequence[str], settings: PredictSettings, predict: Predict, 
     rows = read_rows(inputs, settings, meter)
     for one in inputs if len(inputs) == 1 else ():
         if one.kind == "argument" and re.fullmatch(r"[\w-]+", one.value, re.ASCII):
-            click.echo(f"There is no file named {one.value}, so it is taken as a text.", err=True)
+            say(f"There is no file named {one.value}, so it is read as a text.")
     with _progress(inputs, meter) as progress:
-        result = run_pipe(rows, predict, writer, strict=settings.strict, progress=progress)
-    return 1 if result.bad else 0
+        _, bad = run_pipe(rows, predict, writer, strict=settings.strict, progress=progress)
+    return 1 if bad else 0
 
 
 def run_pipe(
     rows: Iterable[Item], predict: Predict, writer: RowWriter, *, block: int = BLOCK, strict: bool = False, progress: Progress = SILENT
-) -> PipeResult:
-    """Writes an answered row for every row, in order; bad ones are told and left out, or, when strict, raised as DataError.
-
-    Blocks grow 1, 2, 4 ... up to `block` rows, so the first answer comes at once; a pause in the input ends a block.
-    """
+) -> tuple[int, int]:
+    """Write every row with its answer, in order; return the numbers of rows written and of bad rows. Raises DataError when strict."""
     done = bad = 0
     for part in _blocks(_checked(rows, writer, strict), block):
         if isinstance(part, BadRow):
             bad += 1
-            if bad <= SAID:
+            if bad <= LISTED:
                 progress.say(f"Error: {part.message}.")
             continue
         answers = predict([row.text for row in part])
@@ -89,11 +72,11 @@ def run_pipe(
     _emit(writer.end(lambda: predict([""])[0]))
     if bad:
         progress.say(_summary(done, bad))
-    return PipeResult(done, bad)
+    return done, bad
 
 
 def _checked(rows: Iterable[Item], writer: RowWriter, strict: bool) -> Iterator[InputRow | BadRow | Pause]:
-    """Rows that can be written, and bad ones; the first of these ends it when strict."""
+    """Return the rows, as bad ones where they cannot be written; raise DataError for a bad row when strict."""
     for item in rows:
         if isinstance(item, Header):
             writer.begin(item)
@@ -109,41 +92,41 @@ def _checked(rows: Iterable[Item], writer: RowWriter, strict: bool) -> Iterator[
 
 
 def _blocks(rows: Iterable[InputRow | BadRow | Pause], most: int) -> Iterator[list[InputRow] | BadRow]:
-    """Rows to be predicted together; bad ones alone, as soon as they come."""
-    held: list[InputRow] = []
-    room, size = 1, 0
+    """Return rows to predict together, and bad rows alone, as soon as they are read."""
+    block: list[InputRow] = []
+    room, size = 1, 0  # Blocks grow from 1 over 2, 4 ... to `most` rows, so that the first answer comes at once.
     try:
         for row in rows:
             if isinstance(row, BadRow):
                 yield row
                 continue
             if isinstance(row, InputRow):
-                held.append(row)
+                block.append(row)
                 size += row.size
-            if held and (isinstance(row, Pause) or len(held) >= room or size >= LARGEST):
-                yield held
-                held, room, size = [], min(2 * room, most), 0
+            if block and (isinstance(row, Pause) or len(block) >= room or size >= LARGEST):
+                yield block
+                block, room, size = [], min(2 * room, most), 0
     except DataError:
-        if held:
-            yield held  # what came before the error is answered
+        if block:
+            yield block  # rows before the error are answered
         raise
-    if held:
-        yield held
+    if block:
+        yield block
 
 
 def _emit(text: str) -> None:
-    """Writes to standard output as utf-8 and at once. Raises OutputError when it cannot be written."""
+    """Write to standard output as utf-8, unbuffered. Raises OutputError if it cannot be written."""
     if not text:
         return
     data = memoryview(text.encode("utf-8", "replace"))
     with writing(sys.stdout):
-        while data:  # without a buffer, as PYTHONUNBUFFERED asks, less may be written than was given
+        while data:  # with PYTHONUNBUFFERED, one write may take only a part
             data = data[sys.stdout.buffer.write(data) :]
         sys.stdout.buffer.flush()
 
 
 def _summary(done: int, bad: int) -> str:
-    more = f"{bad - SAID:,} more like these. " if bad > SAID else ""
+    more = f"{bad - LISTED:,} more like these. " if bad > LISTED else ""
     rows = "row" if bad == 1 else "rows"
     return f"{more}{bad:,} bad {rows} of {done + bad:,} left out; --strict stops at the first."
 
@@ -151,13 +134,13 @@ def _summary(done: int, bad: int) -> str:
 def _format(inputs: Sequence[Input]) -> str:
     found = sorted({FORMATS[one.kind] for one in inputs})
     if len(found) > 1:
-        raise DataError(f"the inputs are of different kinds ({', '.join(found)}), so say how to write the result, such as --format jsonl")
+        raise DataError(f"the inputs are of different kinds ({', '.join(found)}), so give the format of the result, such as --format jsonl")
     return found[0]
 
 
 @contextmanager
 def _progress(inputs: Sequence[Input], meter: Meter) -> Iterator[Progress]:
-    """A bar over the bytes read, when files of known size go elsewhere than to the terminal that would show it."""
+    """Show a bar of the bytes read, for files of known size if standard error is a terminal and standard output is not."""
     sizes = [one.size for one in inputs]
     if not sys.stderr.isatty() or sys.stdout.isatty() or None in sizes or not any(sizes):
         yield Progress()

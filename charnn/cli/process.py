@@ -1,4 +1,4 @@
-"""The process of a command: standard streams that are always there and fail in a sentence, and signals that end it."""
+"""The process of a command: standard streams whose errors end in a sentence, and signals."""
 
 import io
 import os
@@ -14,11 +14,11 @@ import click
 
 from charnn.errors import StorageError
 
-EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}  # 128 and the signal's number, as shells have it
+EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}  # 128 plus the number of the signal, as in shells
 
 
 class Terminated(BaseException):
-    """A signal other than an interrupt from the keyboard, as an exception that unwinds the stack."""
+    """A signal other than an interrupt from the keyboard, as an exception."""
 
     def __init__(self, number: int = signal.SIGTERM) -> None:
         super().__init__(number)
@@ -26,12 +26,12 @@ class Terminated(BaseException):
 
 
 def unwind(number: int, _: FrameType | None = None) -> NoReturn:
-    """End the command at once: the handler outside of training."""
+    """Raise the exception of a signal: the signal handler outside training."""
     raise KeyboardInterrupt if number == signal.SIGINT else Terminated(number)
 
 
 class Patience:
-    """While it is entered, a first signal only shows in `received`, unless `may_throw()`; a second one ends everything at once."""
+    """A context that only stores a first signal in `received`, unless `may_throw()`; a second signal ends the command at once."""
 
     def __init__(self, may_throw: Callable[[], bool]) -> None:
         self.received: int | None = None
@@ -42,7 +42,7 @@ class Patience:
         if threading.current_thread() is threading.main_thread():
             for number in EXIT_CODES:
                 before = signal.getsignal(number)
-                if before is not signal.SIG_IGN:  # nohup, or a job in the background: to be ignored
+                if before is not signal.SIG_IGN:  # with nohup, or as a background job, signals are ignored
                     self._before[number] = signal.signal(number, self._receive)
         return self
 
@@ -51,7 +51,7 @@ class Patience:
             signal.signal(number, before)
 
     def end(self) -> None:
-        """Ends everything, where a signal came."""
+        """End the command if a signal was received."""
         if self.received is not None:
             unwind(self.received)
 
@@ -62,37 +62,37 @@ class Patience:
 
 
 class OutputError(StorageError):
-    """Standard output that cannot be written."""
+    """An error of writing to standard output."""
 
 
 class Output(io.TextIOWrapper):
-    """Standard output that raises OutputError, and writes `?` for what its encoding lacks."""
+    """Standard output that raises OutputError, and writes `?` for characters that its encoding lacks."""
 
     def write(self, text: str) -> int:
-        """Text, as every stream takes it."""
+        """Write a text; return the number of its characters."""
         with writing(self):
             return super().write(text)
 
     def flush(self) -> None:
-        """Write what is buffered."""
+        """Write the buffer."""
         with writing(self):
             super().flush()
 
 
 @contextmanager
 def writing(stream: TextIO) -> Iterator[None]:
-    """Turns an OSError of writing to the stream into an OutputError; a reader that has seen enough is no error of that kind."""
+    """Turn an OSError of writing to the stream into an OutputError, except the BrokenPipeError of a reader that has stopped."""
     try:
         yield
     except BrokenPipeError:
         raise
     except OSError as error:
-        discard(stream)  # what is buffered would fail once more at exit
+        discard(stream)  # else writing the buffer would fail again at exit
         raise OutputError(f"cannot write to standard output: {error.strerror or error}") from error
 
 
 def write(text: str) -> None:
-    """Write to standard output, at once and as it is: click.echo would take colours out of it where no terminal shows them."""
+    """Write to standard output at once, unchanged: click.echo would remove colours."""
     sys.stdout.write(text)
     sys.stdout.flush()
 
@@ -108,25 +108,25 @@ def say(line: str) -> None:
 
 
 def discard(stream: TextIO) -> None:
-    """Send everything that is written to the stream from now on nowhere."""
+    """Discard everything that is written to the stream from now on."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @contextmanager
 def standard_streams() -> Iterator[None]:
-    """Within this, commands write to an Output; where that fails outside of a verb, it ends in a sentence and an exit code."""
+    """Replace standard output by an Output; outside verbs too, an error of writing ends in a sentence and an exit code."""
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by who started us, who does not want to see it
+        if getattr(sys, name) is None:  # closed by the parent process
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (open as long as the process)
     before = sys.stdout
-    # Half a surrogate pair, in an argument that is no text or a label in a JSON file, cannot be written in any encoding.
+    # No encoding has half a surrogate pair, which an invalid argument or a label in a JSON file may contain.
     sys.stdout = output = Output(before.buffer, encoding=before.encoding, errors="replace")
     try:
         try:
             yield
         finally:
             sys.stdout.flush()
-    except OutputError as error:  # of a help page, which no verb's errors are caught around, or at the very end
+    except OutputError as error:  # from a help page, or at the very end
         say(f"Error: {error}.")
         sys.exit(error.exit_code)
     finally:

@@ -1,4 +1,4 @@
-"""How a run is shown while it goes: a live bar on a terminal, plain lines elsewhere, or JSON; all on standard error."""
+"""The progress of a run on standard error: a live bar on a terminal, plain lines elsewhere, or JSON."""
 
 import json
 import sys
@@ -12,26 +12,25 @@ if TYPE_CHECKING:
 
     from charnn.training.model import Plan, Report
 
-
 SAMPLE_LINES = 4  # Lines shown of a sample
 
 
 class Display:
-    """Shows a plan, reports and samples; this one shows nothing."""
+    """Shows the plan, reports and samples of a run; this base class shows nothing."""
 
-    talks = False
+    talks = False  # whether it shows anything
 
     def begin(self, plan: "Plan") -> None:
-        """Show what a run is about to do."""
+        """Show the plan of a run."""
 
     def report(self, report: "Report") -> None:
-        """Show a sign of life, or a validation."""
+        """Show the state of training, or a validation."""
 
     def sample(self, text: str) -> None:
         """Show a text written by the current model."""
 
     def end(self) -> None:
-        """Show that the last update is over, or that training stops early."""
+        """Clear the display, after the last update or when training stops early."""
 
 
 class Plain(Display):
@@ -40,20 +39,20 @@ class Plain(Display):
     talks = True
 
     def begin(self, plan: "Plan") -> None:
-        """The plan, a line a fact."""
+        """Write the plan, a line per fact."""
         self.unit = plan.loss_unit
         for name, value in plan_rows(plan):
             say(f"{name:<12}{value}")
 
     def report(self, report: "Report") -> None:
-        """A line for a validation, or for something one should know; nothing in between."""
+        """Write a line for a validation or a note."""
         if report.note is not None:
             say(f"Note: {report.note}.")
         if report.valid_loss is not None:
             say(report_line(report, self.unit))
 
     def sample(self, text: str) -> None:
-        """The text, set in."""
+        """Write the first lines of the text, indented."""
         for line in first_lines(text):
             say(f"    | {line}")
 
@@ -64,14 +63,14 @@ class Json(Display):
     talks = True
 
     def report(self, report: "Report") -> None:
-        """The report's fields; something one should know as an object of its own."""
+        """Write the report's fields, and a note as a separate object."""
         if report.note is not None:
             say(json.dumps({"note": report.note, "step": report.step}))
         if report.valid_loss is not None:
             say(json.dumps(report.facts()))
 
     def sample(self, text: str) -> None:
-        """The text as a JSON object."""
+        """Write the text as a JSON object."""
         say(json.dumps({"sample": text}))
 
 
@@ -84,7 +83,7 @@ class Live(Display):
         self.bar = progress_bar("training", "{task.fields[rate]}  loss {task.fields[loss]}", "of")
 
     def begin(self, plan: "Plan") -> None:
-        """The plan as a table, then the bar."""
+        """Write the plan as a table, and start the bar."""
         from rich.table import Table
 
         table = Table.grid(padding=(0, 2))
@@ -96,7 +95,7 @@ class Live(Display):
         self.bar.start()
 
     def report(self, report: "Report") -> None:
-        """Moves the bar; a validation leaves a line."""
+        """Move the bar to the report's update, and print a line above it for a validation or a note."""
         rate = self.plan.rate * report.predictions / max(report.seconds, 1e-9)
         self.bar.update(self.task, completed=report.step, rate=f"{rate:,.0f} {self.plan.rate_unit}/s", loss=f"{report.train_loss:.3f}")
         if report.note is not None:
@@ -105,11 +104,11 @@ class Live(Display):
             self.bar.console.print(report_line(report, self.plan.loss_unit), markup=False)
 
     def sample(self, text: str) -> None:
-        """The text, set in and dim."""
+        """Write the first lines of the text, indented and dim."""
         self.bar.console.print("".join(f"    │ {line}\n" for line in first_lines(text)), style="dim", markup=False, end="")
 
     def end(self) -> None:
-        """Takes the bar away."""
+        """Remove the bar."""
         self.bar.stop()
 
 
@@ -117,16 +116,13 @@ DISPLAYS: dict[str, Callable[[], Display]] = {"bar": Live, "plain": Plain, "json
 
 
 def choose_display(name: str, quiet: bool) -> Display:
-    """The display of a --progress choice; `auto` is a bar on a terminal and plain lines elsewhere."""
-    if quiet:
-        return Display()
-    if name == "auto":
-        name = "bar" if sys.stderr.isatty() else "plain"
-    return DISPLAYS[name]()
+    """Return the display of a --progress choice; `auto` is a bar on a terminal and plain lines elsewhere."""
+    automatic = "bar" if sys.stderr.isatty() else "plain"
+    return Display() if quiet else DISPLAYS[automatic if name == "auto" else name]()
 
 
 def progress_bar(what: str, numbers: str, between: str) -> "Progress":
-    """Return a rich bar on standard error: what goes on, how much of it, the numbers, the time taken and left with a word between."""
+    """Return a rich bar on standard error: what is done, percentage, numbers, time elapsed, the word `between`, time left."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -136,7 +132,7 @@ def progress_bar(what: str, numbers: str, between: str) -> "Progress":
 
 
 def plan_rows(plan: "Plan") -> list[tuple[str, str]]:
-    """What a run is about to do, as names and values."""
+    """Return the plan of a run as (name, value) rows."""
     return [
         *plan.facts,
         ("parameters", f"{plan.parameters:,}"),
@@ -146,7 +142,7 @@ def plan_rows(plan: "Plan") -> list[tuple[str, str]]:
 
 
 def report_line(report: "Report", unit: str) -> str:
-    """A validation in one line."""
+    """Return a validation in one line."""
     best = "  best" if report.is_best else ""
     metrics = "".join(f"  {name} {small(value)}" for name, value in report.metrics.items())
     return (
@@ -156,17 +152,17 @@ def report_line(report: "Report", unit: str) -> str:
 
 
 def small(number: float) -> str:
-    """A loss with four decimals, or with three digits where those would be none."""
+    """Return a loss with four decimals, a very small one with three digits."""
     return f"{number:.4f}" if not 0 < abs(number) < 0.01 else f"{number:.3g}"
 
 
 def first_lines(text: str) -> list[str]:
-    """The first lines of a sample, without empty ones at its start."""
+    """Return the first lines of a sample, without empty ones at its beginning."""
     return text.strip("\n").split("\n")[:SAMPLE_LINES]
 
 
 def clock(seconds: float) -> str:
-    """Seconds as h:mm:ss or m:ss."""
+    """Return seconds as h:mm:ss or m:ss."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,1 +1,1 @@
-"""Files and tables to examples."""
+"""Readers of files and tables, which make examples of them."""

@@ -13,29 +13,26 @@ from charnn.errors import DataError
 CODE_BYTES = 4_000_000  # Most bytes of `python-code`
 
 SKIPPED = {"site-packages", "dist-packages", "__pycache__", "test", "tests", "idle_test", "encodings", "pydoc_data"}
-"""Folders of the standard library that are no part of it, or hold tables."""
+"""Folders of the standard library that do not belong to it, or contain tables."""
 
 
 def python_docs() -> Iterator[bytes]:
-    """The topics of the language reference that `help()` shows, in the order of their names. Raises DataError where Python lacks them."""
+    """Yield the topics of the language reference that `help()` shows, sorted by name. Raises DataError where Python lacks them."""
     try:
         from pydoc_data.topics import topics
     except ImportError as error:
         raise DataError("python-docs: this Python came without pydoc_data; give a text file of your own") from error
-    named: Mapping[str, str] = topics
-    for name in sorted(named):
-        yield named[name].strip().encode() + b"\n\n\n"
+    texts: Mapping[str, str] = topics
+    for name in sorted(texts):
+        yield texts[name].strip().encode() + b"\n\n\n"
 
 
 def python_code() -> Iterator[bytes]:
-    """The standard library's modules in the order of their paths, as many as fit in CODE_BYTES. Raises DataError where there are none."""
+    """Yield the standard library's modules, sorted by path, up to CODE_BYTES. Raises DataError where there are none."""
     folder = Path(sysconfig.get_path("stdlib"))
     used = 0
     for path in _modules(folder):
-        if used + path.stat().st_size > CODE_BYTES:
-            continue
-        source = path.read_bytes()
-        if _is_utf8(source):
+        if used + path.stat().st_size <= CODE_BYTES and _is_utf8(source := path.read_bytes()):
             used += len(source)
             yield source
     if not used:
@@ -43,7 +40,7 @@ def python_code() -> Iterator[bytes]:
 
 
 def own_file(name: str) -> Iterator[bytes]:
-    """A corpus written for charnn, from `data/`: beside the package in a checkout, inside it where it is installed."""
+    """Yield a file of `data/`, which is beside the package in a checkout and inside it where it is installed."""
     package = Path(__file__).parents[1]
     path = next((folder / name for folder in (package / "data", package.parent / "data") if (folder / name).is_file()), None)
     if path is None:
@@ -52,12 +49,12 @@ def own_file(name: str) -> Iterator[bytes]:
 
 
 def cosine() -> Iterator[bytes]:
-    """The cosine of 3,000 points from 1 to 100, evenly spaced: what tutorials of recurrent networks predict."""
+    """Yield a table with the cosine of 3,000 evenly spaced points from 1 to 100, as in tutorials of recurrent networks."""
     yield b"cosine\n" + b"".join(f"{math.cos(1 + 99 * number / 2999):.9f}\n".encode() for number in range(3000))
 
 
 class Builtin(NamedTuple):
-    """A corpus that has a name instead of a path."""
+    """A corpus with a name instead of a path."""
 
     kind: str  # the extension its file would have
     blocks: Callable[[], Iterator[bytes]]
@@ -71,7 +68,7 @@ BUILTIN = {
     "phrasebook": Builtin(".tsv", partial(own_file, "phrasebook.tsv")),
     "cosine": Builtin(".csv", cosine),
 }
-"""Names that stand for a corpus wherever no file has that name."""
+"""Built-in corpora by name; a file of the same name comes first."""
 
 
 def _modules(folder: Path) -> list[Path]:

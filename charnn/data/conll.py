@@ -1,27 +1,26 @@
 """Sentences of tagged tokens: CoNLL columns and CoNLL-U, read and written."""
 
-import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import chain, compress
 
 import numpy as np
 
 from charnn.data.corpus import corpus_name
-from charnn.data.readers import Complain, Decoding, Source, find_sources, read_lines, read_text, refuse
+from charnn.data.readers import Complain, Data, Decoding, Source, find_sources, not_empty, read_lines, read_text, refuse, without_end
 from charnn.data.settings import CONLLU_COLUMNS, KINDS, TaggedSettings
-from charnn.data.tokenized import VALID_SHARE
+from charnn.data.tokenized import VALID_FRACTION
 from charnn.errors import DataError
 
 _WORD_ID = re.compile(r"\d+")
-_NO_WORD_ID = re.compile(r"\d+[-.]\d+")  # 3-4 is a range of words written as one, 8.1 a word that is only understood
+_NO_WORD_ID = re.compile(r"\d+[-.]\d+")  # 3-4 is a range of words written as one, 8.1 a word that is not written
 _BLANKS = re.compile(r"[ \t]+")
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """Tokens, and a tag for each."""
+    """Tokens, with a tag for each."""
 
     tokens: tuple[str, ...]
     tags: tuple[str, ...]
@@ -29,30 +28,19 @@ class Sentence:
 
 
 class TaggedData:
-    """Files as tagged sentences, in the order given; each reading reads them anew, in constant memory.
+    """Files as tagged sentences, in order, read again each time in constant memory; raises DataError for bad files."""
 
-    Raises DataError, when made, for what is missing or unreadable; when read, for what is no text.
-    """
-
-    def __init__(self, paths: Sequence[str | Path], settings: TaggedSettings | None = None, complain: Complain = refuse) -> None:
+    def __init__(self, paths: Data, settings: TaggedSettings | None = None, complain: Complain = refuse) -> None:
         self.settings = settings or TaggedSettings()
         self.name = corpus_name([str(path) for path in paths])
         self.sources = find_sources(paths)
-        self._decoding = Decoding(self.settings.encoding, self.settings.errors, "keep")
+        self._decoding = Decoding(self.settings.encoding, self.settings.errors)
         self._complain = complain
 
     def sentences(self) -> Iterator[Sentence]:
-        """The sentences, with at least one token each; of one with a bad line it complains with path:line.
-
-        Raises DataError when there is no sentence at all.
-        """
-        is_empty = True
-        for source in self.sources:
-            for sentence in self._read(source):
-                is_empty = False
-                yield sentence
-        if is_empty:
-            raise DataError(f"{self.sources[0].name}: holds no sentences; give lines of 'token<TAB>tag', a blank line between sentences")
+        """Yield the sentences with at least one token; raise DataError with path:line for bad lines, and where there is no sentence."""
+        rule = "give lines of 'token<TAB>tag', a blank line between sentences"
+        return not_empty(chain.from_iterable(map(self._read, self.sources)), f"{self.sources[0].name}: holds no sentences; {rule}")
 
     def _read(self, source: Source) -> Iterator[Sentence]:
         if KINDS.get(source.kind, "tsv") != "tsv":
@@ -68,11 +56,9 @@ class TaggedData:
                 yield Sentence(tuple(line.cells[token] for line in lines), tuple(line.cells[tag].strip() for line in lines), lines[0].where)
 
     def _places(self, layout: "_Layout", where: str) -> tuple[int, int]:
-        """Which cells of this file hold the token and the tag."""
-        token = _place("token_column", self.settings.token_column, layout, where)
-        tag = _place("tag_column", self.settings.tag_column, layout, where)
-        token = layout.first if token is None else token
-        tag = layout.last if tag is None else tag
+        """Return the columns of the token and of the tag in this file, from 0."""
+        token = _place("token_column", self.settings.token_column, layout, where, default=layout.first)
+        tag = _place("tag_column", self.settings.tag_column, layout, where, default=layout.last)
         if token == tag:
             if layout.width == 1:
                 raise DataError(f"{where}: has no tag; expected a token and its tag, divided by a tab")
@@ -80,24 +66,18 @@ class TaggedData:
         return token, tag
 
 
-def split_sentences(sentences: Sequence[Sentence], share: float | None, seed: int, name: str) -> tuple[list[Sentence], list[Sentence]]:
-    """Training and validation part: a random share is held out, by default a tenth. Raises DataError where none would be left."""
-    held = max(1, round(len(sentences) * (share or VALID_SHARE)))
-    if held >= len(sentences):
+def split_sentences(sentences: Sequence[Sentence], fraction: float | None, seed: int, name: str) -> tuple[list[Sentence], list[Sentence]]:
+    """Return training and validation part, a random fraction, by default a tenth. Raises DataError where no training part is left."""
+    count = max(1, round(len(sentences) * (fraction or VALID_FRACTION)))
+    if count >= len(sentences):
         raise DataError(f"{name} holds one sentence, which cannot be split; give more, or --valid FILE")
-    is_held = np.zeros(len(sentences), bool)
-    is_held[np.random.default_rng(seed).permutation(len(sentences))[:held]] = True
-    parts: tuple[list[Sentence], list[Sentence]] = ([], [])
-    for one, is_valid in zip(sentences, is_held, strict=True):
-        parts[int(is_valid)].append(one)
-    return parts
+    is_valid = np.zeros(len(sentences), bool)
+    is_valid[np.random.default_rng(seed).permutation(len(sentences))[:count]] = True
+    return list(compress(sentences, ~is_valid)), list(compress(sentences, is_valid))
 
 
 def token_sentences(lines: Iterable[str], name: str, column: int | None = None) -> Iterator[list[str]]:
-    """The tokens of text that is divided already: a token a line, a blank line between sentences; other columns are left out.
-
-    The column counts from 0; by default it is the first, in CoNLL-U the second. Raises DataError with name:line for a bad line.
-    """
+    """Yield the tokens of each sentence in lines of CoNLL, from a column, by default that of the token; raise DataError for bad lines."""
     for layout, found in _sentences(lines, name, False, refuse):
         place = layout.first if column is None else column
         if place >= layout.width:
@@ -106,10 +86,7 @@ def token_sentences(lines: Iterable[str], name: str, column: int | None = None) 
 
 
 def write_conll(tokens: Sequence[str], columns: Sequence[Sequence[str]] = ()) -> str:
-    """A sentence as lines of the token and, behind tabs, its cell of every column, with a blank line at the end.
-
-    Raises DataError for a token that would not be one cell.
-    """
+    """Return a sentence as lines of a token and its cells, between tabs, with a blank line at the end; raise DataError for a bad token."""
     lines = []
     for cells in zip(tokens, *columns, strict=True):
         if not cells[0] or "\t" in cells[0] or "\n" in cells[0]:
@@ -126,7 +103,7 @@ class _Line:
 
 @dataclass(frozen=True)
 class _Layout:
-    """How the lines of one file are divided into columns."""
+    """How the lines of one file are divided into columns; `first` and `last` are the default columns of token and tag."""
 
     is_conllu: bool
     is_tabbed: bool
@@ -134,27 +111,24 @@ class _Layout:
 
     @property
     def first(self) -> int:
-        """The column of the token, unless told."""
         return CONLLU_COLUMNS.index("form") if self.is_conllu else 0
 
     @property
     def last(self) -> int:
-        """The column of the tag, unless told."""
         return CONLLU_COLUMNS.index("upos") if self.is_conllu else self.width - 1
 
     def cells(self, text: str) -> list[str]:
-        """The columns of a line."""
         return [cell.strip(" ") or cell for cell in text.split("\t")] if self.is_tabbed else _BLANKS.split(text.strip(" \t"))
 
     def is_left_out(self, cells: Sequence[str], is_first: bool) -> bool:
-        """Is this line a comment, or no word of its own?"""
+        """Is this line a comment, or a range or omitted word of CoNLL-U?"""
         if self.is_conllu:
             return cells[0].startswith("#") or _NO_WORD_ID.fullmatch(cells[0]) is not None
-        # `#` is also a token. A comment has not the columns of a token, and stands alone or before a sentence.
+        # `#` is also a token. A comment does not have the columns of a token, and is alone or before a sentence.
         return cells[0].startswith("#") and len(cells) != self.width and (is_first or len(cells) == 1)
 
     def fault(self, line: _Line) -> str | None:
-        """What is wrong, unless the line has the columns of this file, and a token."""
+        """Return what is wrong with a line; None if it has the columns of this file and a token."""
         if len(line.cells) != self.width:
             begin = f"{line.where}: expected {_columns(self.width)}"
             rule = "of CoNLL-U" if self.is_conllu else "as in the first sentence"
@@ -170,7 +144,7 @@ def _sentences(lines: Iterable[str], name: str, is_conllu: bool, complain: Compl
     layout, lines = _find_layout(lines, is_conllu)
     found: list[_Line] = []
     is_good = True
-    for number, text in enumerate(map(_without_end, itertools.chain(lines, ["\n"])), 1):
+    for number, text in enumerate(map(without_end, chain(lines, ["\n"])), 1):
         if not _is_token(text):
             if found and is_good:
                 yield layout, found
@@ -187,14 +161,14 @@ def _sentences(lines: Iterable[str], name: str, is_conllu: bool, complain: Compl
 
 
 def _find_layout(lines: Iterable[str], is_conllu: bool) -> tuple[_Layout, Iterator[str]]:
-    """What the first line that is surely no comment tells; and all the lines again."""
+    """Return the layout by the first line that cannot be a comment, and all the lines again."""
     lines = iter(lines)
-    held: list[str] = []
+    seen: list[str] = []
     sample = ""
     for line in lines:
-        held.append(line)
-        if _is_token(_without_end(line)):
-            sample = _without_end(line)
+        seen.append(line)
+        if _is_token(without_end(line)):
+            sample = without_end(line)
             if not sample.startswith("#"):
                 break
     cells = sample.split("\t")
@@ -202,17 +176,17 @@ def _find_layout(lines: Iterable[str], is_conllu: bool) -> tuple[_Layout, Iterat
     is_conllu = is_conllu or (is_numbered and len(cells) == len(CONLLU_COLUMNS))
     is_tabbed = is_conllu or len(cells) > 1
     width = len(CONLLU_COLUMNS) if is_conllu else len(cells) if is_tabbed else len(_BLANKS.split(sample.strip(" ")))
-    return _Layout(is_conllu, is_tabbed, width), itertools.chain(held, lines)
+    return _Layout(is_conllu, is_tabbed, width), chain(seen, lines)
 
 
 def _is_token(text: str) -> bool:
-    """Does the line belong to a sentence? A blank line parts two, and so does the mark of a new document."""
+    """Does the line belong to a sentence? Blank lines and -DOCSTART- lines divide sentences."""
     return bool(text.strip(" \t")) and _BLANKS.split(text, maxsplit=1)[0] != "-DOCSTART-"
 
 
-def _place(name: str, value: str | None, layout: _Layout, where: str) -> int | None:
+def _place(name: str, value: str | None, layout: _Layout, where: str, default: int) -> int:
     if value is None:
-        return None
+        return default
     option = f"--{name.replace('_', '-')}"
     if not value.isdecimal():
         if not layout.is_conllu:
@@ -224,7 +198,7 @@ def _place(name: str, value: str | None, layout: _Layout, where: str) -> int | N
 
 
 def _is_tagged(line: _Line, tag: int, layout: _Layout, complain: Complain) -> bool:
-    # In other columns of CoNLL-U the underscore says that there is nothing to say.
+    # Only in this column of CoNLL-U is an underscore a missing tag: elsewhere it means that there are no values.
     is_missing = layout.is_conllu and CONLLU_COLUMNS[tag] == "upos" and line.cells[tag] == "_"
     if is_missing or not line.cells[tag].strip():
         complain(DataError(f"{line.where}: has no tag in column {tag + 1}; fill it in or leave the sentence out"))
@@ -234,7 +208,3 @@ def _is_tagged(line: _Line, tag: int, layout: _Layout, complain: Complain) -> bo
 
 def _columns(number: int) -> str:
     return "1 column" if number == 1 else f"{number} columns"
-
-
-def _without_end(line: str) -> str:
-    return line.removesuffix("\n").removesuffix("\r")

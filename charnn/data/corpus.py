@@ -1,4 +1,4 @@
-"""A corpus: running text in pieces, or documents with labels, read from files as often as needed and never held in memory."""
+"""A corpus: running text in pieces, or documents with labels, read from files as often as needed and never kept in memory."""
 
 import os
 import re
@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from charnn.data.readers import Decoding, Source, find_sources, read_lines, read_text, refuse
+from charnn.data.readers import Data, Decoding, Source, find_sources, named, not_empty, numbered_lines, read_text, refuse
 from charnn.data.settings import KINDS, CorpusSettings
 from charnn.data.tables.columns import find_column, header_rule, label_cell, label_wanted, text_cell, text_wanted
 from charnn.data.tables.reading import Reading
@@ -16,7 +16,7 @@ from charnn.data.tables.records import Row
 from charnn.errors import DataError
 from charnn.tokenizers.vocabulary import check_names
 
-LONGEST_LINE = 1 << 20  # Characters of a line of running text that are held at once
+LONGEST_LINE = 1 << 20  # Most characters of a line of running text in memory at once
 
 
 @dataclass(frozen=True)
@@ -29,21 +29,18 @@ class Document:
 
 
 class Stretch(NamedTuple):
-    """A line of running text, or a part of a line too long to be held."""
+    """A line of running text, or a part of one that is too long for memory."""
 
     text: str  # With the newline
     where: str  # path:line
-    begins: bool  # Does the line begin with it
-    ends: bool  # ... and end with it?
+    begins: bool  # Whether it is the first part of the line
+    ends: bool  # Whether it is the last
 
 
 class Corpus:
-    """Several files as one corpus, in the order given; iterating reads them anew, in constant memory.
+    """Files as one corpus, in order, read again each time in constant memory; raises DataError for bad files, when made or when read."""
 
-    Raises DataError, when made, for what is missing or unreadable; when read, for what is no text or empty; complains of bad rows.
-    """
-
-    def __init__(self, paths: Sequence[str | Path], settings: CorpusSettings | None = None, reading: Reading | None = None) -> None:
+    def __init__(self, paths: Data, settings: CorpusSettings | None = None, reading: Reading | None = None) -> None:
         self.settings = settings or CorpusSettings()
         self.is_documents = self.settings.is_documents
         self.name = corpus_name([str(path) for path in paths])
@@ -53,57 +50,43 @@ class Corpus:
         self._read = self._rows if self.settings.is_table else self._lines
 
     def chunks(self) -> Iterator[str]:
-        """The text in pieces of about a million characters; a file that does not end in a newline is given one before the next file.
-
-        Of tables it gives the texts of the rows, a line each. Raises DataError when there is no text at all.
-        """
+        """Yield the text in large pieces, of tables a line for each row, with newlines between files; raise DataError for no text."""
         if self.settings.is_table:
-            yield from (f"{document.text}\n" for document in self.documents())
-            return
-        for _, separator, piece in self._pieces():
-            yield separator + piece
+            return (f"{document.text}\n" for document in self.documents())
+        return (separator + piece for _, separator, piece in self._pieces())
 
     def stretches(self) -> Iterator[Stretch]:
-        """The lines of a running text with their places, which joined are the chunks; a longer line than LONGEST_LINE comes in parts."""
-        current, number, held, begins = None, 1, "", True
+        """Yield the lines of a running text, a line over LONGEST_LINE in parts; joined they are the chunks."""
+        current, number, rest, begins = None, 1, "", True
         for source, separator, piece in self._pieces():
             if source is not current:
-                if current is not None and (held or not begins):
-                    yield Stretch(held + separator, f"{current.name}:{number}", begins, True)
-                current, number, held, begins = source, 1, "", True
-            *lines, held = (held + piece).split("\n")
+                if current is not None and (rest or not begins):
+                    yield Stretch(rest + separator, f"{current.name}:{number}", begins, True)
+                current, number, rest, begins = source, 1, "", True
+            *lines, rest = (rest + piece).split("\n")
             for line in lines:
                 yield Stretch(f"{line}\n", f"{source.name}:{number}", begins, True)
                 number, begins = number + 1, True
-            if len(held) > LONGEST_LINE:
-                cut = held.rfind(" ") + 1 or len(held)  # between two words
-                yield Stretch(held[:cut], f"{source.name}:{number}", begins, False)
-                held, begins = held[cut:], False
-        if current is not None and (held or not begins):
-            yield Stretch(held, f"{current.name}:{number}", begins, True)
+            if len(rest) > LONGEST_LINE:
+                cut = rest.rfind(" ") + 1 or len(rest)  # between two words
+                yield Stretch(rest[:cut], f"{source.name}:{number}", begins, False)
+                rest, begins = rest[cut:], False
+        if current is not None and (rest or not begins):
+            yield Stretch(rest, f"{current.name}:{number}", begins, True)
 
     def documents(self) -> Iterator[Document]:
-        """The documents: each line without its end, or the text of each row; empty ones are skipped.
-
-        Raises DataError with path:line for a bad row or an empty label, and when no document is left.
-        """
-        is_empty = True
-        for source in self.sources:
-            for document in self._read(source):
-                if document.text:
-                    is_empty = False
-                    yield document
-        if is_empty:
-            raise DataError(f"{self._names()}: holds no documents: no line or row has any text; give a file that does")
+        """Yield each line without its end, or the text of each row, except empty ones; raise DataError where none is left."""
+        found = (document for source in self.sources for document in self._read(source) if document.text)
+        return not_empty(found, f"{named(self.sources)}: holds no documents: no line or row has any text; give a file that does")
 
     def facts(self) -> list[tuple[str, str]]:
-        """The columns that were taken and the rows left out; a warning where a table is read as running text."""
+        """Return (name, value) rows of the columns in use and the rows left out, and a warning if a table is read as running text."""
         tables = [one.name for one in self.sources if one.kind in KINDS and not self.settings.is_documents]
         warnings = [("warning", f"{tables[0]} is a table, read as it is; to train on a column of it say --text-column")] if tables else []
         return [*self.reading.facts(), *warnings]
 
     def labels(self) -> list[str]:
-        """The distinct labels, sorted; none for a corpus without labels. Reads the whole corpus the first time."""
+        """Return the distinct labels, sorted; none for a corpus without labels. The first call reads the whole corpus."""
         return list(self._labels)
 
     @cached_property
@@ -115,21 +98,19 @@ class Corpus:
         return found
 
     def _pieces(self) -> Iterator[tuple[Source, str, str]]:
-        """Running text: the file, the newline that the file before it lacks, and a piece that is not empty."""
-        last = "\n"
-        is_empty = True
+        """Yield running text as (file, newline that the file before it lacks, piece)."""
+        last = None
         for source in self.sources:
-            separator = "" if last.endswith("\n") else "\n"
+            separator = "" if last is None or last.endswith("\n") else "\n"
             for piece in read_text(source, self._decoding):
                 yield source, separator, piece
-                separator, last, is_empty = "", piece, False
-        if is_empty:
-            raise DataError(f"{self._names()}: holds no text; give a file that does")
+                separator, last = "", piece
+        if last is None:
+            raise DataError(f"{named(self.sources)}: holds no text; give a file that does")
 
     def _lines(self, source: Source) -> Iterator[Document]:
         label = source.stem if self.settings.labels_from_files else None
-        for number, line in enumerate(read_lines(read_text(source, self._decoding)), 1):
-            yield Document(line.removesuffix("\n").removesuffix("\r"), label, f"{source.name}:{number}")
+        return (Document(line, label, where) for line, where in numbered_lines(source, self._decoding))
 
     def _rows(self, source: Source) -> Iterator[Document]:
         if self.settings.format_of(source.kind) is None:
@@ -147,13 +128,9 @@ class Corpus:
             text = text.replace("\r\n", "\n").replace("\r", "\n")
         return Document(text, label, row.where)
 
-    def _names(self) -> str:
-        first = self.sources[0].name
-        return first if len(self.sources) == 1 else f"{first} and {len(self.sources) - 1} more"
-
 
 def corpus_name(paths: Sequence[str]) -> str:
-    """A short name that is fit for a folder: that of the first file, and how many more there are."""
+    """Return a short name that can name a folder: that of the first file, and how many more there are."""
     assert paths
     first = Path(os.path.abspath(paths[0])).name if paths[0] != "-" else "stdin"
     stem = re.sub(r"(?<=.)(\.[A-Za-z]\w{0,7})?(\.(gz|bz2|xz))?$", "", first, count=1)

@@ -1,4 +1,4 @@
-"""Lines of bytes as they come: split at line ends only, decoded one by one, never waiting for more than the next line."""
+"""Lines of a stream of bytes, split at line ends only and decoded one by one; no more is read than the next line needs."""
 
 import codecs
 import select
@@ -10,7 +10,7 @@ from typing import AnyStr, BinaryIO
 from charnn.data.readers import refuse_foreign
 from charnn.errors import DataError
 
-PIECE = 1 << 16  # Bytes that are read at a time: what a pipe holds
+PIECE = 1 << 16  # Bytes that are read at a time: the buffer of a pipe
 PATIENCE = 0.05  # Seconds without input before a pause
 
 
@@ -20,24 +20,23 @@ class Line:
 
     number: int  # From 1
     text: str  # With its line end
-    problem: str | None = None  # Why it is no text, with path:line; it then has U+FFFD where it is none
+    problem: str | None = None  # Why it is no text, with path:line; the text then has U+FFFD for bad bytes
 
 
 @dataclass(frozen=True)
 class Pause:
-    """Nothing more to read for now, so what came is best answered at once."""
+    """Nothing to read for now, so the lines before it should be answered at once."""
 
 
 def decoded_lines(
     name: str, pieces: Iterable[bytes | Pause], encoding: str, errors: str, *, takes_returns: bool = False
 ) -> Iterator[Line | Pause]:
-    """The lines of bytes without their byte order mark; those that are no text are marked, unless errors is `replace`.
+    """Yield the lines of pieces of bytes; a line that is no text has a problem, unless errors is `replace`.
 
-    A line ends in a newline; where returns are taken, and the bytes begin with carriage returns alone, in one of those.
-    Raises DataError for a wrong byte order mark, for what is no text file at all, and for bad bytes in an encoding such as utf-16,
-    whose lines cannot be told apart.
+    With `takes_returns` a line may also end in a carriage return alone. Raises DataError for a file that is no text at all, and for
+    bad bytes in an encoding such as utf-16, where no line end is certain.
     """
-    # A byte order mark is taken off below, and from the first line only.
+    # The byte order mark is removed below, from the first line only.
     encoding = "utf-8" if codecs.lookup(encoding).name in ("utf-8", "utf-8-sig") else encoding
     checked = _checked(name, pieces, encoding)
     parts: Iterator[tuple[bytes | str, str] | Pause]
@@ -62,22 +61,22 @@ def decoded_lines(
 
 
 def live_pieces(stream: BinaryIO) -> Iterator[bytes | Pause]:
-    """What a stream holds, as it comes, with pauses where nothing does."""
+    """Yield the bytes of a stream as they arrive, and a pause whenever none do."""
     try:
         descriptor = stream.fileno()
-    except (OSError, ValueError, AttributeError):  # held in memory, so there is nothing to wait for
+    except (OSError, ValueError, AttributeError):  # a stream in memory, so there is nothing to wait for
         descriptor = None
     while True:
         if descriptor is not None and not select.select([descriptor], [], [], PATIENCE)[0]:
             yield Pause()
-        piece: bytes = stream.read1(PIECE)  # type: ignore[attr-defined]  # what is there, not all that was asked for
+        piece: bytes = stream.read1(PIECE)  # type: ignore[attr-defined]  # the bytes that are there already, PIECE at most
         if not piece:
             return
         yield piece
 
 
 def _checked(name: str, pieces: Iterable[bytes | Pause], encoding: str) -> Iterator[bytes | Pause]:
-    """The pieces, none larger than a few lines take as objects, of bytes that are text as far as the first ones tell."""
+    """Yield the pieces cut to PIECE bytes; raise DataError if the first bytes are those of no text file."""
     is_first = True
     for piece in pieces:
         if isinstance(piece, Pause):
@@ -90,20 +89,20 @@ def _checked(name: str, pieces: Iterable[bytes | Pause], encoding: str) -> Itera
 
 
 def _whole_lines(pieces: Iterable[AnyStr | Pause], newline: AnyStr, other: AnyStr | None) -> Iterator[tuple[AnyStr, str] | Pause]:
-    """Pieces cut between lines, each with what ends its lines: the other sign where the first piece has one within and no newline."""
-    held: list[AnyStr] = []
+    """Yield pieces of whole lines, with the character that ends them: `other` where the first piece contains it and no newline."""
+    parts: list[AnyStr] = []
     for piece in pieces:
         if isinstance(piece, Pause):
             yield piece
             continue
         if other is not None and (newline in piece or other in piece[:-1]):
             newline, other = (newline if newline in piece else other), None
-        held.append(piece)
+        parts.append(piece)
         if newline in piece:
-            whole, end, rest = newline[:0].join(held).rpartition(newline)
+            whole, end, rest = newline[:0].join(parts).rpartition(newline)
             yield whole + end, "\n" if end in ("\n", b"\n") else "\r"
-            held = [rest]
-    last = newline[:0].join(held)
+            parts = [rest]
+    last = newline[:0].join(parts)
     if last:
         yield last, "\n" if newline in ("\n", b"\n") else "\r"
 
@@ -119,10 +118,10 @@ def _texts(name: str, pieces: Iterable[bytes | Pause], encoding: str, errors: st
 
 
 def _decoded(part: bytes | str, newline: str, encoding: str, errors: str) -> list[Line]:
-    """The lines of a part, not numbered yet."""
+    """Return the lines of a part, not numbered yet."""
     text = part if isinstance(part, str) else None
     if isinstance(part, bytes) and encoding == "utf-8":
-        # All lines at once take a third of the time; in other encodings a state might go on from one to the next.
+        # All lines at once take a third of the time; other encodings may have a state that passes from one to the next.
         with suppress(UnicodeDecodeError):
             text = part.decode(encoding)
     if text is None or "\0" in text:
@@ -132,14 +131,14 @@ def _decoded(part: bytes | str, newline: str, encoding: str, errors: str) -> lis
 
 
 def _split(text: AnyStr, newline: AnyStr) -> list[AnyStr]:
-    """Lines, each with its end."""
+    """Return the lines, each with its end."""
     parts = text.split(newline)
     whole: list[AnyStr] = [part + newline for part in parts[:-1]]
     return whole + parts[-1:] if parts[-1] else whole
 
 
 def _decode(line: bytes | str, encoding: str, errors: str) -> tuple[str, str | None]:
-    """A line as text, and why it is none."""
+    """Return a line as text, and what is wrong with it."""
     problem = None
     try:
         text = line if isinstance(line, str) else line.decode(encoding, errors)

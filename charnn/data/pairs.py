@@ -1,4 +1,4 @@
-"""Parallel texts: tables of pairs, or files that are parallel line by line; and their split into two parts."""
+"""Parallel texts: tables of pairs, or files that are parallel line by line; and their split into training and validation."""
 
 import itertools
 import math
@@ -9,60 +9,46 @@ import numpy as np
 
 from charnn.data.corpus import corpus_name
 from charnn.data.labelled import folded
-from charnn.data.readers import Decoding, Source, find_sources, read_lines, read_text, refuse
+from charnn.data.readers import Decoding, Source, find_sources, named, not_empty, numbered_lines, refuse
 from charnn.data.settings import OF_TABLES, PairFiles, PairSettings
 from charnn.data.tables.columns import SOURCE_COLUMNS, TARGET_COLUMNS, Wanted, find_columns, header_rule, text_cell
 from charnn.data.tables.reading import Reading
 from charnn.data.tables.records import Row
-from charnn.data.tokenized import VALID_SHARE
+from charnn.data.tokenized import VALID_FRACTION
 from charnn.errors import DataError, SettingError
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A text and its counterpart."""
+    """A text and its translation."""
 
     source: str
     target: str
-    where: str  # path:line, of the source where the two stand in two files
+    where: str  # path:line, of the source where the two are in two files
 
 
 class PairData:
-    """Files as pairs, in the order given; each reading reads them anew, in constant memory.
-
-    Raises SettingError for files or columns that contradict each other; DataError, when made, for what is missing or unreadable;
-    when read, for what is no text, or files that are not parallel.
-    """
+    """Files as pairs, in order, read again each time; raises SettingError for contradictory files or columns, DataError for bad files."""
 
     def __init__(self, files: PairFiles, settings: PairSettings | None = None, reading: Reading | None = None) -> None:
         self.settings = settings or PairSettings()
         _check(files, self.settings)
         self.name = corpus_name([str(path) for path in files.tables or files.source])
         self._tables, self._sources, self._targets = map(find_sources, (files.tables, files.source, files.target))
-        self._decoding = Decoding(self.settings.encoding, self.settings.errors, "keep")
+        self.sources = [*self._tables, *self._sources, *self._targets]
+        self._decoding = Decoding(self.settings.encoding, self.settings.errors)
         self.reading = reading or Reading(refuse, skips=self.settings.skip_bad_rows)
 
-    @property
-    def sources(self) -> list[Source]:
-        """The files that are read."""
-        return [*self._tables, *self._sources, *self._targets]
-
     def pairs(self) -> Iterator[Pair]:
-        """Every pair, also one with an empty side; empty lines of tables are skipped.
-
-        Complains with path:line of a bad row; raises DataError when one of parallel texts ends before the other, and when there is no pair.
-        """
-        is_empty = True
-        for pair in itertools.chain.from_iterable(map(self._table, self._tables)) if self._tables else self._parallel():
-            is_empty = False
-            yield Pair(pair.target, pair.source, pair.where) if self.settings.reverse else pair
-        if is_empty:
-            raise DataError(f"{(self._tables or self._sources)[0].name}: holds no pairs; give sources and their targets")
+        """Yield every pair, also one with an empty side; raise DataError for bad rows, files that are not parallel, and no pair."""
+        found = itertools.chain.from_iterable(map(self._table, self._tables)) if self._tables else self._parallel()
+        turned = (Pair(pair.target, pair.source, pair.where) if self.settings.reverse else pair for pair in found)
+        return not_empty(turned, f"{(self._tables or self._sources)[0].name}: holds no pairs; give sources and their targets")
 
     def _table(self, source: Source) -> Iterator[Pair]:
         settings = replace(self.settings, input_format=self.settings.format_of(source.kind) or "tsv")
         given = (settings.source_column, settings.target_column)
-        # Of a TSV the first line is a pair like any other, unless its columns are asked for or known by their names.
+        # The first line of a TSV is a pair like any other, unless columns are given or known by their names.
         is_plain = settings.input_format == "tsv" and given == (None, None) and settings.header is None
         rule = names_pairs if is_plain else header_rule(settings, given)
         return self.reading.items(self.reading.rows(source, settings, rule, is_ragged=True), self._columns, _pair)
@@ -85,25 +71,18 @@ class PairData:
             ends = (source[1], target[1])
 
     def _uneven(self, counts: tuple[int, int], ends: tuple[str, str]) -> str:
-        (one, has), (other, _) = map(_names, (self._sources, self._targets))
-        lines = "1 line" if counts[0] == 1 else f"{counts[0]:,} lines"
+        lines = f"{'have' if self._sources[1:] else 'has'} {'1 line' if counts[0] == 1 else f'{counts[0]:,} lines'}"
         shorter, end = (self._sources, ends[0]) if counts[0] < counts[1] else (self._targets, ends[1])
-        # In a single file the count tells the place.
+        # In a single file the count is the place.
         place = f"; the shorter ends at {end}" if len(shorter) > 1 and end else ""
-        return f"{one} {has} {lines} and {other} {counts[1]:,}{place}; give files with a line for a line"
+        return f"{named(self._sources)} {lines} and {named(self._targets)} {counts[1]:,}{place}; give files with a line for a line"
 
     def _numbered(self, sources: Sequence[Source]) -> Iterator[tuple[str, str]]:
-        """The lines of several files without their ends, and path:line of each."""
-        for source in sources:
-            for number, line in enumerate(self._lines(source), 1):
-                yield _without_end(line), f"{source.name}:{number}"
-
-    def _lines(self, source: Source) -> Iterator[str]:
-        return read_lines(read_text(source, self._decoding))
+        return itertools.chain.from_iterable(numbered_lines(source, self._decoding) for source in sources)
 
 
 def settings_for(files: PairFiles, settings: PairSettings) -> PairSettings:
-    """The settings of other data as far as they have an effect on these: files of parallel lines have no columns."""
+    """Return the settings for other files, without those of columns for files of parallel lines, which have none."""
     return settings if files.tables else replace(settings, **OF_TABLES)
 
 
@@ -114,24 +93,23 @@ def names_pairs(columns: Iterable[str]) -> bool:
 
 
 def usable(pairs: Sequence[Pair]) -> list[Pair]:
-    """The pairs whose two sides are more than white space."""
+    """Return the pairs of which neither side is only white space."""
     return [pair for pair in pairs if pair.source.strip() and pair.target.strip()]
 
 
-def hold_out(pairs: Sequence[Pair], share: float | None, seed: int) -> tuple[list[Pair], list[Pair]]:
-    """Training and validation part by split_pairs, a tenth unless a share is named; what has an empty side stays in training."""
+def hold_out(pairs: Sequence[Pair], fraction: float | None, seed: int) -> tuple[list[Pair], list[Pair]]:
+    """Return training and validation part by split_pairs, by default a tenth; pairs with an empty side stay in training."""
     # Held out, such a pair would leave a small corpus nothing to validate on.
-    train, held = split_pairs(usable(pairs) or pairs, share or VALID_SHARE, seed)
-    return [*train, *(one for one in pairs if not usable([one]))], held
+    train, valid = split_pairs(usable(pairs) or pairs, fraction or VALID_FRACTION, seed)
+    return [*train, *(one for one in pairs if not usable([one]))], valid
 
 
-def split_pairs(pairs: Sequence[Pair], share: float, seed: int) -> tuple[list[Pair], list[Pair]]:
-    """Training and validation part: at random the share, rounded up, is held out; pairs with the same source go together.
+def split_pairs(pairs: Sequence[Pair], fraction: float, seed: int) -> tuple[list[Pair], list[Pair]]:
+    """Return training and validation part, a random fraction rounded up; neither is empty. Raises DataError for fewer than two sources.
 
-    Sources are the same when only white space or case tells them apart. No part is empty; where few sources have many pairs, the
-    share is not met. Raises DataError when there are not two different sources.
+    Pairs whose sources differ only in white space or case are in the same part, so the validation part may be smaller.
     """
-    assert 0 < share < 1
+    assert 0 < fraction < 1
     groups: dict[str, list[int]] = {}
     for number, pair in enumerate(pairs):
         groups.setdefault(folded(pair.source), []).append(number)
@@ -140,19 +118,19 @@ def split_pairs(pairs: Sequence[Pair], share: float, seed: int) -> tuple[list[Pa
         raise DataError(f"pairs for training and others for validation need two different sources, and {found}; give more, or --valid FILE")
     together = list(groups.values())
     shuffled = [together[number] for number in np.random.default_rng(seed).permutation(len(together))]
-    left = math.ceil(round(share * len(pairs), 9))  # rounded first: 0.1 * 30 is a little above 3
-    held: set[int] = set()
+    most = math.ceil(round(fraction * len(pairs), 9))  # rounded first: 0.1 * 30 is a little above 3
+    valid: set[int] = set()
     for group in shuffled[:-1]:  # one stays to train on
-        if len(group) <= left - len(held):
-            held.update(group)
-    if not held:
+        if len(valid) + len(group) <= most:
+            valid.update(group)
+    if not valid:
         smallest = min(shuffled, key=lambda group: len(group))
-        held.update(smallest)
-    return [pair for number, pair in enumerate(pairs) if number not in held], [pairs[number] for number in sorted(held)]
+        valid.update(smallest)
+    return [pair for number, pair in enumerate(pairs) if number not in valid], [pairs[number] for number in sorted(valid)]
 
 
 def _check(files: PairFiles, settings: PairSettings) -> None:
-    """Raises SettingError for files or columns that contradict each other, DataError where there are no files."""
+    """Raise SettingError for files or columns that contradict each other, DataError where there are no files."""
     if not (files.tables or files.source or files.target):
         raise DataError("there are no files to read; give a table of pairs, or --source FILE --target FILE")
     side, other = ("source", "target") if files.source else ("target", "source")
@@ -174,16 +152,6 @@ def _pair(row: Row, columns: tuple[str, ...]) -> Pair:
 
 
 def is_tatoeba(row: Row) -> bool:
-    """Does a row without column names hold a number before the source and before the target, as the pairs of tatoeba.org do?"""
+    """Does a row without column names have a number before the source and before the target, as the pairs of tatoeba.org do?"""
     cells = list(row.values.values())
     return row.header is not None and not row.header.is_named and len(cells) == 4 and cells[0].isdecimal() and cells[2].isdecimal()
-
-
-def _names(sources: Sequence[Source]) -> tuple[str, str]:
-    """What to call the files of one text, and the verb."""
-    first = sources[0].name
-    return (first, "has") if len(sources) == 1 else (f"{first} and {len(sources) - 1} more", "have")
-
-
-def _without_end(line: str) -> str:
-    return line.removesuffix("\n").removesuffix("\r")

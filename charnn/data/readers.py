@@ -1,4 +1,4 @@
-"""From paths to text: files, folders, standard input, gzip; decoded strictly, piece by piece."""
+"""Files, folders and standard input as text, unpacked and decoded strictly, piece by piece."""
 
 import bz2
 import codecs
@@ -16,23 +16,25 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import IO, Any, BinaryIO, TypeVar
 
 from charnn.data.builtin import BUILTIN
 from charnn.errors import DataError, SettingError, StorageError
 from charnn.settings import Settings, setting, shown
 
+T = TypeVar("T")
+
 BLOCK = 1 << 20  # Bytes that are read and decoded at a time
 
 MARKS = {"utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE), "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)}
-"""Byte order marks that tell an encoding; utf-32 first, since its mark begins with that of utf-16."""
+"""Byte order marks by encoding; utf-32 first, since its mark contains that of utf-16."""
 
 PACKED: Mapping[str, tuple[str, Callable[..., Any]]] = {
     ".gz": ("gzip", lambda file: gzip.GzipFile(fileobj=file)),
     ".bz2": ("bzip2", bz2.BZ2File),
     ".xz": ("xz", lzma.LZMAFile),
 }
-"""Extensions of packed files, the name of each kind, and what unpacks it."""
+"""For each extension of packed files, the name of the kind and the function that unpacks it."""
 
 FOREIGN = (
     (rb"PK\x03\x04.*xl/", "an Excel workbook; save it as CSV"),
@@ -50,7 +52,7 @@ FOREIGN = (
     (rb"SQLite format 3\x00", "a SQLite database; write its table as CSV"),
     (rb"\x89PNG|\xff\xd8\xff|GIF8[79]a", "a picture, not text; give a text file"),
 )
-"""What the first bytes of files that hold no text look like, and what to do with them."""
+"""Patterns of the first bytes of files that contain no text, and what to do with each."""
 
 
 @dataclass(frozen=True)
@@ -69,26 +71,32 @@ class TextSettings(Settings):
 class Source:
     """One file of a corpus, which can be read again and again."""
 
-    name: str  # What errors call it
-    stem: str  # Its file name without folder and extensions
-    kind: str  # Its extension in lower case, that of a packed file apart: `.csv`
-    blocks: Callable[[], Iterator[Any]]  # Its bytes; of a stream that is read as it comes, pauses too
+    name: str  # The name in error messages
+    stem: str  # The file name without folder and extensions
+    kind: str  # The extension in lower case, without that of packing: `.csv`
+    blocks: Callable[[], Iterator[Any]]  # The bytes; of a live stream also pauses
+    encoding: str | None = None  # That of values in memory, whatever encoding files have
+
+    def __str__(self) -> str:
+        return self.name
 
 
-Complain = Callable[[DataError], None]  # Is told of a bad row: raises, or returns where the row shall be left out
+Data = Sequence[str | Path | Source]  # What is read: paths, names of built-in corpora, values in memory
+
+Complain = Callable[[DataError], None]  # Receives the error of a bad row: raises it, or returns where the row is left out
 
 
 @dataclass(frozen=True)
 class Decoding:
-    """How bytes become text."""
+    """The encoding of text, and what to do with bad bytes and with line ends, as in TextSettings and CorpusSettings."""
 
     encoding: str
     errors: str
-    newlines: str
+    newlines: str = "keep"
 
 
 def check_encoding(encoding: str) -> None:
-    """Raises SettingError unless Python knows a text encoding of this name."""
+    """Raise SettingError unless Python knows a text encoding of this name."""
     try:
         codecs.getincrementaldecoder(encoding)
         "x".encode(encoding)
@@ -96,28 +104,40 @@ def check_encoding(encoding: str) -> None:
         raise SettingError("encoding", f"must name a text encoding such as utf-8, utf-16 or cp1252; got {shown(encoding)}") from error
 
 
-def find_sources(paths: Sequence[str | Path]) -> list[Source]:
-    """The files of a corpus: a folder gives all files below it, `-` is standard input, a built-in corpus answers to its name.
-
-    Raises DataError for what is missing, unreadable, or a folder without files.
-    """
-    return [source for path in paths for source in _find(str(path))]
+def find_sources(paths: Data) -> list[Source]:
+    """Return the files of paths, folders (all files below), `-` (standard input) and built-in corpora; raise DataError for none."""
+    return [source for path in paths for source in ([path] if isinstance(path, Source) else _find(str(path)))]
 
 
-def refuse(error: DataError) -> None:
-    """Raises it: what is done with a bad row unless somebody wants to hear of them all."""
+def refuse(error: Exception) -> None:
+    """Raise the error, of a bad row or of a folder that cannot be read."""
     raise error
 
 
+def not_empty(items: Iterable[T], problem: str) -> Iterator[T]:
+    """Yield the items; raise DataError with this message where there are none."""
+    is_empty = True
+    for item in items:
+        is_empty = False
+        yield item
+    if is_empty:
+        raise DataError(problem)
+
+
+def named(sources: Sequence[Source]) -> str:
+    """Return the name of the first file, and how many more there are."""
+    return sources[0].name + (f" and {len(sources) - 1} more" if sources[1:] else "")
+
+
 def foreign_mark(begin: bytes, encoding: str) -> str | None:
-    """The encoding whose byte order mark stands at the begin of what should be utf-8; None where there is none."""
+    """Return the encoding whose byte order mark the first bytes of a file are, if it should be utf-8; else None."""
     if codecs.lookup(encoding).name != "utf-8":
         return None
     return next((name for name, marks in MARKS.items() if begin.startswith(marks)), None)
 
 
 def refuse_foreign(name: str, begin: bytes, encoding: str) -> None:
-    """Raises DataError where a file begins as archives, documents and the like do, or with the byte order mark of another encoding."""
+    """Raise DataError if the first bytes are those of an archive, a document, or the byte order mark of another encoding."""
     for pattern, what in FOREIGN:
         if re.match(pattern, begin, re.DOTALL):
             raise DataError(f"{name}: is {what}")
@@ -127,45 +147,48 @@ def refuse_foreign(name: str, begin: bytes, encoding: str) -> None:
 
 
 def byte_place(before: str, start: int, encoding: str) -> int:
-    """How many bytes of a file stand before a place in its text, given the text before it, of which the first byte is at start."""
-    # An encoder that writes a byte order mark writes it before every piece; only the first piece has one in the file.
+    """Return the byte of a file at which the text after `before` begins, where `before` begins at byte `start`."""
+    # An encoder writes its byte order mark before every piece, but the file has it before the first piece only.
     mark = len("".encode(encoding)) if start else 0
     return start + len(before.encode(encoding)) - mark
 
 
 def standard_input() -> BinaryIO:
-    """The bytes of standard input. Raises DataError where it is closed."""
+    """Return the binary stream of standard input. Raises DataError where it is closed."""
     if sys.stdin is None:
         raise DataError("standard input is closed; give a file or a text")
     return sys.stdin.buffer
 
 
 def read_text(source: Source, decoding: Decoding) -> Iterator[str]:
-    """The text of a file in pieces of whole code points, without its byte order mark; raises DataError where it is no text."""
-    pieces = _decoded(source, decoding)
-    if decoding.newlines == "unix":
-        pieces = _unix(pieces)
-    is_first = True
-    for piece in pieces:
-        text = piece.removeprefix("\ufeff") if is_first else piece
-        if piece:
-            is_first = False
-        if text:
-            yield text
+    """Yield the text of a file in pieces of whole code points, without its byte order mark; raise DataError where it is no text."""
+    decoded = _decoded(source, decoding)
+    pieces = filter(None, _unix(decoded) if decoding.newlines == "unix" else decoded)
+    yield from filter(None, [next(pieces, "").removeprefix("\ufeff")])
+    yield from pieces
 
 
 def read_lines(pieces: Iterable[str]) -> Iterator[str]:
-    """The lines of a text in pieces, split at newlines only, each with its newline."""
-    held: list[str] = []
+    """Yield the lines of a text given in pieces, split at newlines only, each with its newline."""
+    parts: list[str] = []
     for piece in pieces:
         first, *others = piece.split("\n")
-        held.append(first)
+        parts.append(first)
         for other in others:
-            yield "".join(held) + "\n"
-            held = [other]
-    last = "".join(held)
-    if last:
-        yield last
+            yield "".join(parts) + "\n"
+            parts = [other]
+    yield from filter(None, ["".join(parts)])
+
+
+def numbered_lines(source: Source, decoding: Decoding) -> Iterator[tuple[str, str]]:
+    """Yield each line of a file without its end, and its path:line."""
+    for number, line in enumerate(read_lines(read_text(source, decoding)), 1):
+        yield without_end(line), f"{source.name}:{number}"
+
+
+def without_end(line: str) -> str:
+    """Return a line without its newline, or carriage return and newline."""
+    return line.removesuffix("\n").removesuffix("\r")
 
 
 def _find(path: str) -> list[Source]:
@@ -192,18 +215,14 @@ def _find(path: str) -> list[Source]:
 
 def _files_below(folder: Path) -> list[Path]:
     found: list[Path] = []
-    for parent, folders, files in os.walk(folder, onerror=_reraise):
+    for parent, folders, files in os.walk(folder, onerror=refuse):
         folders[:] = [one for one in folders if not one.startswith(".")]
         found += [Path(parent, one) for one in files if not one.startswith(".")]
     return sorted(one for one in found if one.is_file())
 
 
-def _reraise(error: OSError) -> None:
-    raise error
-
-
 def _file(path: Path) -> Source:
-    path.open("rb").close()  # an unreadable file is told before any work is done
+    path.open("rb").close()  # An unreadable file is an error before any work is done.
     kind = kind_of(path)
     packing = path.suffix if path.suffix.lower() in PACKED else ""
     stem = path.name[: len(path.name) - len(kind) - len(packing)]
@@ -211,14 +230,14 @@ def _file(path: Path) -> Source:
 
 
 def kind_of(path: str | Path) -> str:
-    """The extension of a file in lower case, that of a packed file apart: `.csv` of `a.CSV.gz`."""
+    """Return the extension of a file in lower case, without that of packing: `.csv` for `a.CSV.gz`."""
     suffixes = [suffix.lower() for suffix in Path(path).suffixes]
     return "".join(suffixes[:-1][-1:] if suffixes[-1:] and suffixes[-1] in PACKED else suffixes[-1:])
 
 
 @contextmanager
 def unpacked(path: str | Path, name: str, opened: Callable[[], AbstractContextManager[BinaryIO]]) -> Iterator[BinaryIO]:
-    """The bytes of a file whose extension says whether it is packed; what fails while they are read becomes a DataError."""
+    """Open a file, unpack it if its extension is in PACKED, and turn what fails while it is read into a DataError."""
     packing, unpack = PACKED.get(Path(path).suffix.lower(), ("", None))
     try:
         with opened() as file:
@@ -236,8 +255,8 @@ def _blocks(path: Path) -> Iterator[bytes]:
 
 
 def _spooled(stream: IO[bytes], name: str, stem: str) -> Source:
-    """A stream that can be read only once, kept in an unlinked temporary file."""
-    spool = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the source)
+    """Copy a stream that can be read only once to an unlinked temporary file, and return that as a source."""
+    spool = tempfile.TemporaryFile()  # noqa: SIM115 (it is open as long as the source exists)
     try:
         shutil.copyfileobj(stream, spool, BLOCK)
         spool.flush()
@@ -245,13 +264,8 @@ def _spooled(stream: IO[bytes], name: str, stem: str) -> Source:
         raise StorageError(f"cannot keep {name} in {tempfile.gettempdir()}: {error.strerror or error}") from error
 
     def blocks() -> Iterator[bytes]:
-        # Every reader has a place of its own in the one file.
         place = 0
-        while True:
-            spool.seek(place)
-            block = spool.read(BLOCK)
-            if not block:
-                return
+        while block := os.pread(spool.fileno(), BLOCK, place):
             place += len(block)
             yield block
 
@@ -259,20 +273,18 @@ def _spooled(stream: IO[bytes], name: str, stem: str) -> Source:
 
 
 def _decoded(source: Source, decoding: Decoding) -> Iterator[str]:
-    decoder = codecs.getincrementaldecoder(decoding.encoding)(decoding.errors)
+    encoding = source.encoding or decoding.encoding
+    decoder = codecs.getincrementaldecoder(encoding)(decoding.errors)
     place = 0
     for block in itertools.chain(source.blocks(), [b""]):
         if place == 0:
-            refuse_foreign(source.name, block, decoding.encoding)
-        held: bytes = decoder.getstate()[0]
-        start = place - len(held)  # where the bytes begin that the decoder looks at
+            refuse_foreign(source.name, block, encoding)
+        start = place - len(decoder.getstate()[0])  # the first byte not decoded yet
         try:
             text = decoder.decode(block, final=not block)
-        except UnicodeError as error:  # of UTF-16 without a byte order mark one that does not say where
-            offset = f"{start + getattr(error, 'start', 0):,}"
-            raise DataError(
-                f"{source.name}: byte {offset} is not valid {decoding.encoding}; say the right --encoding, or --errors replace"
-            ) from error
+        except UnicodeError as error:  # For UTF-16 without a byte order mark it has no start.
+            problem = f"byte {start + getattr(error, 'start', 0):,} is not valid {decoding.encoding}"
+            raise DataError(f"{source.name}: {problem}; say the right --encoding, or --errors replace") from error
         place += len(block)
         yield _without_nul(source, text, start, decoding) if "\0" in text else text
 

@@ -1,4 +1,4 @@
-"""Rows to predict for: texts from arguments, lines and tables, one at a time, each with its cells as they were."""
+"""Rows to predict for: texts from arguments, lines and tables, one at a time, with all cells of the input."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
 from charnn.data.lines import Line, Pause, decoded_lines, live_pieces
-from charnn.data.readers import kind_of, standard_input, unpacked
+from charnn.data.readers import kind_of, standard_input, unpacked, without_end
 from charnn.data.settings import KINDS, PredictSettings
 from charnn.data.tables.columns import find_column, header_rule, text_cell, text_wanted
 from charnn.data.tables.reading import read_table
@@ -22,12 +22,12 @@ from charnn.tokenizers.vocabulary import is_unicode
 
 @dataclass(frozen=True)
 class Input:
-    """One thing that holds texts: a file, standard input, or an argument that is a text itself."""
+    """A source of texts: a file, standard input, or an argument that is a text itself."""
 
-    name: str  # What errors call it
+    name: str  # The name in error messages
     kind: str  # argument, or the name of its format: lines, csv, tsv, jsonl, json
     value: str  # A path, `-`, or the text
-    size: int | None  # Its bytes on disk, where that is known
+    size: int | None  # Bytes on disk, where that is known
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class InputRow:
     """One row to predict for."""
 
     where: str  # path:line of its first line
-    values: Mapping[str, Any]  # Its cells by column, in order: strings, or anything JSON in JSONL; a plain line has the one column `text`
+    values: Mapping[str, Any]  # Cells by column, in order: strings, or any values of JSONL; a plain line has the one column `text`
     text: str
-    size: int  # Its length in characters, all columns together
+    size: int  # Characters in all columns
 
 
 Item: TypeAlias = Header | InputRow | BadRow | Pause
@@ -45,22 +45,19 @@ Item: TypeAlias = Header | InputRow | BadRow | Pause
 
 @dataclass
 class Meter:
-    """How much of the inputs has been read, in bytes on disk."""
+    """Counts the bytes on disk of the inputs that have been read."""
 
     done: int = 0
     file: BinaryIO | None = None
 
     @property
     def position(self) -> int:
-        """The bytes before the next one that is read."""
+        """Bytes read so far."""
         return self.done + (self.file.tell() if self.file is not None else 0)
 
 
 def find_inputs(arguments: Sequence[str], settings: PredictSettings) -> list[Input]:
-    """What each argument is: `-`, an existing file, or else a text.
-
-    Raises DataError for a folder or a file that is not there, SettingError for a setting without effect.
-    """
+    """Return the input of each argument: `-`, a file, or a text; raise DataError for other paths, SettingError for idle settings."""
     inputs = [_find(number, one, settings) for number, one in enumerate(arguments, 1)]
     kinds = {one.kind for one in inputs}
     if [one.value for one in inputs if one.kind != "argument"].count("-") > 1:
@@ -74,10 +71,7 @@ def find_inputs(arguments: Sequence[str], settings: PredictSettings) -> list[Inp
 
 
 def read_rows(inputs: Iterable[Input], settings: PredictSettings, meter: Meter | None = None) -> Iterator[Item]:
-    """The rows of all inputs in order, those of the shard; before them the header of each input that has one.
-
-    Reads no further than the row that is asked for. Raises DataError for what is wrong with an input as a whole.
-    """
+    """Yield the rows of the shard in all inputs, in order, each as soon as it is read; raise DataError for an unreadable input."""
     first, step = settings.part
     number = 0
     for one in inputs:
@@ -103,7 +97,7 @@ def _find(number: int, argument: str, settings: PredictSettings) -> Input:
 
 
 def _size(status: Callable[[], os.stat_result]) -> int | None:
-    """The size of a regular file; None for a pipe, a terminal, or what is no file."""
+    """Return the size of a regular file; None for a pipe, a terminal, or no file."""
     try:
         found = status()
     except (OSError, ValueError, AttributeError):
@@ -124,7 +118,7 @@ def _items(one: Input, settings: PredictSettings, meter: Meter) -> Iterator[Item
 
 @contextmanager
 def _opened(one: Input, meter: Meter) -> Iterator[BinaryIO]:
-    """The bytes of a file, or of standard input, which stays open; the meter follows them."""
+    """Open a file or standard input, which stays open afterwards, and let the meter count its bytes."""
     source: AbstractContextManager[BinaryIO] = nullcontext(standard_input()) if one.value == "-" else Path(one.value).open("rb")  # noqa: SIM115
     try:
         with source as file:
@@ -136,7 +130,7 @@ def _opened(one: Input, meter: Meter) -> Iterator[BinaryIO]:
 
 
 def _read_lines(name: str, lines: Iterator[Line | Pause], settings: PredictSettings) -> Iterator[Item]:
-    """Each line is a text, the empty ones too."""
+    """Yield each line as a text, the empty ones too."""
     yield Header(name, ("text",))
     for line in lines:
         if isinstance(line, Pause):
@@ -144,19 +138,19 @@ def _read_lines(name: str, lines: Iterator[Line | Pause], settings: PredictSetti
         elif line.problem is not None:
             yield BadRow(line.problem)
         else:
-            text = line.text.removesuffix("\n").removesuffix("\r")
+            text = without_end(line.text)
             yield _row(Row(f"{name}:{line.number}", {"text": text}, len(text)), "text", settings)
 
 
 def _read_table(one: Input, lines: Iterator[Line | Pause], settings: PredictSettings) -> Iterator[Item]:
-    """Each row has its text in one column."""
+    """Yield the rows of a table with their text, which is in one column."""
     wanted = text_wanted(settings.text_column)
     column: str | None = None
     for item in read_table(one.name, lines, one.kind, settings, header_rule(settings, [settings.text_column])):
         if isinstance(item, Header):
             column = find_column(Row(item.where, [""] * len(item.names), 0, item), wanted)
         if isinstance(item, Row):
-            # The objects of JSON have each their own names.
+            # Each object of JSON has its own names.
             column = column or wanted.given or find_column(item, wanted)
             yield _row(item, column, settings)
         else:

@@ -1,4 +1,4 @@
-"""Tags that mark spans: IOB1, BIO and BIOES told apart, turned into each other, and read as spans."""
+"""Tags that mark spans: IOB1, BIO and BIOES detected, converted to each other, and read as spans."""
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -9,24 +9,21 @@ from numpy.typing import NDArray
 from charnn.data.conll import Sentence
 from charnn.errors import DataError
 
-SCHEMES = ("IOB1", "BIO", "BIOES", "none")  # Ways to mark spans; none: a tag says something of its token alone
+SCHEMES = ("IOB1", "BIO", "BIOES", "none")  # Ways to mark spans; none: each tag belongs to one token alone
 
 OUTSIDE = "O"
 
 _BARE = ("B", "I", "E", "S")
 _TYPED = re.compile(r"([BIES])-(.+)", re.DOTALL)
 
-Span = tuple[int, int, str]  # Its first token, the first behind it, its type
+Span = tuple[int, int, str]  # First token, first token after it, type
 
 _Mark = tuple[str, str]  # prefix and type: ("B", "person"); an outside tag is ("O", "")
 _Pair = tuple[str | None, str | None]  # two tags side by side; None is an end of the sentence
 
 
 def detect_scheme(sentences: Iterable[Sentence]) -> str:
-    """Which of SCHEMES the tags follow. Raises DataError with path:line where they contradict all of them.
-
-    Tags mark spans where at least half of the distinct ones are O or look like B-person; a sentence without spans fits any scheme.
-    """
+    """Return which of SCHEMES the tags follow; raise DataError with path:line where they contradict all of them."""
     first: dict[_Pair, str] = {}
     for sentence in sentences:
         for pair in zip((None, *sentence.tags), (*sentence.tags, None), strict=True):
@@ -34,7 +31,10 @@ def detect_scheme(sentences: Iterable[Sentence]) -> str:
     tags = {tag for _, tag in first if tag is not None}
     if not _mark_spans(tags):
         return "none"
-    _refuse_strangers(tags, first)
+    strangers = _strangers(tags)
+    for (_, tag), where in first.items():
+        if tag in strangers:
+            raise DataError(f"{where}: this sentence has the tag {tag!r:.40}, no tag of IOB1, BIO or BIOES as the others are; correct it")
     candidates = ("BIOES",) if any(tag[0] in "ES" for tag in tags) else ("BIO", "IOB1")
     faults = {scheme: _fault(scheme, first) for scheme in candidates}
     for scheme, fault in faults.items():
@@ -44,7 +44,7 @@ def detect_scheme(sentences: Iterable[Sentence]) -> str:
 
 
 def spans(tags: Sequence[str], scheme: str) -> list[Span]:
-    """(begin, end, type) of every span, end exclusive, by the rules of conlleval; none where tags mark no spans.
+    """Return (begin, end, type) of every span, end exclusive, by the rules of conlleval; none where tags mark no spans.
 
     A span begins at B and S, and at I and E after O, E, S or another type; it ends at E and S, and before O, B, S or another type.
     https://www.cnts.ua.ac.be/conll2000/chunking/conlleval.txt
@@ -64,7 +64,7 @@ def spans(tags: Sequence[str], scheme: str) -> list[Span]:
 
 
 def to_bioes(tags: Sequence[str], scheme: str) -> list[str]:
-    """The same spans in BIOES; tags that mark no spans stay as they are."""
+    """Return the same spans in BIOES; tags that mark no spans are returned unchanged."""
     if scheme == "none":
         return list(tags)
     marks = [OUTSIDE] * len(tags)
@@ -75,7 +75,7 @@ def to_bioes(tags: Sequence[str], scheme: str) -> list[str]:
 
 
 def to_bio(tags_bioes: Sequence[str]) -> list[str]:
-    """The same spans in BIO."""
+    """Return the same spans in BIO."""
     marks = [OUTSIDE] * len(tags_bioes)
     for begin, end, kind in spans(tags_bioes, "BIOES"):
         marks[begin:end] = [_tag("I" if place else "B", kind) for place in range(end - begin)]
@@ -83,55 +83,55 @@ def to_bio(tags_bioes: Sequence[str]) -> list[str]:
 
 
 def legal_transitions(tags: Sequence[str]) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
-    """(from, to) which tag may follow which, (tags,) which may be first, (tags,) which last; all may unless the tags are BIOES."""
+    """Return (from, to) whether a tag may follow a tag, (tags,) whether it may be first, and last; all may unless they are BIOES."""
     if not (_mark_spans(tags) and not _strangers(tags) and any(tag[0] in "ES" for tag in tags)):
         return np.ones((len(tags), len(tags)), np.bool_), np.ones(len(tags), np.bool_), np.ones(len(tags), np.bool_)
     law, outside = LAWS["BIOES"], (OUTSIDE, "")
     marks = [_parse(tag) for tag in tags]
     prefixes = np.array(["BIESO".index(prefix) for prefix, _ in marks])
     kinds = np.unique([kind for _, kind in marks], return_inverse=True)[1]
-    # The law asks for two prefixes and whether the types are equal: a thousand times as fast as asking it for all pairs of tags.
+    # The law depends on two prefixes and on whether the types are equal: a thousand times as fast as asking it for all pairs of tags.
     same, other = (np.array([[law((before, "x"), (mark, kind)) for mark in "BIESO"] for before in "BIESO"]) for kind in "xy")
     table = np.where(kinds[:, None] == kinds, same[prefixes][:, prefixes], other[prefixes][:, prefixes])
     return table, np.array([law(outside, mark) for mark in marks], np.bool_), np.array([law(mark, outside) for mark in marks], np.bool_)
 
 
 def _iob1(before: _Mark, mark: _Mark) -> bool:
-    """A span begins with I, or with B right behind another of its type (Ramshaw and Marcus 1995)."""
+    """May the mark follow in IOB1? B only right behind a span of its type (Ramshaw and Marcus 1995)."""
     return mark[0] != "B" or (before[0] in "BI" and before[1] == mark[1])
 
 
 def _bio(before: _Mark, mark: _Mark) -> bool:
-    """A span begins with B."""
+    """May the mark follow in BIO? A span begins with B."""
     return mark[0] != "I" or (before[0] in "BI" and before[1] == mark[1])
 
 
 def _bioes(before: _Mark, mark: _Mark) -> bool:
-    """A span is S, or B, any number of I, and E."""
+    """May the mark follow in BIOES? A span is S, or B, any number of I, and E."""
     return mark[0] in "IE" and before[1] == mark[1] if before[0] in "BI" else mark[0] not in "IE"
 
 
 LAWS: dict[str, Callable[[_Mark, _Mark], bool]] = {"IOB1": _iob1, "BIO": _bio, "BIOES": _bioes}
-"""May these two stand side by side? The ends of a sentence count as O."""
+"""For each scheme, whether the second mark may follow the first; the ends of a sentence count as O."""
 
 
 def _mark_spans(tags: Collection[str]) -> bool:
     """Do these tags mark spans, even if some are wrong?"""
     typed = [tag for tag in tags if _TYPED.fullmatch(tag)]
-    if typed:
+    if typed:  # At least half of the distinct tags must be O or of the form B-person.
         return 2 * (len(typed) + (OUTSIDE in tags)) >= len(tags)
-    # Without types: the whole set must tell, for some tag sets of words have an S and an I too.
+    # Without types all tags must be of the scheme, since some tag sets of words have an S and an I too.
     return "B" in tags and all(tag in (*_BARE, OUTSIDE) for tag in tags)
 
 
 def _strangers(tags: Collection[str]) -> set[str]:
-    """The tags that mark no spans, or have no type while others do."""
+    """Return the tags that mark no spans, or have no type while others do."""
     is_typed = any(_TYPED.fullmatch(tag) for tag in tags)
     return {tag for tag in tags if tag != OUTSIDE and not _TYPED.fullmatch(tag) and (is_typed or tag not in _BARE)}
 
 
 def _parse(tag: str) -> _Mark:
-    """Prefix and type; what marks no span counts as O."""
+    """Return prefix and type; a tag that marks no span counts as O."""
     return (tag[0], tag[2:]) if tag in _BARE or _TYPED.fullmatch(tag) else (OUTSIDE, "")
 
 
@@ -139,15 +139,8 @@ def _tag(prefix: str, kind: str) -> str:
     return f"{prefix}-{kind}" if kind else prefix
 
 
-def _refuse_strangers(tags: Collection[str], first: Mapping[_Pair, str]) -> None:
-    strangers = _strangers(tags)
-    for (_, tag), where in first.items():
-        if tag in strangers:
-            raise DataError(f"{where}: this sentence has the tag {tag!r:.40}, no tag of IOB1, BIO or BIOES as the others are; correct it")
-
-
 def _fault(scheme: str, pairs: Iterable[_Pair]) -> _Pair | None:
-    """The first pair that the scheme does not allow."""
+    """Return the first pair that the scheme does not allow."""
     law = LAWS[scheme]
     return next(((before, tag) for before, tag in pairs if not law(_parse(before or OUTSIDE), _parse(tag or OUTSIDE))), None)
 
@@ -159,7 +152,5 @@ def _complaint(faults: Mapping[str, _Pair | None], first: Mapping[_Pair, str]) -
     bio, iob1 = faults["BIO"], faults["IOB1"]
     assert bio is not None
     assert iob1 is not None
-    return (
-        f"{first[bio]}: in this sentence a span begins with {bio[1]}, as in IOB1, "
-        f"but at {first[iob1]} one begins with {iob1[1]}, as in BIO; correct one of them"
-    )
+    begin = f"{first[bio]}: in this sentence a span begins with {bio[1]}, as in IOB1"
+    return f"{begin}, but at {first[iob1]} one begins with {iob1[1]}, as in BIO; correct one of them"

@@ -1,12 +1,11 @@
-"""How files are read, for every kind of data: settings from the command line and in model files. Nothing here takes long to import."""
+"""Settings of how files are read, for every kind of data, on the command line and in model files; quick to import."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from charnn.data.readers import TextSettings, check_encoding
+from charnn.data.readers import Data, TextSettings, check_encoding
 from charnn.errors import DataError, SettingError
 from charnn.settings import Settings, setting, shown
 
@@ -16,56 +15,54 @@ if TYPE_CHECKING:  # typing.Self is newer than Python 3.10
 CONLLU_COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 """The names of the ten columns, https://universaldependencies.org/format.html."""
 
-KINDS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json"}  # What a table is, by its extension
-FORMATS = tuple(dict.fromkeys(KINDS.values()))  # All that a table can be
+KINDS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json"}  # Formats of tables by extension
+FORMATS = tuple(dict.fromkeys(KINDS.values()))  # All formats of tables
 NAMES = {"tab": "\t", "\\t": "\t"}  # Other ways to write a delimiter on the command line
 
-
 OF_FILES: dict[str, Any] = {"input_format": None, "delimiter": None, "header": None, "skip_bad_rows": False}
-"""Settings of single files, which say nothing of others, and their defaults."""
+"""Settings, with their defaults, that belong to certain files and are not taken over for other files."""
 
 
 @dataclass(frozen=True)
 class ReadSettings(TextSettings):
     """How files are read."""
 
-    input_format: str | None = setting(None, "What the files hold; by default told by the extension.", choices=FORMATS)
-    delimiter: str | None = setting(None, "Sign between the cells of a table, such as ; or tab; by default told by its first line.")
+    input_format: str | None = setting(None, "Format of the files; by default that of the extension.", choices=FORMATS)
+    delimiter: str | None = setting(None, "Character between the cells of a table, such as ; or tab; by default found in its first line.")
     header: bool | None = setting(None, "Whether the first line of a table names its columns; by default so, unless columns are numbers.")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        sign = self.sign
-        if sign is not None and (len(sign) != 1 or sign in '"\r\n'):
-            raise SettingError("delimiter", f"must be one sign such as ',', ';', '|' or tab, got {shown(self.delimiter)}")
+        cut = self.cell_delimiter
+        if cut is not None and (len(cut) != 1 or cut in '"\r\n'):
+            raise SettingError("delimiter", f"must be one character such as ',', ';', '|' or tab, got {shown(self.delimiter)}")
 
     @property
-    def sign(self) -> str | None:
-        """The delimiter itself."""
+    def cell_delimiter(self) -> str | None:
+        """The delimiter as one character."""
         return None if self.delimiter is None else NAMES.get(self.delimiter, self.delimiter)
 
     def format_of(self, kind: str) -> str | None:
-        """The format of a file with this extension; None where it is no table."""
+        """Return the format of a file with this extension; None if it is no table."""
         return self.input_format or KINDS.get(kind)
 
     def refuse_without_table(self, name: str, *columns: str) -> None:
-        """Raises DataError where settings of tables were given for a file that is none."""
+        """Raise DataError if settings of tables are given for a file that is no table."""
         given = [f"--{one.replace('_', '-')}" for one in (*columns, "delimiter", "header") if getattr(self, one) is not None]
         if given:
             verb, they = ("has", "it") if len(given) == 1 else ("have", "them")
-            raise DataError(
-                f"{name}: is no table, so {' and '.join(given)} {verb} no effect; leave {they} out, or say --input-format csv, tsv or jsonl"
-            )
+            advice = f"leave {they} out, or say --input-format csv, tsv or jsonl"
+            raise DataError(f"{name}: is no table, so {' and '.join(given)} {verb} no effect; {advice}")
 
 
 @dataclass(frozen=True)
 class TableSettings(ReadSettings):
     """How files are read, and what becomes of bad rows."""
 
-    skip_bad_rows: bool = setting(False, "Leave bad rows out, and say how many, instead of stopping at the first.")
+    skip_bad_rows: bool = setting(False, "Leave bad rows out, and report how many, instead of stopping at the first.")
 
     def elsewhere(self, how: Mapping[str, Any]) -> "Self":
-        """The settings for other files, with the same columns and encoding unless given; how those are written is told anew."""
+        """Return the settings for other files: these and the given ones, but without those of OF_FILES that are not given."""
         return replace(self, **{**OF_FILES, **how})
 
 
@@ -91,12 +88,12 @@ class CorpusSettings(TableSettings):
 
     @property
     def is_table(self) -> bool:
-        """Do the files hold rows with named columns?"""
+        """Are the files tables of rows with named columns?"""
         return self.text_column is not None or self.label_column is not None
 
     @property
     def is_documents(self) -> bool:
-        """Does the corpus hold documents, each with a beginning and an end?"""
+        """Does the corpus consist of documents, each with a beginning and an end?"""
         return self.is_table or self.labels_from_files or self.documents == "lines"
 
 
@@ -143,11 +140,11 @@ OF_TABLES: dict[str, Any] = {"source_column": None, "target_column": None, **OF_
 
 @dataclass(frozen=True)
 class PairFiles:
-    """Where pairs are: tables, or files of lines that are parallel."""
+    """The files of pairs: tables, or files of parallel lines."""
 
-    tables: Sequence[str | Path] = ()
-    source: Sequence[str | Path] = ()
-    target: Sequence[str | Path] = ()
+    tables: Data = ()
+    source: Data = ()
+    target: Data = ()
 
 
 @dataclass(frozen=True)
@@ -165,7 +162,7 @@ class PredictSettings(ReadSettings):
     """Rows in and out."""
 
     input_format: str | None = setting(
-        None, "What files and standard input hold; by default told by the extension, else lines.", choices=("lines", *FORMATS)
+        None, "Format of files and standard input; by default that of the extension, else lines.", choices=("lines", *FORMATS)
     )
     text_column: str | None = setting(None, "Column of a table that holds the text, by name or number; by default known by its name.")
     format: str | None = setting(None, "How to write the result; by default as the input is.", choices=("text", "jsonl", "csv", "tsv"))
@@ -174,11 +171,11 @@ class PredictSettings(ReadSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _ = self.part  # raises what is wrong with it
+        _ = self.part  # raises SettingError for a bad shard
 
     @property
     def part(self) -> tuple[int, int]:
-        """The first row of this shard, from 0, and the step from a row to the next."""
+        """The first row of this shard, from 0, and the step from each row to the next. Raises SettingError."""
         found = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", "1/1" if self.shard is None else self.shard)
         if not found or not 1 <= int(found[1]) <= int(found[2]):
             raise SettingError("shard", f"must be i/n with i from 1 to n, such as 1/4; got {self.shard!r}")

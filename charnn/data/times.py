@@ -1,4 +1,4 @@
-"""The times of a series: how they are written, how far apart they are, and how they go on."""
+"""The times of a series: their format, the step between them, the times that follow, and features for a network."""
 
 import calendar
 import math
@@ -16,29 +16,26 @@ FORMATS = (
     *("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d", "%Y-%m", "%Y"),
     *("%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%Y/%m/%d", "%d.%m.%Y %H:%M", "%d.%m.%Y", "%m/%d/%Y %H:%M", "%m/%d/%Y", "%b %Y", "%Y%m%d"),
 )
-"""How a time may be written, in the order in which that is tried."""
+"""Formats of times, in the order in which they are tried."""
 
 MINUTE, DAY = 60, 86_400
 
 SEASONS = ((MINUTE, 60 * MINUTE), (DAY / 2, DAY), (DAY, 7 * DAY), (7 * DAY, 364 * DAY))
-"""Up to so many seconds between two values, so many make a season: an hour, a day, a week, a year."""
+"""(longest step, season) in seconds: an hour, a day, a week, a year; the first whose step is long enough applies."""
 
-MONTH_SEASONS = {1: 12, 2: 6, 3: 4, 6: 2}  # The same by months between two values
+MONTH_SEASONS = {1: 12, 2: 6, 3: 4, 6: 2}  # Values in a season by months between two values
 
 
 @dataclass(frozen=True)
 class Clock:
-    """How the times of a series go on."""
+    """The format of the times of a series, and the step from each to the next."""
 
     format: str  # One of FORMATS
-    months: int  # Months between two values; 0 where it is minutes
+    months: int  # Months between two values; 0 where the step is in seconds
     seconds: float
 
     def after(self, time: str, steps: int) -> str:
-        """The time so many steps later, as it would be written; a day that its month lacks is the month's last.
-
-        Raises DataError for what cannot be read, and after the year 9999.
-        """
+        """Return the time `steps` later, in a shorter month its last day; raise DataError for another format, and after the year 9999."""
         try:
             begin = datetime.strptime(time, self.format)
         except ValueError:
@@ -52,7 +49,7 @@ class Clock:
 
     @property
     def season(self) -> int | None:
-        """Values that usually make a season; None where nobody can tell."""
+        """The usual number of values in a season; None where there is no usual one."""
         if self.months:
             return MONTH_SEASONS.get(self.months)
         length = next((season for longest, season in SEASONS if self.seconds <= longest), 0)
@@ -61,7 +58,7 @@ class Clock:
 
     @property
     def words(self) -> str:
-        """`every 1 month`, `every 1 hour`."""
+        """The step in words: `every month`, `every 2 hours`."""
         if self.months:
             return _every(self.months, "month") if self.months % 12 else _every(self.months // 12, "year")
         for size, unit in ((7 * DAY, "week"), (DAY, "day"), (60 * MINUTE, "hour"), (MINUTE, "minute"), (1, "second")):
@@ -71,33 +68,32 @@ class Clock:
 
     @property
     def cycles(self) -> tuple[str, ...]:
-        """What of a time tells where in a longer cycle a value stands: those of CYCLES that change from value to value."""
+        """The names of CYCLES in which values of this step have different phases."""
         days = self.months * 30 if self.months else self.seconds / DAY
         return tuple(name for name, (longest, _) in CYCLES.items() if days <= longest)
 
-    def angles(self, times: Sequence[str]) -> list[list[float]]:
-        """(time, 2 per cycle): sine and cosine of where each time stands in each cycle."""
+    def time_features(self, times: Sequence[str]) -> list[list[float]]:
+        """Return the (time, 2 per cycle) sine and cosine of each time's phase in each of the cycles."""
         found = []
         for time in times:
             moment = datetime.strptime(time, self.format)
-            turns = [2 * math.pi * CYCLES[name][1](moment) for name in self.cycles]
-            found.append([value for turn in turns for value in (math.sin(turn), math.cos(turn))])
+            phases = [2 * math.pi * CYCLES[name][1](moment) for name in self.cycles]
+            found.append([value for phase in phases for value in (math.sin(phase), math.cos(phase))])
         return found
 
     def plain(self) -> dict[str, Any]:
-        """JSON-ready data."""
+        """Return the format of the times and the step between them as JSON-ready data."""
         return dict(vars(self))
 
     @classmethod
     def restore(cls, plain: Any) -> "Clock":
-        """That of a model file. Raises CheckpointError."""
-        if not isinstance(plain, dict) or plain.keys() != {"format", "months", "seconds"} or plain["format"] not in FORMATS:
-            raise CheckpointError(f"the model's times are damaged: {shown(plain)}")
-        months, seconds = plain["months"], plain["seconds"]
-        is_step = type(months) is int and type(seconds) in (int, float) and 0 <= months < 10_000 and 0 <= seconds < 1e10
-        if not is_step or bool(months) == bool(seconds):
-            raise CheckpointError(f"the model's times are damaged: {shown(plain)}")
-        return cls(**plain)
+        """Return the clock that gave plain(). Raises CheckpointError."""
+        if isinstance(plain, dict) and plain.keys() == {"format", "months", "seconds"} and plain["format"] in FORMATS:
+            months, seconds = plain["months"], plain["seconds"]
+            is_step = type(months) is int and type(seconds) in (int, float) and 0 <= months < 10_000 and 0 <= seconds < 1e10
+            if is_step and bool(months) != bool(seconds):
+                return cls(**plain)
+        raise CheckpointError(f"the model's times are damaged: {shown(plain)}")
 
 
 CYCLES = {
@@ -105,11 +101,11 @@ CYCLES = {
     "weekday": (1.0, lambda moment: moment.weekday() / 7),
     "hour": (0.5, lambda moment: (moment.hour + moment.minute / 60) / 24),
 }
-"""By name: the longest step, in days, at which a cycle still tells something, and the share of it that is over."""
+"""For each cycle the longest step, in days, at which its phase still changes, and the phase of a time, from 0 to 1."""
 
 
 def find_clock(times: Sequence[str]) -> tuple[Clock | None, int]:
-    """How times go on, and how many of them do not come when they should; None where they cannot be read, or do not rise."""
+    """Return the clock of times, and how many do not follow it; None where they cannot be read or do not rise."""
     for style in FORMATS:
         try:
             moments = [datetime.strptime(time, style) for time in times]
@@ -117,28 +113,20 @@ def find_clock(times: Sequence[str]) -> tuple[Clock | None, int]:
             continue
         if style == "%Y" and any(len(time) != 4 for time in times):
             continue
-        return _clock(style, moments)
+        steps = Counter(_step(first, second) for first, second in pairwise(moments))
+        (months, seconds), count = next(iter(steps.most_common(1)), ((0, 0.0), 0))
+        return (Clock(style, months, seconds), steps.total() - count) if months > 0 or seconds > 0 else (None, 0)
     return None, 0
 
 
 def late_places(clock: Clock, times: Sequence[str]) -> list[int]:
-    """Which of the times do not come when they should."""
+    """Return the positions of the times that are not one step of the clock after the time before."""
     moments = [datetime.strptime(time, clock.format) for time in times]
     return [place for place, (first, second) in enumerate(pairwise(moments), 1) if _step(first, second) != (clock.months, clock.seconds)]
 
 
-def _clock(style: str, moments: Sequence[datetime]) -> tuple[Clock | None, int]:
-    steps = Counter(_step(first, second) for first, second in pairwise(moments))
-    if not steps:
-        return None, 0
-    (months, seconds), times = steps.most_common(1)[0]
-    if months <= 0 and seconds <= 0:
-        return None, 0
-    return Clock(style, months, seconds), steps.total() - times
-
-
 def _step(first: datetime, second: datetime) -> tuple[int, float]:
-    """(months, 0) where just those changed, as far as the months' lengths let them; else (0, seconds)."""
+    """Return (months, 0) where only the month changed, as far as the months' lengths allow; else (0, seconds)."""
     months = (second.year - first.year) * 12 + second.month - first.month
     is_later = months > 0 and (_months_later(first, months) == second or (_is_last_day(first) and _is_last_day(second)))
     return (months, 0.0) if is_later and first.time() == second.time() else (0, (second - first).total_seconds())

@@ -1,4 +1,4 @@
-"""A corpus as token ids, memory-mapped from disk so that it takes no memory; its counts, and its split into two parts."""
+"""A corpus as token ids, memory-mapped from disk so that it takes no memory; its counts; its split into training and validation."""
 
 import hashlib
 import os
@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +21,15 @@ from charnn.tokenizers.vocabulary import END, START, UNKNOWN, Ids, id_type
 
 
 class TokenStore:
-    """The ids of a text in an unlinked temporary file: the disk space is free again when the process ends, however it ends."""
+    """The token ids of a text in an unlinked temporary file, whose disk space is free again when the process ends."""
 
     def __init__(self, ids: Ids, digest: str) -> None:
-        self.ids = ids
-        """(token,) uint8, uint16 or uint32 by the size of the vocabulary; read-only."""
-        self.digest = digest
-        """SHA-256 of their bytes: taken while they were written, for reading them all would bring all into memory."""
-
-    def __len__(self) -> int:
-        return len(self.ids)
+        self.ids = ids  # (token,) uint8, uint16 or uint32 by the size of the vocabulary; read-only
+        self.digest = digest  # Type and SHA-256 of the bytes, computed while writing: reading them again would need all in memory
 
     @classmethod
     def write(cls, arrays: Iterable[npt.NDArray[np.integer[Any]]], size: int, folder: Path) -> "TokenStore":
-        """The joined arrays of ids below size, written to the disk of the folder. Raises StorageError where that fails."""
+        """Write the joined arrays of ids below size to the disk of the folder. Raises StorageError where that fails."""
         kind, digest, length = id_type(size), hashlib.sha256(), 0
         try:
             with tempfile.TemporaryFile(dir=folder, buffering=1 << 20) as file:
@@ -42,7 +38,7 @@ class TokenStore:
                     digest.update(data)
                     length += file.write(data)
                 file.flush()
-                # A map of nothing is no map.
+                # An empty file cannot be mapped.
                 ids = np.memmap(file, kind, mode="r") if length else np.empty(0, kind)
         except OSError as error:
             raise StorageError(f"cannot keep the token ids in {folder}: {error.strerror or error}; free some space there") from error
@@ -51,21 +47,21 @@ class TokenStore:
 
 
 def scratch_folder() -> Path:
-    """Where token files may lie for the length of a run: a disk rather than memory, with room."""
+    """Return a folder for token files during a run: on a disk rather than in memory, with free space."""
     choices = [os.environ.get("TMPDIR"), "/var/tmp", tempfile.gettempdir()]  # noqa: S108
     usable = [Path(one) for one in choices if one and os.access(one, os.W_OK)]
     return max(usable, key=lambda one: (shutil.disk_usage(one).free > 1 << 32, -usable.index(one)))
 
 
-VALID_SHARE, MOST_CHARACTERS, MOST_DOCUMENTS = 0.1, 1_000_000, 20_000
-"""The validation part where nobody asked for another: this share, and the most it comes to."""
+VALID_FRACTION, MOST_CHARACTERS, MOST_DOCUMENTS = 0.1, 1_000_000, 20_000
+"""The default validation part: this fraction, and at most so much of a running text or of documents."""
 
-JOINED_CHARACTERS = 1 << 20  # Documents are joined to texts of about this size where a tokenizer learns from them
+JOINED_CHARACTERS = 1 << 20  # Documents are joined to texts of about this size for a tokenizer to learn from
 
 
 @dataclass
 class TextCounts:
-    """How long a text is, in every unit a loss is reported in. An end of line, or of a document, counts as a word."""
+    """The length of a text in every unit of a loss. The end of a line, or of a document, counts as a word."""
 
     characters: int = 0
     bytes: int = 0
@@ -83,18 +79,18 @@ class TokenizedText:
     counts: TextCounts
     starts: NDArray[np.int64] | None  # (documents + 1,): where each document begins; None for running text
     labels: NDArray[np.int64] | None  # (documents,)
-    store: TokenStore  # keeps the file behind the ids open
+    store: TokenStore  # keeps the file of the ids open
 
 
 @dataclass(frozen=True)
 class Part:
-    """A corpus or one side of its split, to be read again and again without being held in memory."""
+    """A corpus or one part of its split, which can be read several times and is never kept in memory."""
 
     texts: Chunks | None  # running text in pieces,
     documents: Callable[[], Iterable[Document]] | None  # or documents
 
     def chunks(self) -> Iterable[str]:
-        """The text in pieces, a line end after each document: what a tokenizer learns from."""
+        """Return the text in pieces, with a newline after each document, for a tokenizer to learn from."""
         if self.documents is not None:
             return _joined(self.documents())
         assert self.texts is not None
@@ -102,13 +98,13 @@ class Part:
 
 
 def opening(tokenizer: Tokenizer) -> int:
-    """The token that stands before the first of a running text, as its only context: a new line, or the start symbol."""
+    """Return the token before the first of a running text, which is its only context: a newline, or the start symbol."""
     newline = tokenizer.encode("\n")
     return int(newline[0]) if len(newline) == 1 and newline[0] != UNKNOWN else START
 
 
 def tokenize_text(tokenizer: Tokenizer, chunks: Iterable[str], folder: Path) -> TokenizedText:
-    """Running text as ids, encoded piece by piece and kept in a file in the folder."""
+    """Encode running text piece by piece, into a file in the folder."""
     counts = TextCounts()
 
     def arrays() -> Iterator[Ids]:
@@ -121,13 +117,13 @@ def tokenize_text(tokenizer: Tokenizer, chunks: Iterable[str], folder: Path) -> 
 
 
 def tokenize_documents(tokenizer: Tokenizer, documents: Iterable[Document], labels: Sequence[str], folder: Path) -> TokenizedText:
-    """Documents as ids, each between a start and an end symbol; raises DataError for a label the model does not have."""
+    """Encode documents, each between a start and an end symbol, into a file in the folder; raise DataError for an unknown label."""
     counts, lengths, numbers = TextCounts(), [0], []
     known = {label: number for number, label in enumerate(labels)}
 
     def arrays() -> Iterator[Ids]:
         for document in documents:
-            _measure(document.text + "\n", counts)  # Its end is charged for, so it counts.
+            _measure(document.text + "\n", counts)  # The end of a document has a loss, so it counts.
             ids = np.concatenate([[START], _encode(tokenizer, document.text, counts), [END]])
             lengths.append(len(ids))
             if labels:
@@ -140,41 +136,39 @@ def tokenize_documents(tokenizer: Tokenizer, documents: Iterable[Document], labe
 
 
 def whole(corpus: Corpus) -> Part:
-    """All of a corpus."""
+    """Return all of a corpus as one part."""
     return Part(None, corpus.documents) if corpus.is_documents else Part(corpus.chunks, None)
 
 
-def split_corpus(corpus: Corpus, share: float | None, seed: int) -> tuple[Part, Part]:
-    """A training and a validation part: the last share of a running text, or a random share of documents.
+def split_corpus(corpus: Corpus, fraction: float | None, seed: int) -> tuple[Part, Part]:
+    """Return training and validation part: the last fraction of a running text, or a random one of documents, by default a tenth.
 
-    Documents often come in an order that means something: by label, by length, by date. Without a share it is a tenth, but at
-    most a million characters or 20,000 documents, which is enough to tell models apart.
+    The default is at most a million characters or 20,000 documents, which is enough to compare models.
     """
-    if corpus.is_documents:
+    if corpus.is_documents:  # in random order, since they are often sorted by label, length or date
         total = sum(1 for _ in corpus.documents())
-        held = np.zeros(total, bool)
-        held[np.random.default_rng(seed).permutation(total)[: _held_out(total, share, MOST_DOCUMENTS)]] = True
-        return Part(None, lambda: _chosen(corpus, ~held)), Part(None, lambda: _chosen(corpus, held))
+        is_valid = np.zeros(total, bool)
+        is_valid[np.random.default_rng(seed).permutation(total)[: _held_out(total, fraction, MOST_DOCUMENTS)]] = True
+        return Part(None, lambda: compress(corpus.documents(), ~is_valid)), Part(None, lambda: compress(corpus.documents(), is_valid))
     total = sum(map(len, corpus.chunks()))
-    cut = total - _held_out(total, share, MOST_CHARACTERS)
+    cut = total - _held_out(total, fraction, MOST_CHARACTERS)
     return Part(lambda: take(corpus.chunks(), 0, cut), None), Part(lambda: take(corpus.chunks(), cut, None), None)
 
 
 def tokenize(tokenizer: Tokenizer, part: Part, labels: Sequence[str], folder: Path) -> TokenizedText:
-    """A part of a corpus as ids in a file in the folder; raises DataError for a label the model does not have."""
+    """Encode a part of a corpus into a file in the folder; raise DataError for a label the model does not have."""
     if part.documents is not None:
         return tokenize_documents(tokenizer, part.documents(), labels, folder)
     return tokenize_text(tokenizer, part.chunks(), folder)
 
 
 def learned_from(train: TokenizedText, valid: TokenizedText, learned: Any, tensors: Any) -> list[Any]:
-    """All that a language model was made of before training, as fingerprint() takes it: the texts, and what was learned from them."""
-    texts = [[text.store.digest, text.starts, text.labels] for text in (train, valid)]
-    return [texts, learned, tensors]
+    """Return what a language model knows before training, for fingerprint(): the texts, and what was learned from them."""
+    return [[[text.store.digest, text.starts, text.labels] for text in (train, valid)], learned, tensors]
 
 
 def take(chunks: Iterable[str], begin: int, end: int | None) -> Iterator[str]:
-    """The characters from begin to end of a text in pieces."""
+    """Yield the characters from begin to end of a text given in pieces."""
     position = 0
     for chunk in chunks:
         piece = chunk[max(0, begin - position) : None if end is None else max(0, end - position)]
@@ -185,14 +179,10 @@ def take(chunks: Iterable[str], begin: int, end: int | None) -> Iterator[str]:
             return
 
 
-def _held_out(total: int, share: float | None, most: int) -> int:
-    """How many of so many things to hold out; rounded up, as nanoGPT's tenth of a text is."""
-    held = total - int(total * (1 - (VALID_SHARE if share is None else share)))
-    return min(held, most) if share is None else held
-
-
-def _chosen(corpus: Corpus, mask: NDArray[np.bool_]) -> Iterator[Document]:
-    return (document for document, is_in in zip(corpus.documents(), mask, strict=True) if is_in)
+def _held_out(total: int, fraction: float | None, most: int) -> int:
+    """Return the size of the validation part; rounded up, as nanoGPT's tenth of a text is."""
+    size = total - int(total * (1 - (VALID_FRACTION if fraction is None else fraction)))
+    return min(size, most) if fraction is None else size
 
 
 def _joined(documents: Iterable[Document]) -> Iterator[str]:
@@ -211,7 +201,7 @@ def _measured(chunks: Iterable[str], counts: TextCounts) -> Iterator[str]:
     is_inside_word = False
     for chunk in filter(None, chunks):
         _measure(chunk, counts)
-        # A word that the end of a chunk cuts was counted on both sides.
+        # A word that is cut by the end of a chunk was counted on both sides.
         counts.words -= is_inside_word and not chunk[:1].isspace()
         is_inside_word = not chunk[-1:].isspace()
         yield chunk

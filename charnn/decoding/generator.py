@@ -1,6 +1,7 @@
-"""A language model ready to write: text in, text out, piece by piece."""
+"""A language model that writes: text in, text out, piece by piece."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,25 +16,22 @@ from charnn.kernels.activations import log_softmax
 from charnn.tokenizers.registry import TextStream, Tokenizer
 from charnn.tokenizers.vocabulary import END, SPECIALS, START, UNKNOWN
 
-LENGTH = 500  # Tokens of a text unless told otherwise
-LENGTH_UNTIL_END = 100_000  # Tokens after which a text that should run to its end is cut off unless told otherwise
-
-FIRST_CHUNK, CHUNK = 8, 64
-"""Tokens written without returning to Python: few at first, for the text to appear at once; more later, to save time."""
-
-PRIMER = 16  # Last tokens of the prompt that a decoder is shown, so that it knows what the text continues: a space or none, say
+LENGTH, LENGTH_UNTIL_END = 500, 100_000  # Default limits of a text, in tokens; the second with until_end
+FIRST_CHUNK, CHUNK = 8, 64  # Tokens written without returning to Python: few at first, so that text appears at once; more later, for speed
+PRIMER = 16  # Last tokens of the prompt that a decoder reads first, as the text may depend on them: it begins with a space or not
+Ids = NDArray[np.int64]
 
 
 class Generator:
-    """Writes texts with a language model.
+    """A language model that writes texts.
 
-    A document model begins every text with the start symbol; a model of plain text that gets no prompt begins after a newline, or where
-    its vocabulary has none after its most frequent token. A model with labels that gets none draws one for each sample from the seed,
-    each as likely as the other. Sample number i of a seed is the same text whatever the number of samples.
+    A document model begins each text with the start symbol; a model of plain text without a prompt begins after a newline, or if its
+    vocabulary has none after its most frequent token. A model with labels that gets none draws one for each sample from the seed,
+    all with the same probability. Sample number i of a seed is the same text for any number of samples.
     """
 
     def __init__(self, engine: LanguageEngine, tokenizer: Tokenizer, *, documents: bool, labels: Sequence[str] = ()) -> None:
-        """Raises CheckpointError where the network is of another vocabulary or has other labels."""
+        """Raise CheckpointError if the network has another vocabulary or other labels."""
         if (engine.vocabulary_size, engine.label_count) != (tokenizer.size, len(labels)):
             raise CheckpointError(
                 f"the model is damaged: its weights are for {engine.vocabulary_size} tokens and {engine.label_count} labels, "
@@ -42,7 +40,7 @@ class Generator:
         self.engine, self.tokenizer, self.documents, self.labels = engine, tokenizer, documents, list(labels)
 
     def clamped(self, clamps: Clamps) -> "Generator":
-        """One that writes with these hidden units held at values, from the first token of the prompt on. Raises SettingError."""
+        """Return a generator with the outputs of these hidden units fixed, from the first token of the prompt on; raise SettingError."""
         if not clamps:
             return self
         return Generator(self.engine.clamped(clamps), self.tokenizer, documents=self.documents, labels=self.labels)
@@ -59,10 +57,9 @@ class Generator:
         stop: Sequence[str] = (),
         until_end: bool = False,
     ) -> Iterator[tuple[int, str]]:
-        """Pieces of text as they are written, each with the number of its sample, from 0.
+        """Return pieces of text as they are written, each with the number of its sample, from 0; raise SettingError before the first.
 
         A text ends after `length` tokens (500; with until_end 100,000), before the first of the stop texts, or at its end symbol.
-        Raises SettingError at once, before anything is written.
         """
         limit = self._limit(length, until_end)
         check_positive("count", count)
@@ -72,22 +69,10 @@ class Generator:
         writer = Writer(self.engine, settings or SamplingSettings(), streams=streams, may_end=self.documents)
         return _write_pieces(writer, label_ids, ids, samples)
 
-    def sample(
-        self,
-        prompt: str = "",
-        *,
-        settings: SamplingSettings | None = None,
-        length: int | None = None,
-        seed: int = 0,
-        label: str | None = None,
-        count: int = 1,
-        stop: Sequence[str] = (),
-        until_end: bool = False,
-    ) -> list[str]:
-        """Whole texts, without the prompt; everything as in `stream`."""
+    def sample(self, prompt: str = "", *, count: int = 1, **options: Any) -> list[str]:
+        """Return whole texts, without the prompt; options as in `stream`."""
         texts = [""] * count
-        pieces = self.stream(prompt, settings=settings, length=length, seed=seed, label=label, count=count, stop=stop, until_end=until_end)
-        for number, piece in pieces:
+        for number, piece in self.stream(prompt, count=count, **options):
             texts[number] += piece
         return texts
 
@@ -103,7 +88,7 @@ class Generator:
         stop: Sequence[str] = (),
         until_end: bool = False,
     ) -> list[str]:
-        """The `count` likeliest continuations that a beam search finds, best first; a model with labels must be given one."""
+        """Return the `count` likeliest continuations of a beam search, best first; a model with labels needs one of them."""
         settings, limit = BeamSettings(beam, length_penalty), self._limit(length, until_end)
         check_positive("count", count)
         if count > beam:
@@ -111,16 +96,16 @@ class Generator:
         ids = self.prompt_ids(prompt)
         state = self.engine.start(1, self.label_id(label))
 
-        def step(tokens: NDArray[np.int64], state: EngineState) -> tuple[Candidates, EngineState]:
+        def step(tokens: Ids, state: EngineState) -> tuple[Candidates, EngineState]:
             return likeliest(self._possible(self.engine.step(tokens, state)), search.candidates), state
 
         search = BeamSearch(step, lambda state, rows: state.pick(rows), settings, END if self.documents else None)
         first = likeliest(self._possible(self.engine.read(ids, state)), search.candidates)
-        found = search.best(first, state, limit, count)
+        (found,) = search.search(first, state, [limit], count)
         return [_Sample(0, self._primed(ids), StopWatch(stop), limit).take(np.array([*one.tokens, END])) for one in found]
 
     def predict(self, prompt: str = "", *, top: int = 5, label: str | None = None) -> list[tuple[str, float]]:
-        """The likeliest next tokens as a person may read them, with their probabilities among all tokens, best first."""
+        """Return the likeliest next tokens in readable form, with their probabilities among all tokens, best first."""
         check_positive("top", top)
         state = self.engine.start(1, self.label_id(label))
         logits = np.array(self.engine.read(self.prompt_ids(prompt), state)[0], np.float64)
@@ -130,11 +115,11 @@ class Generator:
         return [(self.tokenizer.symbol(id), float(probabilities[id])) for id in order.tolist()]
 
     def conversation(self, *, settings: SamplingSettings | None = None, seed: int = 0, label: str | None = None) -> "Conversation":
-        """A text written in turns."""
+        """Return a text that a person and the model write in turn."""
         return Conversation(self, settings or SamplingSettings(), seed, label)
 
-    def prompt_ids(self, prompt: str) -> NDArray[np.int64]:
-        """(time,) ids that the network reads before it writes; never empty."""
+    def prompt_ids(self, prompt: str) -> Ids:
+        """Return the (time,) ids that the network reads before it writes; never empty."""
         ids = np.asarray(self.tokenizer.encode(prompt), np.int64)
         if self.documents:
             return np.concatenate([[START], ids])
@@ -144,7 +129,7 @@ class Generator:
         return ids if len(ids) else np.array([int(newline[0]) if is_known else len(SPECIALS)])
 
     def _limit(self, length: int | None, until_end: bool) -> int:
-        """The largest number of tokens in a text."""
+        """Return the largest number of tokens in a text."""
         if until_end and not self.documents:
             raise SettingError("until_end", "needs a model of documents; this one was trained on running text, which has no end")
         if length is None:
@@ -153,7 +138,7 @@ class Generator:
         return length
 
     def _randomness(self, seed: int, label: str | None, count: int) -> tuple[list[np.random.Generator], list[int] | None]:
-        """A stream of random numbers for each sample, and its label; the first number of a stream is the label's, drawn or given."""
+        """Return random numbers and the label of each sample; the first number is for the label, even if that is given."""
         if not 0 <= seed < 2**64:
             raise SettingError("seed", f"must be at least 0 and below 2^64, got {seed}")
         streams = uniform_streams(seed, range(count))
@@ -164,25 +149,22 @@ class Generator:
         return streams, None if one is None else [one] * count
 
     def label_id(self, label: str | None) -> int | None:
-        """The id of a label. Raises SettingError if the model has no such label, or needs one."""
-        if not self.labels:
-            if label is not None:
-                raise SettingError("label", "was given, and this model was trained without labels; leave it out")
-            return None
-        if label not in self.labels:
-            said = "none" if label is None else repr(label)
-            raise SettingError("label", f"must be one of {', '.join(self.labels)}; got {said}")
-        return self.labels.index(label)
+        """Return the id of a label, None in a model without labels; raise SettingError if the model has no such label, or needs one."""
+        if not self.labels and label is not None:
+            raise SettingError("label", "was given, and this model was trained without labels; leave it out")
+        if self.labels and label not in self.labels:
+            raise SettingError("label", f"must be one of {', '.join(self.labels)}; got {'none' if label is None else repr(label)}")
+        return None if label is None else self.labels.index(label)
 
-    def _primed(self, ids: NDArray[np.int64]) -> TextStream:
-        """A decoder that knows what the text continues."""
+    def _primed(self, ids: Ids) -> TextStream:
+        """Return a decoder that knows what the text continues."""
         stream = self.tokenizer.stream()
         for id in ids[-PRIMER:].tolist():
             stream.push(id)
         return stream
 
     def _possible(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Log-probabilities, with what is never written at minus infinity."""
+        """Return log-probabilities, minus infinity for tokens that are never written."""
         rows = np.array(logits, np.float32, order="C")
         for row in rows:
             log_softmax(row)
@@ -191,10 +173,9 @@ class Generator:
 
 
 class Conversation:
-    """A text written in turns by a person and the model: the network's state is kept between them.
+    """A text that a person and the model write in turn; the network keeps its state.
 
-    Each turn of the model ends at a stop text, which belongs to the conversation though it is not shown; after an end symbol the next
-    turn begins a new document.
+    Each reply ends at a stop text, which is read but not shown; after an end symbol the next reply begins a new document.
     """
 
     def __init__(self, generator: Generator, settings: SamplingSettings, seed: int, label: str | None) -> None:
@@ -204,7 +185,7 @@ class Conversation:
         self._is_new = True
 
     def reply(self, text: str, *, length: int | None = None, stop: Sequence[str] = (), until_end: bool = False) -> Iterator[str]:
-        """Reads the text and writes what follows, piece by piece."""
+        """Read a text and return the reply piece by piece."""
         limit, watch = self._generator._limit(length, until_end), StopWatch(stop)
         ids = self._generator.prompt_ids(text) if self._is_new else np.asarray(self._generator.tokenizer.encode(text), np.int64)
         if self._is_new:
@@ -223,47 +204,45 @@ class Conversation:
 
 
 class StopWatch:
-    """Passes a text on piece by piece up to the stop text that is completed first.
+    """A filter that passes a text on, piece by piece, up to the stop text that is completed first.
 
-    Holds back the longest end of a piece that could begin a stop text, so nothing has to be taken back.
+    It delays the end of a piece that could begin a stop text, so no text has to be taken back.
     """
 
     def __init__(self, stops: Sequence[str]) -> None:
         if "" in stops:
             raise SettingError("stop", "must be a text of at least one character, got an empty one")
-        self.stops = tuple(stops)
-        self.is_stopped = False
-        self._held = ""
+        self.stops, self.is_stopped, self._pending = tuple(stops), False, ""
 
     def push(self, piece: str) -> str:
-        """What can be shown now."""
+        """Return the text that can be shown after this piece."""
         if self.is_stopped:
             return ""
-        text = self._held + piece
-        # The stop text that ends first counts, of several the one that begins first: so the cut cannot depend on the pieces.
+        text = self._pending + piece
+        # The stop text that ends first counts, of several the one that begins first, so the cut cannot depend on the pieces.
         found = [(at + len(stop), at) for stop in self.stops if (at := text.find(stop)) >= 0]
         if found:
-            self.is_stopped, self._held = True, ""
+            self.is_stopped, self._pending = True, ""
             return text[: min(found)[1]]
         shown = len(text) - max((_overlap(text, stop) for stop in self.stops), default=0)
-        self._held = text[shown:]
+        self._pending = text[shown:]
         return text[:shown]
 
     def finish(self) -> str:
-        """What was held back, once the text has ended without a stop text."""
-        held, self._held = self._held, ""
-        return held
+        """Return the delayed text, once the text has ended without a stop text."""
+        pending, self._pending = self._pending, ""
+        return pending
 
 
 class _Sample:
-    """One text under way: from ids to text, up to its end."""
+    """A text that is being written: turns ids into text, up to its end."""
 
     def __init__(self, number: int, stream: TextStream, watch: StopWatch, limit: int) -> None:
         self.number, self.remaining, self.is_done = number, limit, False
         self._stream, self._watch = stream, watch
 
-    def take(self, ids: NDArray[np.int64]) -> str:
-        """The text that some more tokens add."""
+    def take(self, ids: Ids) -> str:
+        """Return the text that these tokens add."""
         pieces = []
         for id in ids.tolist():
             if id != END:
@@ -278,8 +257,8 @@ class _Sample:
         return "".join(pieces)
 
 
-def _write_pieces(writer: Writer, labels: list[int] | None, ids: NDArray[np.int64], live: list[_Sample]) -> Iterator[tuple[int, str]]:
-    """Writes chunk by chunk; finished samples leave the batch."""
+def _write_pieces(writer: Writer, labels: list[int] | None, ids: Ids, live: list[_Sample]) -> Iterator[tuple[int, str]]:
+    """Return the pieces of all samples, written chunk by chunk; finished samples leave the batch."""
     writer.begin(labels)
     writer.read(ids)
     chunk = FIRST_CHUNK
@@ -296,12 +275,12 @@ def _write_pieces(writer: Writer, labels: list[int] | None, ids: NDArray[np.int6
 
 
 def check_positive(name: str, value: int) -> None:
-    """Raises SettingError unless the number is at least 1."""
+    """Raise SettingError unless the number is at least 1."""
     if value < 1:
         raise SettingError(name, f"must be at least 1, got {value}")
 
 
 def _overlap(text: str, stop: str) -> int:
-    """The length of the longest end of the text that is a beginning of the stop text."""
+    """Return the length of the longest end of the text with which the stop text begins."""
     longest = min(len(stop) - 1, len(text))
     return next((length for length in range(longest, 0, -1) if text.endswith(stop[:length])), 0)

@@ -1,4 +1,4 @@
-"""The sampling rules: each is one function that changes one row of logits in place, in compiled code and from Python alike."""
+"""The sampling rules: each is a compiled function that changes a row of logits in place."""
 
 import math
 from collections.abc import Callable
@@ -20,7 +20,7 @@ WIDEST, HALVINGS = 100.0, 40  # Halvings of a span of 100 nats: to 1e-10, finer 
 
 @compiled
 def penalise_repetition(logits: Row, history: History, penalty: float) -> None:
-    """Keskar et al. 2019 (CTRL): the logits of tokens seen lately are divided by the penalty where positive, multiplied where negative."""
+    """Divide positive logits of recent tokens by the penalty, multiply negative ones (Keskar et al. 2019, CTRL)."""
     is_seen = np.zeros(len(logits), np.bool_)
     for i in range(max(len(history) - PENALTY_WINDOW, 0), len(history)):
         token = history[i]
@@ -31,10 +31,7 @@ def penalise_repetition(logits: Row, history: History, penalty: float) -> None:
 
 @compiled
 def forbid_repeats(logits: Row, history: History, length: float) -> None:
-    """A token that would complete a run of `length` tokens already in the text is never drawn.
-
-    If that leaves no token at all, the rule stands back for this one draw.
-    """
+    """Exclude tokens that would complete a run of `length` tokens already in the text, unless that excludes every token."""
     overlap = int(length) - 1
     repeats = np.zeros(len(logits), np.bool_)
     for end in range(overlap, len(history)):
@@ -56,7 +53,7 @@ def forbid_repeats(logits: Row, history: History, length: float) -> None:
 
 @compiled
 def divide_by_temperature(logits: Row, history: History, temperature: float) -> None:
-    """Logits over a temperature above 0; the largest is moved to 0 first, so that no temperature is too small."""
+    """Divide logits by a temperature above 0, after moving the largest to 0, so that no temperature is too small."""
     top = largest(logits)
     for token in range(len(logits)):
         logits[token] = np.float32((logits[token] - top) / temperature)
@@ -64,7 +61,7 @@ def divide_by_temperature(logits: Row, history: History, temperature: float) -> 
 
 @compiled_sum
 def _count_within(logits: Row, top: float, gap: float) -> int:
-    """How many tokens are at most `gap` nats below the top."""
+    """Count the tokens at most `gap` nats below the top."""
     count = 0
     for value in logits:
         count += 1 if top - value <= gap else 0
@@ -73,7 +70,7 @@ def _count_within(logits: Row, top: float, gap: float) -> int:
 
 @compiled
 def _weights(logits: Row, top: float) -> Row:
-    """Probabilities relative to the likeliest token's."""
+    """Return probabilities relative to the likeliest token's."""
     weights = np.empty_like(logits)
     for token in range(len(logits)):
         weights[token] = exp(logits[token] - top)
@@ -82,7 +79,7 @@ def _weights(logits: Row, top: float) -> Row:
 
 @compiled_sum
 def _weight_within(logits: Row, weights: Row, top: float, gap: float) -> float:
-    """The weight of all tokens at most `gap` nats below the top."""
+    """Return the total weight of the tokens at most `gap` nats below the top."""
     total = 0.0
     for token in range(len(logits)):
         total += weights[token] if top - logits[token] <= gap else 0.0
@@ -91,9 +88,9 @@ def _weight_within(logits: Row, weights: Row, top: float, gap: float) -> float:
 
 @compiled
 def _border(logits: Row, weights: Row, top: float, wanted: float) -> float:
-    """The nats below the top within which tokens are of this weight, or, without weights, of this number.
+    """Return how many nats below the top tokens reach the wanted total weight, or without weights the wanted number.
 
-    By halving, not sorting: 40 passes of vector code, for 50,000 tokens a tenth of the time of a sort.
+    By bisection, not sorting: 40 passes of vector code, for 50,000 tokens a tenth of the time of a sort.
     """
     low, high, middle = 0.0, WIDEST, 0.0
     for _ in range(HALVINGS + 1):
@@ -115,27 +112,27 @@ def _drop_beyond(logits: Row, top: float, gap: float) -> None:
 
 @compiled
 def keep_top_k(logits: Row, history: History, count: float) -> None:
-    """The `count` likeliest tokens stay, and any that are as likely as the last of them."""
+    """Keep the `count` likeliest tokens, and any with the same probability as the last of them."""
     top = largest(logits)
     if count < len(logits) and _count_within(logits, top, WIDEST) > count:
         _drop_beyond(logits, top, _border(logits, logits[:0], top, count))
 
 
 @compiled
-def keep_top_p(logits: Row, history: History, share: float) -> None:
-    """Holtzman et al. 2020: the fewest likeliest tokens that together have this probability stay, and any as likely as the last of them."""
+def keep_top_p(logits: Row, history: History, probability: float) -> None:
+    """Keep the fewest likeliest tokens that together have this probability, and ties with the last of them (Holtzman et al. 2020)."""
     top = largest(logits)
     weights = _weights(logits, top)
-    wanted = share * _weight_within(logits, weights, top, np.inf)
-    if share < 1 and _weight_within(logits, weights, top, WIDEST) >= wanted:
+    wanted = probability * _weight_within(logits, weights, top, np.inf)
+    if probability < 1 and _weight_within(logits, weights, top, WIDEST) >= wanted:
         _drop_beyond(logits, top, _border(logits, weights, top, wanted))
 
 
 @compiled
-def keep_min_p(logits: Row, history: History, share: float) -> None:
-    """Nguyen et al. 2024: tokens at least `share` times as probable as the likeliest stay."""
-    if share > 0:
-        _drop_beyond(logits, largest(logits), -math.log(share))
+def keep_min_p(logits: Row, history: History, fraction: float) -> None:
+    """Keep tokens with at least this fraction of the likeliest token's probability (Nguyen et al. 2024)."""
+    if fraction > 0:
+        _drop_beyond(logits, largest(logits), -math.log(fraction))
 
 
 RULES: dict[str, Rule] = {
@@ -146,22 +143,22 @@ RULES: dict[str, Rule] = {
     "top_p": keep_top_p,
     "min_p": keep_min_p,
 }
-"""The rules by the name of their setting, in the order in which they apply."""
+"""Rules by the name of their setting, in the order in which they apply."""
 
 
 def rule_numbers(settings: SamplingSettings) -> NDArray[np.float64]:
-    """The settings in the order of RULES as compiled code takes them; NaN is off."""
+    """Return the settings in the order of RULES for compiled code; NaN turns a rule off."""
     values = [getattr(settings, name) for name in RULES]
     return np.array([math.nan if value is None else value for value in values])
 
 
 @compiled
 def apply_rules(logits: Row, history: History, numbers: NDArray[np.float64]) -> None:
-    """All rules that are on, in the order of RULES: (vocabulary,) logits in place; history is the text's (length,) last ids.
+    """Apply all rules that are on, in the order of RULES, to (vocabulary,) logits; history is the text's (length,) last ids.
 
-    At temperature 0 the rules that only cut off unlikely tokens have nothing to do.
+    At temperature 0, which takes the likeliest token, rules that only exclude unlikely tokens have no effect and are left out.
     """
-    # Spelled out: numba cannot loop over functions.
+    # One by one: numba cannot loop over functions.
     if not np.isnan(numbers[0]):
         penalise_repetition(logits, history, numbers[0])
     if not np.isnan(numbers[1]):
@@ -178,9 +175,9 @@ def apply_rules(logits: Row, history: History, numbers: NDArray[np.float64]) -> 
 
 @compiled
 def choose(logits: Row, uniform: float, temperature: float) -> int:
-    """The token that a uniform number in [0, 1) picks by the inverse of the distribution function.
+    """Return the token that a uniform number in [0, 1) draws, by the inverse of the distribution function.
 
-    At temperature 0 the likeliest, of ties the lowest id. -1 where the logits are no finite numbers.
+    At temperature 0 the likeliest token, of ties the lowest id; -1 if the logits are not finite.
     """
     top = largest(logits)
     if not np.isfinite(top):
@@ -203,6 +200,6 @@ def choose(logits: Row, uniform: float, temperature: float) -> int:
 
 @compiled
 def choose_token(logits: Row, history: History, numbers: NDArray[np.float64], uniform: float) -> int:
-    """One draw by all rules; overwrites the logits."""
+    """Apply the rules to (vocabulary,) logits in place; return the id that `uniform` in [0, 1) draws, or -1 if they are not finite."""
     apply_rules(logits, history, numbers)
     return choose(logits, uniform, numbers[2])

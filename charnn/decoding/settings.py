@@ -1,16 +1,19 @@
-"""Settings of sampling and beam search, apart from their code so that a help page needs no compiler."""
+"""Settings of sampling and beam search, separate from their code so that a help page needs no compiler."""
 
 from dataclasses import dataclass
 
 from charnn.settings import Settings, setting
 
-WINDOW = 4096  # Tokens that no_repeat looks back on, the prompt's among them; the bound keeps memory the same however long the text gets
-PENALTY_WINDOW = 256  # Tokens that repetition_penalty looks back on; over a longer stretch of characters it would punish the whole alphabet
+WINDOW = 4096  # Last tokens, including the prompt's, that no_repeat regards; the limit keeps memory constant for texts of any length
+PENALTY_WINDOW = 256  # Last tokens that repetition_penalty regards; among more characters it would punish the whole alphabet
 
 
 @dataclass(frozen=True)
 class SamplingSettings(Settings):
-    """How the next token is drawn; the rules apply in the order of `rules.RULES`."""
+    """Rules of sampling.
+
+    They apply in the order of `rules.RULES`.
+    """
 
     temperature: float = setting(0.8, "Divides the logits: under 1 is safer, over 1 bolder, 0 the likeliest token.", least=0, most=100)
     top_k: int | None = setting(None, "Draw among this many likeliest tokens.", least=1)
@@ -24,7 +27,7 @@ class SamplingSettings(Settings):
 
 @dataclass(frozen=True)
 class BeamSettings(Settings):
-    """How a beam search looks for the likeliest sequences."""
+    """Settings of a beam search for the likeliest sequences."""
 
     beam: int = setting(5, "Sequences kept at every step.", least=1, most=1000)
     length_penalty: float = setting(0.0, "Favours long sequences: 0 not at all, 0.6 to 1 is usual for translation.", least=0, most=10)

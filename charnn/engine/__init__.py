@@ -1,1 +1,1 @@
-"""A language network as compiled code, without torch."""
+"""A language network as compiled code without torch."""

@@ -1,4 +1,4 @@
-"""A language network on the CPU, without torch: a state, and compiled steps that change it."""
+"""A language network on the CPU without torch: compiled steps that change a state."""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -20,18 +20,18 @@ Ids = NDArray[np.int64]
 
 @dataclass
 class EngineState:
-    """What the network remembers of each sample; changed in place by every step."""
+    """The recurrent state of each sample, which each step changes in place."""
 
     memory: Floats  # (states, layers, batch, hidden): unpacks into the parts that the cell names, (h,) or (h, c)
     labels: Ids  # (batch,) label ids, zeros in a network without labels
 
     def pick(self, rows: Sequence[int] | NDArray[np.integer]) -> "EngineState":
-        """A state of its own with these samples; a row may occur several times."""
+        """Return a copy with these samples; a row may occur several times."""
         return EngineState(np.ascontiguousarray(self.memory[:, :, rows]), self.labels[rows])
 
 
 class LanguageEngine(Protocol):
-    """What writes, scores and examines text: `Engine`, or `TorchEngine` for cells without compiled steps; methods as of `Engine`."""
+    """The methods of `Engine`, which `TorchEngine` has too, for cells without compiled steps."""
 
     @property
     def vocabulary_size(self) -> int: ...
@@ -46,7 +46,7 @@ class LanguageEngine(Protocol):
 
 
 class Engine:
-    """Runs a language network; a sample's numbers are the same to the bit whatever batch it is in."""
+    """A compiled language network; a sample's numbers have the same bits in any batch."""
 
     def __init__(self, settings: LanguageNetworkSettings, tensors: Mapping[str, NDArray[np.generic]]) -> None:
         self.settings = settings
@@ -58,16 +58,16 @@ class Engine:
         self._of_label = np.asarray(tensors.get("label_state.weight", np.zeros((1, *shape))), np.float32).reshape(-1, *shape)
 
     def start(self, count: int, labels: ArrayLike | None = None) -> EngineState:
-        """The state before the first token; labels is one id or (count,) ids, None in a network without labels."""
+        """Return the state of `count` samples before the first token; labels is one id or (count,) ids, None in a network without them."""
         assert (labels is not None) == (self.label_count > 0)
         ids = np.array(np.broadcast_to(np.asarray(0 if labels is None else labels, np.int64), count))
         memory = (self._initial + self._of_label[ids]).transpose(1, 2, 0, 3)  # (states, layers, batch, hidden)
         return EngineState(np.ascontiguousarray(memory), ids)
 
     def clamped(self, clamps: Clamps) -> "Engine":
-        """Return an engine with the same weights in which these units' outputs are fixed after every step.
+        """Return an engine with the same weights in which these units' outputs are fixed after every step; raise SettingError.
 
-        The fixed output is what the layer above and the next step read; an lstm's memory cell goes on as it is. Raises SettingError.
+        The layer above and the next step read the fixed output; an lstm's memory cell is not changed.
         """
         check_clamps(clamps, self.settings.stack)
         places = np.array([(layer - 1, unit) for layer, unit in clamps], np.int64).reshape(-1, 2)
@@ -76,19 +76,19 @@ class Engine:
         return engine
 
     def step(self, tokens: ArrayLike, state: EngineState) -> Floats:
-        """(batch,) ids -> (batch, vocabulary) logits of what follows; log-probabilities with an adaptive softmax."""
+        """(batch,) ids -> (batch, vocabulary) logits of the next token; log-probabilities with an adaptive softmax."""
         return self.read(np.asarray(tokens, np.int64)[:, None], state)
 
     def read(self, ids: ArrayLike, state: EngineState) -> Floats:
-        """(batch, time) ids, or (time,) for every sample, at least one -> (batch, vocabulary) logits of what follows the last."""
+        """(batch, time) ids, or (time,) for every sample, at least one -> (batch, vocabulary) logits of the token after the last."""
         logits = np.empty((len(state.labels), self.vocabulary_size), np.float32)
         _read(self.network, id_rows(ids, len(state.labels), self.vocabulary_size), state.labels, state.memory, logits)
         return logits
 
     def log_probabilities(self, ids: ArrayLike, state: EngineState) -> Floats:
-        """(batch, time) ids, or (time,) -> (batch, time - 1): how probable each id after the first is after those before it.
+        """(batch, time) ids, or (time,) -> (batch, time - 1) log-probabilities of each id but the first, given those before it.
 
-        Feeds all ids but the last, so that a long text can be scored in pieces that overlap by one id.
+        The network reads all ids but the last, so a long text can be scored in pieces that overlap by one id.
         """
         rows = id_rows(ids, len(state.labels), self.vocabulary_size)
         scores = np.empty((rows.shape[0], rows.shape[1] - 1), np.float32)
@@ -107,7 +107,7 @@ class Engine:
 
 
 def id_rows(ids: ArrayLike, batch: int, vocabulary_size: int) -> Ids:
-    """(batch, time) ids, or (time,) for every sample, at least one -> (batch, time), checked, which compiled code does not do."""
+    """(batch, time) ids, or (time,) for every sample, at least one -> (batch, time), with the checks that compiled code lacks."""
     array = np.asarray(ids, np.int64)
     assert array.size > 0
     assert array.min() >= 0

@@ -1,4 +1,4 @@
-"""A whole network as compiled code: packed from named weights; tokens in, new state and logits out."""
+"""A whole language network as compiled code, packed from named weights: from tokens and state to new state and logits."""
 
 from collections.abc import Mapping
 from itertools import pairwise
@@ -13,25 +13,21 @@ from charnn.kernels.activations import log_softmax
 from charnn.kernels.compile import call, compiled, compiled_sum, step_code
 from charnn.kernels.products import Floats, add_product, aligned, copy_row, pack, padded
 
+# Columns of Network.layers: the width of the layer's input, then the offsets of its parts in Network.weights.
 WIDTH, BIAS, INPUT_WEIGHTS, HIDDEN_WEIGHTS, NORM = range(5)
-"""Columns of Network.layers: the width of the layer's input, then where in Network.weights its parts begin."""
-
+# Columns of Network.hidden_parts: the number of rows, the column of the sums they are added to, their offset in the hidden weights.
 ROWS, PLACE, OFFSET = range(3)
-"""Columns of Network.hidden_parts: rows of hidden weights, the column of the sums they are added to, where they begin in the layer's."""
-
+# Columns of Network.tails: the cluster's first id and the one after its last, its projected width, the offsets of its matrices.
 LOW, HIGH, PROJECTED, PROJECTION, CLUSTER = range(5)
-"""Columns of Network.tails: the cluster's ids, the width it is projected to, where projection and weights begin."""
-
+# Numbers in the largest table of first-layer sums (32 MB); a larger one would take longer to build than most texts gain from it.
 TABLE_LIMIT = 8_000_000
-"""Numbers in the largest table of first-layer sums (32 MB); a larger one would take longer to build than most texts gain from it."""
-
-EPSILON = np.float32(1e-5)  # layer norm, as torch has it
+EPSILON = np.float32(1e-5)  # layer norm, as in torch
 
 
 class Network(NamedTuple):
-    """All that the compiled code needs to know of a network; made by `pack_network`."""
+    """A packed network, as compiled code needs it; made by `pack_network`."""
 
-    weights: Floats  # everything packed, 64-byte aligned
+    weights: Floats  # all weights packed, 64-byte aligned
     embedding: Floats  # (vocabulary, width)
     label_embedding: Floats  # (labels or 0, width)
     table: Floats  # (labels or 1 times vocabulary, gate columns): the first layer's sums by token, or no rows
@@ -48,12 +44,12 @@ class Network(NamedTuple):
     output_bias: int
     output_weights: int
     head: int  # rows of the output: the vocabulary, or an adaptive softmax's head
-    clamped: NDArray[np.int64]  # (clamps, 2): layer and unit, from 0, of every output held at a value; usually no rows
+    clamped: NDArray[np.int64]  # (clamps, 2): layer and unit, from 0, of every output fixed at a value; usually no rows
     clamp_values: Floats  # (clamps,)
 
 
 class Workspace(NamedTuple):
-    """Arrays that every step overwrites."""
+    """Arrays that each step overwrites."""
 
     inputs: Floats  # (batch, widest)
     normed: Floats  # (batch, widest)
@@ -64,7 +60,7 @@ class Workspace(NamedTuple):
 
 @compiled
 def workspace(network: Network, batch: int) -> Workspace:
-    """Room for the steps of a batch."""
+    """Return the arrays for the steps of a batch."""
     widest, outputs, projected = network.hidden, network.head, 0
     for layer in range(network.layers.shape[0]):
         widest = max(widest, network.layers[layer, WIDTH])
@@ -98,7 +94,7 @@ def _variance(row: Floats, mean: Any) -> Any:
 
 @compiled
 def normalise(source: Floats, target: Floats, size: int, weights: Floats, place: int) -> None:
-    """Ba et al. 2016, layer normalisation of every row's first `size` numbers; its weight and bias stand at weights[place:]."""
+    """Normalise each row's first `size` numbers (Ba et al. 2016); the layer norm's weight and bias are at weights[place:]."""
     for sample in range(source.shape[0]):
         row = source[sample][:size]
         mean = _mean(row)
@@ -110,7 +106,7 @@ def normalise(source: Floats, target: Floats, size: int, weights: Floats, place:
 
 @compiled
 def embed(network: Network, tokens: Any, labels: Any, inputs: Floats) -> None:
-    """The first layer's input of every sample: the token's embedding, plus the label's where there are labels."""
+    """Write each sample's input to the first layer: the token's embedding, plus the label's if there are labels."""
     width = network.embedding.shape[1]
     for sample in range(len(tokens)):
         row = inputs[sample]
@@ -123,7 +119,7 @@ def embed(network: Network, tokens: Any, labels: Any, inputs: Floats) -> None:
 
 @compiled
 def input_sums(network: Network, layer: int, work: Workspace) -> None:
-    """work.gates = biases + the product of the layer's (normalised) input work.inputs."""
+    """Set work.gates to the biases plus the products of work.inputs, the layer's input, which is normalised first."""
     bias, width = network.layers[layer, BIAS], network.layers[layer, WIDTH]
     for sample in range(work.gates.shape[0]):
         copy_row(network.weights, bias, work.gates[sample], network.gate_columns)
@@ -136,7 +132,7 @@ def input_sums(network: Network, layer: int, work: Workspace) -> None:
 
 @compiled
 def advance(network: Network, tokens: Any, labels: Any, memory: Any, work: Workspace) -> None:
-    """One token for every sample: (batch,) ids, memory (states, layers, batch, hidden) changed in place, top output in work.inputs."""
+    """Read one token per sample: (batch,) ids, memory (states, layers, batch, hidden) changed in place, top output in work.inputs."""
     embed(network, tokens, labels, work.inputs)
     hidden = network.hidden
     for layer in range(network.layers.shape[0]):
@@ -153,17 +149,17 @@ def advance(network: Network, tokens: Any, labels: Any, memory: Any, work: Works
             add_product(work.gates, column, memory[0, layer], 0, hidden, network.weights, place + offset, rows)
         call(network.turn, work.gates, memory, layer)
         if network.clamped.shape[0]:
-            _hold(network, memory, layer)
-        keep = network.is_residual and network.layers[layer, WIDTH] == hidden
+            _clamp(network, memory, layer)
+        is_sum = network.is_residual and network.layers[layer, WIDTH] == hidden
         for sample in range(len(tokens)):
             output, h = work.inputs[sample], memory[0, layer, sample]
             for i in range(hidden):
-                output[i] = output[i] + h[i] if keep else h[i]
+                output[i] = output[i] + h[i] if is_sum else h[i]
 
 
 @compiled
-def _hold(network: Network, memory: Any, layer: int) -> None:
-    """The layer's clamped outputs take their values, in the state too, so that the next step reads them."""
+def _clamp(network: Network, memory: Any, layer: int) -> None:
+    """Set the layer's clamped outputs to their values, in the state too, so that the next step reads them."""
     for clamp in range(network.clamped.shape[0]):
         if network.clamped[clamp, 0] == layer:
             for sample in range(memory.shape[2]):
@@ -172,7 +168,7 @@ def _hold(network: Network, memory: Any, layer: int) -> None:
 
 @compiled
 def predict(network: Network, work: Workspace, logits: Floats) -> None:
-    """Top output in work.inputs -> logits (batch, vocabulary); log-probabilities for an adaptive softmax."""
+    """Write (batch, vocabulary) logits of the top output in work.inputs; log-probabilities with an adaptive softmax."""
     source = work.inputs
     if network.has_norm:
         normalise(work.inputs, work.normed, network.hidden, network.weights, network.output_norm)
@@ -190,7 +186,7 @@ def predict(network: Network, work: Workspace, logits: Floats) -> None:
 
 @compiled
 def _adaptive(network: Network, source: Floats, work: Workspace, logits: Floats) -> None:
-    """Grave et al. 2017: a tail's token has its probability within the tail times the tail's probability in the head."""
+    """Multiply each token's probability within its tail by the tail's probability in the head (Grave et al. 2017)."""
     tails = network.tails.shape[0]
     common = network.head - tails
     for sample in range(logits.shape[0]):
@@ -198,7 +194,7 @@ def _adaptive(network: Network, source: Floats, work: Workspace, logits: Floats)
         log_softmax(head)
         copy_row(head, 0, logits[sample], common)
         for tail in range(tails):
-            # The tail's own share waits in the place of its first token until the tail's turn.
+            # Keep the tail's own log-probability at its first token until the loop below reaches the tail.
             logits[sample, network.tails[tail, LOW]] = head[common + tail]
     for tail in range(tails):
         low, high, projected = network.tails[tail, LOW], network.tails[tail, HIGH], network.tails[tail, PROJECTED]
@@ -209,26 +205,24 @@ def _adaptive(network: Network, source: Floats, work: Workspace, logits: Floats)
         for sample in range(logits.shape[0]):
             row = work.outputs[sample][: high - low]
             log_softmax(row)
-            share = logits[sample, low]
+            own = logits[sample, low]
             for i in range(high - low):
-                logits[sample, low + i] = row[i] + share
+                logits[sample, low + i] = row[i] + own
 
 
 def pack_network(settings: LanguageNetworkSettings, tensors: Mapping[str, NDArray[np.generic]]) -> Network:
-    """Return the network of these settings and weights, whose cell has a `turn`. Raises CheckpointError where they disagree."""
+    """Return the packed network of these settings, whose cell has a `turn`, and weights; raise CheckpointError where they disagree."""
     check_shapes(settings, tensors)
-    stack = settings.stack
     packed: list[Floats] = []
-    hidden, cell = stack.hidden_size, stack.loaded_cell
+    stack, hidden, cell = settings.stack, settings.stack.hidden_size, settings.stack.loaded_cell
     assert cell.turn is not None
     columns, parts = cell.columns(hidden), cell.parts(hidden)
-    offsets = np.cumsum([0, *(padded(part.last - part.first) * hidden for part in parts)])
-    rows = [(part.last - part.first, part.place, offset) for part, offset in zip(parts, offsets, strict=False)]
-    hidden_parts = np.array(rows, np.int64).reshape(-1, 3)
+    sizes = [part.rows.stop - part.rows.start for part in parts]
+    offsets = np.cumsum([0, *(padded(size) * hidden for size in sizes)])
+    rows = [(size, part.columns.start, offset) for size, part, offset in zip(sizes, parts, offsets, strict=False)]
     weights = {name: np.asarray(tensor, np.float32) for name, tensor in tensors.items()}
     embedding = weights["embedding.weight"]
-    widths = stack.input_sizes(settings.width)
-    layers = np.array([_pack_layer(packed, weights, layer, width, cell, columns) for layer, width in enumerate(widths)], np.int64)
+    layers = [_pack_layer(packed, weights, layer, width, cell) for layer, width in enumerate(stack.input_sizes(settings.width))]
     output_norm = _pack_norm(packed, weights, "stack.output_norm") if stack.layer_norm else 0
     head_name = "output.head.weight" if settings.adaptive_softmax else "embedding.weight" if settings.tie_weights else "output.weight"
     head = weights[head_name]
@@ -240,12 +234,12 @@ def pack_network(settings: LanguageNetworkSettings, tensors: Mapping[str, NDArra
         embedding=np.ascontiguousarray(embedding),
         label_embedding=np.ascontiguousarray(weights.get("label_embedding.weight", np.zeros((0, settings.width), np.float32))),
         table=np.zeros((0, columns), np.float32),
-        layers=layers,
+        layers=np.array(layers, np.int64),
         tails=tails,
         turn=step_code(cell.turn).address,
-        hidden_parts=hidden_parts,
+        hidden_parts=np.array(rows, np.int64).reshape(-1, 3),
         gate_columns=columns,
-        gate_rows=len(weights["stack.cells.0.input_bias"]),
+        gate_rows=len(cell.blocks) * hidden,
         hidden=hidden,
         has_norm=stack.layer_norm,
         is_residual=stack.residual,
@@ -258,21 +252,20 @@ def pack_network(settings: LanguageNetworkSettings, tensors: Mapping[str, NDArra
 
 
 def _place(packed: list[Floats], array: Floats) -> int:
-    """Add an array to those packed one after the other, each at a multiple of 64 bytes; return where it begins."""
+    """Append an array to those that are packed one after the other, each at a multiple of 64 bytes; return its offset."""
     packed.append(np.pad(array.reshape(-1), (0, padded(array.size) - array.size)))
     return sum(part.size for part in packed[:-1])
 
 
-def _pack_layer(packed: list[Floats], weights: Mapping[str, Floats], layer: int, width: int, cell: Cell, columns: int) -> list[int]:
-    """A row of Network.layers."""
-    names = ("input_to_gates", "hidden_to_gates", "input_bias", "hidden_bias")
-    from_input, from_hidden, input_bias, hidden_bias = (weights.get(f"stack.cells.{layer}.{name}") for name in names)
-    assert from_input is not None
-    bias = np.zeros(columns, np.float32)
-    cell.add_biases(bias, input_bias, hidden_bias)
-    recurrent = np.concatenate([np.zeros(0, np.float32), *map(pack, cell.split(from_hidden))])
+def _pack_layer(packed: list[Floats], weights: Mapping[str, Floats], layer: int, width: int, cell: Cell) -> list[int]:
+    """Return a row of Network.layers."""
+    own = {name: weights[f"stack.cells.{layer}.{name}"] for name in cell.shapes(width, 0)}
+    hidden = len(own["input_bias"]) // len(cell.blocks)
+    bias = np.zeros(cell.columns(hidden), np.float32)
+    cell.add_biases(bias, own["input_bias"], own.get("hidden_bias"))
+    recurrent = np.concatenate([np.zeros(0, np.float32), *(pack(own["hidden_to_gates"][part.rows]) for part in cell.parts(hidden))])
     norm = _pack_norm(packed, weights, f"stack.norms.{layer}") if f"stack.norms.{layer}.weight" in weights else 0
-    return [width, _place(packed, bias), _place(packed, pack(from_input)), _place(packed, recurrent), norm]
+    return [width, _place(packed, bias), _place(packed, pack(own["input_to_gates"])), _place(packed, recurrent), norm]
 
 
 def _pack_norm(packed: list[Floats], weights: Mapping[str, Floats], name: str) -> int:
@@ -280,19 +273,18 @@ def _pack_norm(packed: list[Floats], weights: Mapping[str, Floats], name: str) -
 
 
 def _pack_tails(packed: list[Floats], weights: Mapping[str, Floats], vocabulary: int) -> NDArray[np.int64]:
-    """The rows of Network.tails."""
-    cutoffs = [*adaptive_cutoffs(vocabulary), vocabulary]
+    """Return Network.tails."""
     rows = []
-    for tail, (low, high) in enumerate(pairwise(cutoffs)):
+    for tail, (low, high) in enumerate(pairwise([*adaptive_cutoffs(vocabulary), vocabulary])):
         projection, cluster = weights[f"output.tail.{tail}.0.weight"], weights[f"output.tail.{tail}.1.weight"]
         rows.append([low, high, len(projection), _place(packed, pack(projection)), _place(packed, pack(cluster))])
     return np.array(rows, np.int64)
 
 
 def _table(network: Network) -> Floats:
-    """The first layer's sums for every token (of every label), which saves its input product: a quarter to a third of a step.
+    """Return the first layer's sums for every token (of every label); saves its input product, a quarter to a third of a step.
 
-    Built by the very code that it saves, so that a network with a table gives the same bits as one without.
+    The code that the table saves builds it, so a network with a table gives the same bits as one without.
     """
     labels = max(len(network.label_embedding), 1)
     rows = labels * len(network.embedding)

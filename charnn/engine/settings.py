@@ -1,7 +1,8 @@
-"""What a language network is made of, in torch and in compiled code: its settings, and the names and shapes of its weights."""
+"""Settings of a language network, in torch or compiled, and the names and shapes of its weights."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -12,21 +13,25 @@ from charnn.settings import Settings, setting, shown
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SMALL_VOCABULARY, SMALL_EMBEDDING = 1000, 64  # Up to 1000 tokens an embedding has 64 units by default
+SMALL_VOCABULARY, SMALL_EMBEDDING = 1000, 64  # For up to 1000 tokens an embedding has 64 units by default
 
 Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class LanguageNetworkSettings(Settings):
-    """Embedding, recurrent stack, output projection."""
+    """Settings of embedding, recurrent stack and output projection."""
 
     stack: StackSettings = field(default_factory=StackSettings)
     embedding_size: int | None = setting(
         None, "Units of a token's embedding; by default 64 for up to 1,000 tokens, else the hidden size.", least=1, most=16384
     )
-    embedding_deviation: float | None = setting(
-        None, "Standard deviation of embeddings before training; by default 1. At 0.1 rare tokens learn sooner.", above=0, most=10
+    embedding_std: float | None = setting(
+        None,
+        "Standard deviation of embeddings before training; by default 1. At 0.1 rare tokens learn sooner.",
+        above=0,
+        most=10,
+        was="embedding_deviation",
     )
     tie_weights: bool = setting(False, "Use the embedding as output weights too (needs an embedding as wide as the hidden size).")
     adaptive_softmax: bool = setting(False, "Give rare tokens smaller output weights; for vocabularies over 4,000.")
@@ -42,16 +47,16 @@ class LanguageNetworkSettings(Settings):
             raise SettingError("residual", "has no effect on one layer whose embedding_size differs from hidden_size")
 
     def for_vocabulary(self, size: int) -> "LanguageNetworkSettings":
-        """The same with the default embedding size spelled out: a few symbols need no more than a few units to be told apart."""
+        """Return the settings with the default embedding size filled in: few symbols need only a few units."""
         if self.embedding_size is not None or self.tie_weights or size > SMALL_VOCABULARY:
             return self
         return replace(self, embedding_size=min(SMALL_EMBEDDING, self.stack.hidden_size))
 
     @property
-    def deviation(self) -> float:
+    def initial_std(self) -> float:
         """Standard deviation of embeddings before training."""
         default = self.width**-0.5 if self.tie_weights else 1.0
-        return default if self.embedding_deviation is None else self.embedding_deviation
+        return default if self.embedding_std is None else self.embedding_std
 
     @property
     def width(self) -> int:
@@ -60,9 +65,9 @@ class LanguageNetworkSettings(Settings):
 
 
 def adaptive_cutoffs(vocabulary_size: int) -> list[int]:
-    """Where an adaptive softmax cuts the ids, sorted by frequency: the head takes the first eighth, the first tail up to the half.
+    """Return the ids at which the two tails of an adaptive softmax begin, an eighth and a half of all (Grave et al. 2017).
 
-    Grave et al. 2017, "Efficient softmax approximation for GPUs". Raises SettingError for a vocabulary too small to gain from it.
+    Ids are sorted by frequency. Raises SettingError for a vocabulary too small to gain from it.
     """
     if vocabulary_size < 4000:
         raise SettingError("adaptive_softmax", f"needs a vocabulary of at least 4,000 tokens, this one has {vocabulary_size:,}")
@@ -70,14 +75,14 @@ def adaptive_cutoffs(vocabulary_size: int) -> list[int]:
 
 
 def check_shapes(settings: LanguageNetworkSettings, tensors: "Mapping[str, NDArray[Any]]") -> None:
-    """Raises CheckpointError, naming the weight, unless all weights of these settings are there and shaped to fit."""
+    """Raise CheckpointError, naming the weight, unless the tensors are the weights of these settings, with the right shapes."""
     vocabulary = _rows(tensors, "embedding.weight")
     labels = _rows(tensors, "label_embedding.weight") if "label_embedding.weight" in tensors else 0
     check_weights(tensors, weight_shapes(settings, vocabulary, labels))
 
 
 def check_weights(tensors: "Mapping[str, NDArray[Any]]", shapes: Mapping[str, Shape]) -> None:
-    """Raises CheckpointError, naming the weight, unless just these are there, of these shapes, in float32."""
+    """Raise CheckpointError, naming the weight, unless the tensors have exactly these names and shapes, in float32."""
     for name, shape in shapes.items():
         found = f"{tensors[name].dtype} {tensors[name].shape}" if name in tensors else "missing"
         if found != f"float32 {shape}":
@@ -87,7 +92,7 @@ def check_weights(tensors: "Mapping[str, NDArray[Any]]", shapes: Mapping[str, Sh
 
 
 def weight_shapes(settings: LanguageNetworkSettings, vocabulary: int, labels: int) -> dict[str, Shape]:
-    """The shape of every weight by its name."""
+    """Return the shape of each weight by its name."""
     stack, hidden, width = settings.stack, settings.stack.hidden_size, settings.width
     shapes: dict[str, Shape] = {"embedding.weight": (vocabulary, width)}
     for layer, size in enumerate(stack.input_sizes(width)):
@@ -109,17 +114,16 @@ def _output_shapes(settings: LanguageNetworkSettings, vocabulary: int) -> dict[s
     if not settings.adaptive_softmax:
         weight: dict[str, Shape] = {} if settings.tie_weights else {"output.weight": (vocabulary, hidden)}
         return weight | {"output.bias": (vocabulary,)}
-    cutoffs = [*adaptive_cutoffs(vocabulary), vocabulary]
-    shapes: dict[str, Shape] = {"output.head.weight": (cutoffs[0] + len(cutoffs) - 1, hidden)}
-    for tail in range(len(cutoffs) - 1):
+    cutoffs = adaptive_cutoffs(vocabulary)
+    shapes: dict[str, Shape] = {"output.head.weight": (cutoffs[0] + len(cutoffs), hidden)}
+    for tail, (low, high) in enumerate(pairwise([*cutoffs, vocabulary])):
         projected = max(hidden // 4 ** (tail + 1), 1)
-        shapes[f"output.tail.{tail}.0.weight"] = (projected, hidden)
-        shapes[f"output.tail.{tail}.1.weight"] = (cutoffs[tail + 1] - cutoffs[tail], projected)
+        shapes |= {f"output.tail.{tail}.0.weight": (projected, hidden), f"output.tail.{tail}.1.weight": (high - low, projected)}
     return shapes
 
 
 def _rows(tensors: "Mapping[str, NDArray[Any]]", name: str) -> int:
-    """The rows of a matrix. Raises CheckpointError where there is none."""
+    """Return the number of rows of a matrix; raise CheckpointError where there is none."""
     if name not in tensors or tensors[name].ndim != 2:
         raise CheckpointError(f"the model is damaged: it has no matrix {name}")
     return len(tensors[name])

@@ -1,4 +1,4 @@
-"""Learning curves: the lines of metrics.jsonl, one a validation."""
+"""Learning curves of runs, from metrics.jsonl, which has a line per validation."""
 
 import json
 from collections.abc import Sequence
@@ -11,32 +11,31 @@ from charnn.checkpoint.model import METRICS_FILE
 from charnn.errors import CheckpointError, DataError, SettingError
 
 OVER = {"updates": ("step", 1.0), "minutes": ("seconds", 60.0), "epochs": ("epoch", 1.0), "predictions": ("predictions", 1.0)}
-"""What reports may be drawn over: their key, and what that is divided by."""
-
-_AGAIN = "copy the file anew, or take the line out"
+"""Horizontal axes: the key in a report, and the divisor of its value."""
+_AGAIN = "copy the file again, or remove the line"
 
 
 @dataclass(frozen=True)
 class Curves:
-    """The reports of a run."""
+    """The validation reports of a run."""
 
     name: str
     reports: Sequence[dict[str, float]]  # the numbers of each report; NaN for a loss that was not finite
 
     @property
     def metrics(self) -> list[str]:
-        """The names of all metrics, in the order of their first report."""
+        """Return the names of all metrics, in the order of their first report."""
         return list(dict.fromkeys(name for report in self.reports for name in report))
 
     def series(self, metric: str, over: str) -> tuple[list[float], list[float]]:
-        """Return the places of the reports on an axis, and the values of a metric."""
+        """Return the positions of reports on an axis, and their values of a metric."""
         key, unit = OVER[over]
         found = [(report.get(key, nan) / unit, report[metric]) for report in self.reports if metric in report]
         return [x for x, _ in found], [y for _, y in found]
 
     @property
     def best(self) -> dict[str, float] | None:
-        """The report with the lowest validation loss; None without one."""
+        """Return the report with the lowest validation loss, None if there is none."""
         known = [report for report in self.reports if isfinite(report.get("valid_loss", nan))]
         return min(known, key=lambda report: report["valid_loss"], default=None)
 
@@ -47,23 +46,23 @@ def read_curves(runs: Sequence[str | Path]) -> list[Curves]:
 
 
 def _reports(folder: Path) -> list[dict[str, float]]:
-    """Return the numbers of each line, without an unfinished last one."""
+    """Return the numbers of each line, without an unfinished last line."""
     path = folder / METRICS_FILE
     if folder.is_file():
-        raise CheckpointError(f"{folder} is a file, and the losses of a run are in its folder; give that")
+        raise CheckpointError(f"{folder} is a file, and losses are in the run folder; give that")
     try:
         *lines, _ = path.read_bytes().split(b"\n")
     except OSError as error:
-        lack = f"holds no {METRICS_FILE}" if folder.is_dir() else "is no run folder"
+        lack = f"has no {METRICS_FILE}" if folder.is_dir() else "is no run folder"
         reason = "" if isinstance(error, FileNotFoundError | NotADirectoryError) else f": {error.strerror}"
         raise CheckpointError(f"{folder} {lack}{reason}; give a run folder that charnn train wrote") from None
     if not lines:
-        raise DataError(f"{path} holds no report yet; the first comes with the first validation")
+        raise DataError(f"{path} has no report yet; wait for the first validation")
     return [_report(line, f"{path}:{number}") for number, line in enumerate(lines, 1)]
 
 
 def check_metrics(runs: Sequence[Curves], metrics: Sequence[str]) -> None:
-    """Raise SettingError, with the known metrics, for one that no run reported."""
+    """Raise SettingError for a metric that no run reported."""
     known = sorted({name for run in runs for name in run.metrics})
     for metric in metrics:
         if metric not in known:
@@ -71,7 +70,7 @@ def check_metrics(runs: Sequence[Curves], metrics: Sequence[str]) -> None:
 
 
 def short_names(runs: Sequence[str | Path]) -> list[str]:
-    """Return the folders' names, with as much of the path before them as makes them different."""
+    """Return the names of folders, with as many parent folders as make them different."""
     parts = [Path(run).resolve().parts for run in runs]
     lengths = [1] * len(parts)
     while True:
@@ -90,7 +89,7 @@ def _report(line: bytes, where: str) -> dict[str, float]:
     except (ValueError, RecursionError):
         raise DataError(f"{where}: is no JSON; {_AGAIN}") from None
     if not isinstance(found, dict):
-        raise DataError(f"{where}: is no report, which has names and numbers; {_AGAIN}")
+        raise DataError(f"{where}: is no report, an object of names and numbers; {_AGAIN}")
     return {name: _number(value, name, where) for name, value in found.items() if not isinstance(value, bool)}
 
 

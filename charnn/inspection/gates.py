@@ -1,6 +1,5 @@
-"""How open the gates of a recurrent cell are at every token of a text, computed from the weights and the states before it.
+"""How open the gates of a recurrent cell are at every token of a text, from the weights and the states before the token.
 
-Each gate is the logistic function of its sums, as the cells' own files write them out.
 Saturation as in Karpathy, Johnson and Fei-Fei 2015 (arXiv 1506.02078, section 4.2): left below 0.1, right above 0.9.
 """
 
@@ -14,7 +13,6 @@ from charnn.engine.network import EPSILON
 from charnn.errors import CharnnError
 from charnn.inspection.reading import Passage, Trace
 from charnn.kernels.products import Floats
-from charnn.plots.chart import Chart, Line
 from charnn.tasks.lm.model import LanguageModel
 
 LEFT, RIGHT = 0.1, 0.9  # Below and above, a gate is saturated
@@ -29,26 +27,24 @@ class Gate(NamedTuple):
 
     @property
     def openness(self) -> NDArray[np.float64]:
-        """(time,): the mean over the units."""
+        """Return (time,) means over the units."""
         means: NDArray[np.float64] = self.values.mean(1, dtype=np.float64)
         return means
 
     def facts(self) -> dict[str, Any]:
-        """Ready for JSON."""
+        """Return mean, saturated fractions and openness, ready for JSON."""
         openness = self.openness
-        left, right = float((self.values < LEFT).mean()), float((self.values > RIGHT).mean())
-        mean = float(openness.mean())
-        return {"layer": self.layer, "gate": self.name, "mean": mean, "left": left, "right": right, "openness": openness.tolist()}
+        saturated = {"left": float((self.values < LEFT).mean()), "right": float((self.values > RIGHT).mean())}
+        return {"layer": self.layer, "gate": self.name, "mean": float(openness.mean()), **saturated, "openness": openness.tolist()}
 
 
 def gates_of(trained: LanguageModel, passage: Passage, trace: Trace) -> list[Gate]:
-    """Every gate of every layer, from the first layer up. Raises CharnnError for a network without gates."""
+    """Return every gate of every layer, from the first layer up. Raises CharnnError for a network without gates."""
     stack, weights = trained.settings.network.stack, trained.weights
     cell, found = stack.loaded_cell, []
     if not cell.gates:
-        raise CharnnError(
-            f"this model is of plain {stack.cell} cells, which have no gates; see its units by: charnn inspect neurons {trained.name} FILE"
-        )
+        advice = f"look at its units with: charnn inspect neurons {trained.name} FILE"
+        raise CharnnError(f"this model has {stack.cell} cells, which have no gates; {advice}")
     x = _inputs(weights, passage)
     for layer, own in enumerate(_outputs_before(trained, passage, trace)):
         name, output = f"stack.cells.{layer}", trace.states[0, layer]
@@ -62,14 +58,8 @@ def gates_of(trained: LanguageModel, passage: Passage, trace: Trace) -> list[Gat
     return found
 
 
-def openness_chart(gates: list[Gate], title: str) -> Chart:
-    """Return a line for every gate: how open it is at each token."""
-    lines = [Line(f"{one.layer} {one.name}", range(1, len(one.values) + 1), one.openness.tolist()) for one in gates]
-    return Chart(title, "symbol", "mean openness", lines)
-
-
 def _inputs(weights: Mapping[str, NDArray[Any]], passage: Passage) -> Floats:
-    """(time, width): the first layer's inputs."""
+    """Return the (time, width) inputs of the first layer."""
     x = weights["embedding.weight"][passage.ids].astype(np.float32)
     if "label_embedding.weight" in weights:
         for text, label in zip(passage.texts(), passage.labels, strict=True):
@@ -78,7 +68,7 @@ def _inputs(weights: Mapping[str, NDArray[Any]], passage: Passage) -> Floats:
 
 
 def _outputs_before(trained: LanguageModel, passage: Passage, trace: Trace) -> Floats:
-    """(layers, time, hidden): the outputs that each step began from."""
+    """Return the (layers, time, hidden) outputs before each step."""
     before: Floats = np.roll(trace.states[0], 1, axis=1)
     for begin, label in zip(passage.starts, passage.labels, strict=True):
         before[:, begin] = trained.generator.engine.start(1, label).memory[0, :, 0]
@@ -86,7 +76,7 @@ def _outputs_before(trained: LanguageModel, passage: Passage, trace: Trace) -> F
 
 
 def _normalised(x: Floats, weights: Mapping[str, NDArray[Any]], name: str) -> Floats:
-    """Ba et al. 2016, layer normalisation of every row."""
+    """Return rows after layer normalisation (Ba et al. 2016)."""
     centred = x - x.mean(1, keepdims=True)
     scaled = centred / np.sqrt((centred**2).mean(1, keepdims=True) + EPSILON)
     result: Floats = scaled * weights[f"{name}.weight"] + weights[f"{name}.bias"]

@@ -1,4 +1,4 @@
-"""How far back a loss still reaches: the norm of its gradient by the state k steps before; untrained and trained networks side by side."""
+"""How far back gradients reach: norms of a loss's gradient by the state k steps before, of untrained and trained networks."""
 
 import copy
 import math
@@ -34,18 +34,17 @@ from charnn.training.model import Score, Trainable
 from charnn.training.settings import OPTIMIZERS, OptimizerSettings, WindowSettings
 from charnn.training.trainer import Trainer, clip
 
-VANISHED = 1e-4  # The share of the first norm below which a gradient is called vanished
-PLACES = (1, 10, 100, 1000)  # Steps back that a table names
+VANISHED = 1e-4  # The fraction of the first norm below which a gradient counts as vanished
+PLACES = (1, 10, 100, 1000)  # Steps back that a table lists
 NUMBERS = 1 << 22  # Units times steps that are unrolled together; each keeps some sixteen numbers of eight bytes, so it is half a gigabyte
-LEAST_DRAWN = 1e-12  # A fraction below it is not drawn: it would press all that is left into the top of the chart
+LEAST_DRAWN = 1e-12  # Smaller fractions are not drawn, as they would squeeze all others into the top of the chart
 LONGEST = 1000  # Steps back in a text by default
 EVERY = 200  # Updates of a language model between two validations
-
 Say = Callable[[str], None]  # Receives messages for the user during the computation
 
 
 class Unrolled(NamedTuple):
-    """A recurrent stack, what it reads, and the loss of each sequence after the last step."""
+    """A recurrent stack, its inputs, and the loss of each sequence after the last step."""
 
     stack: RecurrentStack
     inputs: Tensor  # (batch, time, units)
@@ -54,10 +53,7 @@ class Unrolled(NamedTuple):
 
 
 def state_norms(unrolled: Unrolled) -> NDArray[np.float64]:
-    """(batch, time): norms of the last step's loss by the state k steps before it, from k = 0; of an lstm's, h and c together.
-
-    For k = 0 it is the gradient by the last output, which is all that the loss sees of that step.
-    """
+    """Return (batch, time) gradient norms of the last step's loss, by the last output and by the whole states 1, 2, ... steps before."""
     stack, state = unrolled.stack, tuple(part.detach().requires_grad_() for part in unrolled.start)
     states = []
     for step in torch.split(unrolled.inputs.detach(), 1, 1):
@@ -70,65 +66,49 @@ def state_norms(unrolled: Unrolled) -> NDArray[np.float64]:
 
 
 def mean_norms(groups: Iterable[Unrolled]) -> NDArray[np.float64]:
-    """Return (time,) means over all sequences of the norms by states, one group of sequences after another."""
+    """Return the (time,) means of state_norms() over the sequences of all groups."""
     means: NDArray[np.float64] = np.concatenate([state_norms(group) for group in groups]).mean(0)
     return means
 
 
 def _norms(parts: Tensor) -> Tensor:
-    """(parts, batch, hidden) -> (batch,); of numbers whose squares are beyond all numbers, too."""
+    """Return Euclidean norms, (parts, batch, hidden) -> (batch,), also of numbers whose squares overflow or underflow."""
     largest = parts.abs().amax((0, 2)).clamp(min=torch.finfo(parts.dtype).tiny)
     return (parts / largest[:, None]).square().sum((0, 2)).sqrt() * largest
 
 
 def unrolled_lag(task: LagTask, batch: LagBatch) -> Unrolled:
-    """Sequences of a problem that needs memory; in double precision, which a thousand steps of growth or decay need."""
+    """Return a network over sequences of its problem, in double precision, which a thousand steps of growth or decay need."""
     network, problem = copy.deepcopy(task.network).eval().double(), task.problem
     start = network.stack.start(len(batch.targets))
     return Unrolled(network.stack, batch.inputs.double(), start, lambda last: problem.losses(network.readout(last), batch.targets))
 
 
 def unrolled_text(network: LanguageNetwork, windows: NDArray[np.int64]) -> Unrolled:
-    """(batch, time + 1) ids -> the loss of each window's last token, the state empty before its first; in double precision as well."""
+    """Return a network over (batch, time + 1) ids, in double precision: from a zero state, with the loss of each last token."""
     network, ids = copy.deepcopy(network).eval().double(), torch.from_numpy(windows)
     start = network.start(len(ids))
     return Unrolled(network.stack, network.embedding(ids[:, :-1]), start, lambda last: network.losses(last, ids[:, -1]))
 
 
 def windows_of(ids: NDArray[Any], steps: int, count: int) -> NDArray[np.int64]:
-    """(count, steps + 2): pieces evenly spread over a text, of steps + 1 inputs and the token after them."""
+    """Return (count, steps + 2) windows spread evenly over a text: steps + 1 inputs and the token after them."""
     last = len(ids) - (steps + 2)
     begins = np.unique(np.linspace(0, last, count).astype(np.int64))
     return np.stack([np.asarray(ids[begin : begin + steps + 2], np.int64) for begin in begins])
 
 
 def groups(sequences: int, steps: int, settings: StackSettings) -> list[slice]:
-    """Sequences that are unrolled together, so that what their way back needs fits into memory."""
+    """Divide sequences into groups whose unrolled steps fit into memory."""
     rows = max(1, NUMBERS // (steps * settings.layers * settings.hidden_size))
     return [slice(begin, begin + rows) for begin in range(0, sequences, rows)]
 
 
-@dataclass(frozen=True)
-class Clipping:
-    """What clipping to a norm does to the gradients of some batches by all weights."""
-
-    norms: Sequence[float]  # before, a batch each
-    clip_norm: float | None
-
-    def facts(self) -> dict[str, Any]:
-        """Return norms before and after, median and largest, and the fraction of batches clipped; one that is not finite counts."""
-        before, limit = np.asarray(self.norms), math.inf if self.clip_norm is None else self.clip_norm
-        both = {"before": before, "after": np.minimum(before, limit)}
-        medians = {f"median_{when}": finite(float(np.median(norms))) for when, norms in both.items()}
-        largest = {f"largest_{when}": finite(float(norms.max())) for when, norms in both.items()}
-        return {**medians, **largest, "clipped": sum(not norm <= limit for norm in self.norms) / len(self.norms)}
-
-
-def measure_clipping(task: Trainable, batches: Iterator[Any], count: int, clip_norm: float | None) -> Clipping:
-    """The gradients of so many batches at the weights as they are, none of which is followed; nothing is dropped."""
+def gradient_norms(task: Trainable, batches: Iterator[Any], count: int) -> list[float]:
+    """Return the norm of the gradient by all weights for each of the first batches, without dropout; the weights do not change."""
     task.network.eval()
     parameters: list[Tensor] = [one for group in task.groups() for one in group.parameters]
-    settings, norms, carry = OptimizerSettings(clip_norm=clip_norm), [], None
+    settings, norms, carry = OptimizerSettings(clip_norm=None), [], None
     for batch in islice(batches, count):
         loss = task.loss(batch, carry)
         (loss.total / max(1, loss.count)).backward()  # type: ignore[no-untyped-call]
@@ -136,62 +116,67 @@ def measure_clipping(task: Trainable, batches: Iterator[Any], count: int, clip_n
         carry = loss.carry
         for one in parameters:
             one.grad = None
-    return Clipping(norms, clip_norm)
+    return norms
+
+
+def clipping_facts(norms: Sequence[float], clip_norm: float | None) -> dict[str, Any]:
+    """Return median and largest norm before and after clipping, and the fraction of batches clipped, non-finite ones among them."""
+    before, limit = np.asarray(norms), math.inf if clip_norm is None else clip_norm
+    both = {"before": before, "after": np.minimum(before, limit)}
+    medians = {f"median_{when}": finite(float(np.median(one))) for when, one in both.items()}
+    largest = {f"largest_{when}": finite(float(one.max())) for when, one in both.items()}
+    return {**medians, **largest, "clipped": sum(not norm <= limit for norm in norms) / len(norms)}
 
 
 @dataclass(frozen=True)
 class Reach:
     """How far back the loss of one network reaches: mean norms over sequences, from k = 0."""
 
-    name: str
-    cell: str
+    cell: str  # with the activation where it is not the usual one: rnn-relu
     is_trained: bool
     norms: NDArray[np.float64]  # (time,)
-    clipping: Clipping
+    clipping: dict[str, Any]  # the result of clipping_facts()
+
+    @property
+    def name(self) -> str:
+        """Return the name of the network in tables and charts."""
+        return f"{self.cell} {'trained' if self.is_trained else 'untrained'}"
 
     @property
     def relative(self) -> NDArray[np.float64]:
-        """Fractions of the norm at k = 0."""
+        """Return the norms as fractions of the norm at k = 0."""
         with np.errstate(divide="ignore", invalid="ignore"):
             fractions: NDArray[np.float64] = self.norms / self.norms[0]
         return fractions
 
-    @property
-    def vanished(self) -> int | None:
-        """The first k at which less than VANISHED of the first norm is left."""
-        found = np.flatnonzero(self.relative < VANISHED)
-        return int(found[0]) if len(found) else None
-
-    def at(self, steps: int) -> float | None:
-        """The share so many steps back, None beyond the first step."""
-        return finite(float(self.relative[steps])) if steps < len(self.norms) else None
-
     def facts(self) -> dict[str, Any]:
-        """Everything as JSON takes it."""
+        """Return everything, ready for JSON; `vanished` is the first k at which less than VANISHED of the first norm is left."""
+        relative = self.relative
+        vanished = np.flatnonzero(relative < VANISHED).tolist()
         return {
             "name": self.name,
             "cell": self.cell,
             "trained": self.is_trained,
             "norms": [finite(norm) for norm in self.norms.tolist()],
-            "shares": {str(place): self.at(place) for place in PLACES if place < len(self.norms)},
-            "vanished": self.vanished,
-            "clipping": self.clipping.facts(),
+            "shares": {str(place): finite(float(relative[place])) for place in PLACES if place < len(relative)},
+            "vanished": vanished[0] if vanished else None,
+            "clipping": self.clipping,
         }
 
 
 def reach_chart(reaches: Sequence[Reach], data: str) -> Chart:
-    """A line a network, a colour a cell, dashed before training; logarithmic upwards, where a constant shrinking is a straight line."""
+    """Return a chart with a line per network, a colour per cell, dashed before training, on a logarithmic axis."""
     cells = list(dict.fromkeys(one.cell for one in reaches))
     lines = []
     for one in reaches:
         drawn = np.where(one.relative < LEAST_DRAWN, math.nan, one.relative).tolist()
         lines.append(Line(one.name, range(len(drawn)), drawn, colour=cells.index(one.cell), is_dashed=not one.is_trained))
     title = f"Gradient of the last step's loss by the state k steps back: {data}"
-    return Chart(title, "k, steps back", f"norm, as a share of that at k = 0, down to {LEAST_DRAWN:g}", lines, is_log_y=True)
+    return Chart(title, "k, steps back", f"norm, as a fraction of that at k = 0, down to {LEAST_DRAWN:g}", lines, is_log_y=True)
 
 
 def finite(number: float) -> float | None:
-    """A number as JSON takes it."""
+    """Return the number, or None, which JSON can hold, for one that is not finite."""
     return number if math.isfinite(number) else None
 
 
@@ -201,24 +186,21 @@ def compare_lag(cells: Sequence[str], lag: int, training: MemorySettings, lookin
     batches = LagBatches(problem, lag, training.batch_size, training.seed)
     inputs, targets = next(LagBatches(problem, lag, looking.sequences, training.seed).unseen(0, 1))
     last = None if looking.steps is None else looking.steps + 1
-
-    def measured(task: LagTask, cell: str, *, is_trained: bool) -> Reach:
-        places = groups(len(targets), lag, task.network.stack.settings)
-        norms = mean_norms(unrolled_lag(task, LagBatch(inputs[part], targets[part])) for part in places)
-        clipping = measure_clipping(task, batches.since(0), looking.batches, training.clip_norm)
-        return Reach(name_of(cell, is_trained), cell, is_trained, norms[:last], clipping)
-
     for cell in cells:
         task = make_task(problem, cell, lag, training, looking.scale)
-        yield measured(task, cell, is_trained=False)
-        row = learn_lag(task, batches, cell, training)
-        error = f"{problem.error_name} {row.error:.4f}"
-        say(f"{cell}: {row.outcome} after {counted(row.updates, 'update', 'updates')} and {row.seconds:.1f} s, {error}")
-        yield measured(task, cell, is_trained=True)
+        places = groups(len(targets), lag, task.network.stack.settings)
+        for is_trained in (False, True):
+            if is_trained:
+                row = learn_lag(task, batches, cell, training)
+                error = f"{problem.error_name} {row.error:.4f}"
+                say(f"{cell}: {row.outcome} after {counted(row.updates, 'update', 'updates')} and {row.seconds:.1f} s, {error}.")
+            norms = mean_norms(unrolled_lag(task, LagBatch(inputs[part], targets[part])) for part in places)[:last]
+            clipping = clipping_facts(gradient_norms(task, batches.since(0), looking.batches), training.clip_norm)
+            yield Reach(cell, is_trained, norms, clipping)
 
 
 def compare_text(cells: Sequence[str], path: Path, training: MemorySettings, looking: ReachSettings, say: Say) -> Iterator[Reach]:
-    """Measure each cell as a language model of a file, before and after training, in the end of the file."""
+    """Measure each cell as a language model of a file, before and after training, on the last tenth of the file."""
     scratch = scratch_folder()
     for cell in cells:
         model, texts = _language_model(cell, path, training, scratch)
@@ -228,7 +210,7 @@ def compare_text(cells: Sequence[str], path: Path, training: MemorySettings, loo
 
 
 def compare_run(model: LanguageModel, ids: NDArray[Any], what: str, clip_norm: float | None, looking: ReachSettings) -> Iterator[Reach]:
-    """Measure a trained language model on a text, after the same network as it was before training."""
+    """Measure the same network on a text without its training, then the trained model."""
 
     def models() -> Iterator[LanguageModel]:
         for one in (LanguageModel(model.settings, model.tokenizer, model.labels), model):
@@ -241,29 +223,24 @@ def compare_run(model: LanguageModel, ids: NDArray[Any], what: str, clip_norm: f
 def _text_reaches(
     cell: str, models: Iterable[LanguageModel], ids: NDArray[Any], what: str, clip_norm: float | None, looking: ReachSettings
 ) -> Iterator[Reach]:
-    """Measure an untrained and a trained model on a text, with gradients by all weights in windows as they are trained on."""
+    """Measure an untrained and a trained model on a text; gradients by all weights are those of windows as in training."""
     steps = LONGEST if looking.steps is None else looking.steps
     if len(ids) < steps + 2:
         needed = f"looking {steps:,} steps back needs {steps + 2:,}"
         raise DataError(f"{what} has {len(ids):,} tokens, and {needed}; give more text or a smaller --steps")
     windows = windows_of(ids, steps, looking.sequences)
-    for is_trained, model in enumerate(models):
+    for is_trained, model in zip((False, True), models, strict=True):
         loop, stack = model.settings.loop, model.settings.network.stack
-        batches = StreamBatches(ids, batch_size=loop.batch_size, window=min(loop.window, len(ids) - 1), restarts=0, seed=loop.seed)
+        batches = StreamBatches(ids, batch_size=loop.batch_size, window=min(loop.window, len(ids) - 1), state_resets=0, seed=loop.seed)
         norms = mean_norms(unrolled_text(model.network, windows[part]) for part in groups(len(windows), windows.shape[1], stack))
-        clipping = measure_clipping(model, batches.since(0), looking.batches, clip_norm)
-        yield Reach(name_of(cell, bool(is_trained)), stack.cell, bool(is_trained), norms, clipping)
-
-
-def name_of(cell: str, is_trained: bool) -> str:
-    """Return the name of a network beside others."""
-    return f"{cell} {'trained' if is_trained else 'untrained'}"
+        clipping = clipping_facts(gradient_norms(model, batches.since(0), looking.batches), clip_norm)
+        yield Reach(cell, is_trained, norms, clipping)
 
 
 def _language_model(
     cell: str, path: Path, training: MemorySettings, scratch: Path
 ) -> tuple[LanguageModel, tuple[TokenizedText, TokenizedText]]:
-    """An untrained model of a file's characters, and the file's beginning and end."""
+    """Return an untrained model of a file's characters, and the file's first nine tenths and last tenth."""
     loop = WindowSettings(batch_size=training.batch_size, seed=training.seed)
     network = LanguageNetworkSettings(lag_stack(cell, training.hidden_size, None))
     settings = LanguageModelSettings(network=network, optimizer=training.optimizer(OPTIMIZERS["adamw"]), loop=loop)
@@ -280,7 +257,7 @@ def _language_model(
 def _learning(
     model: LanguageModel, texts: tuple[TokenizedText, TokenizedText], training: MemorySettings, cell: str, say: Say
 ) -> Iterator[LanguageModel]:
-    """Return the model as it is, and again when minutes or updates are over."""
+    """Return the model untrained, train it until minutes or updates run out, and return it again."""
     yield model
     loop = training.loop(EVERY)
     trainer = Trainer(model, model.settings.optimizer, loop, steps=training.most_updates, device=torch.device("cpu"))
@@ -297,5 +274,5 @@ def _learning(
         trainer.end()
         outcome = "diverged"
     updates, loss = counted(trainer.progress.step, "update", "updates"), trainer.validation(validate).loss
-    say(f"{cell}: {outcome} for {updates} and {trainer.progress.seconds:.1f} s, {loss:.3f} nats per token")
+    say(f"{cell}: {outcome} for {updates} and {trainer.progress.seconds:.1f} s, {loss:.3f} nats per token.")
     yield model

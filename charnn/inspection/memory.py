@@ -1,4 +1,4 @@
-"""Problems that need memory over a lag, and which lag each cell still learns: trained until solved or time is over."""
+"""Problems that need memory over a lag, and what lags each cell learns."""
 
 import math
 import time
@@ -20,16 +20,14 @@ from charnn.plots.chart import Chart, Line
 from charnn.training.model import Group, Loss, Score, all_alike
 from charnn.training.trainer import Trainer
 
-SYMBOLS = 8  # Symbols to be recalled, and as many others to distract
-SOLVED = 0.01  # The error below which a problem is solved
-
-CHECKED, EVERY = 1000, 100  # Sequences never trained on that an error is measured on, and updates between two such measurements
-
-LOST = 10.0  # A loss above this, many times that of an answer that knows nothing, is a network that has diverged
+SYMBOLS = 8  # Symbols to recall, and as many distractors
+SOLVED = 0.01  # A problem is solved when the error is below this
+CHECKED, EVERY = 1000, 100  # Unseen sequences that the error is measured on, and updates between two measurements
+LOST = 10.0  # A loss above this, many times that of the baseline, means that the network has diverged
 
 
 class LagBatch(NamedTuple):
-    """Sequences, and what is to be answered after the last step of each."""
+    """Sequences, and the right answer after the last step of each."""
 
     inputs: Tensor  # (batch, time, units)
     targets: Tensor  # (batch,)
@@ -37,22 +35,22 @@ class LagBatch(NamedTuple):
 
 @dataclass(frozen=True)
 class Problem:
-    """What is to be remembered, and how an answer is judged."""
+    """A task that needs memory: how its sequences are drawn, and how answers are scored."""
 
     name: str
     title: str
     input_size: int
     output_size: int
-    draw: Callable[[int, int, np.random.Generator], LagBatch]  # lag, rows, generator -> a batch of this number of sequences
-    losses: Callable[[Tensor, Tensor], Tensor]  # (batch, outputs) and (batch,) -> (batch,): what training lowers ...
-    errors: Callable[[Tensor, Tensor], Tensor]  # ... and, in the same shapes, what is reported
+    draw: Callable[[int, int, np.random.Generator], LagBatch]  # lag, rows, generator -> a batch of `rows` sequences
+    losses: Callable[[Tensor, Tensor], Tensor]  # (batch, outputs) and (batch,) -> (batch,): what training minimises ...
+    errors: Callable[[Tensor, Tensor], Tensor]  # ... and, with the same shapes, what is reported
     error_name: str
-    baseline: float  # the error of an answer that knows nothing of its sequence,
-    baseline_name: str  # and what that is
+    baseline: float  # the error of the best answer that ignores its sequence
+    baseline_name: str
 
 
 def draw_numbers(lag: int, rows: int, generator: np.random.Generator) -> LagBatch:
-    """Return (rows, lag, 2) numbers and marks, one mark in each half, and the sums of the two marked numbers."""
+    """Return (rows, lag, 2) numbers and marks, one mark in each half, and (rows,) sums of the two marked numbers."""
     inputs = np.zeros((rows, lag, 2), np.float32)
     inputs[..., 0] = generator.random((rows, lag), np.float32)
     places = np.stack([generator.integers(0, lag // 2, rows), generator.integers(lag // 2, lag, rows)])
@@ -61,14 +59,14 @@ def draw_numbers(lag: int, rows: int, generator: np.random.Generator) -> LagBatc
 
 
 def draw_symbols(lag: int, rows: int, generator: np.random.Generator) -> LagBatch:
-    """Return (rows, lag + 1, symbols) one-hot, those to recall before those that distract, and the first symbols."""
+    """Return (rows, lag + 1, symbols) one-hot: a symbol to recall, then distractors; and the (rows,) ids of the first symbols."""
     ids = generator.integers(SYMBOLS, 2 * SYMBOLS, (rows, lag + 1))
     ids[:, 0] = generator.integers(0, SYMBOLS, rows)
     return LagBatch(torch.from_numpy(np.eye(2 * SYMBOLS, dtype=np.float32)[ids]), torch.from_numpy(ids[:, 0].copy()))
 
 
 def squared_errors(answers: Tensor, targets: Tensor) -> Tensor:
-    """(batch, 1) and (batch,) -> (batch,)."""
+    """Return the squared errors of answers: (batch, 1) and (batch,) -> (batch,)."""
     return (answers[:, 0] - targets).square()
 
 
@@ -95,7 +93,7 @@ PROBLEMS = {
         draw=draw_symbols,
         losses=lambda answers, targets: nn.functional.cross_entropy(answers, targets, reduction="none"),
         errors=lambda answers, targets: (answers.argmax(1) != targets).float(),
-        error_name="share of wrong answers",
+        error_name="fraction of wrong answers",
         baseline=1 - 1 / SYMBOLS,
         baseline_name="chance",
     ),
@@ -103,7 +101,7 @@ PROBLEMS = {
 
 
 def lag_stack(cell: str, hidden_size: int, memory: int | None) -> StackSettings:
-    """One layer of a cell of `variants`; memory: what its gates remember before training, where they keep a state."""
+    """Return settings of one layer of a cell of `variants`; memory: the steps that its gates remember before training, if they can."""
     name, activation = variants()[cell]
     settings = StackSettings(cell=name, activation=activation, hidden_size=hidden_size)
     return replace(settings, initial_memory=memory) if settings.loaded_cell.keepers else settings
@@ -111,7 +109,7 @@ def lag_stack(cell: str, hidden_size: int, memory: int | None) -> StackSettings:
 
 @torch.no_grad()
 def prepare(stack: RecurrentStack, scale: float) -> None:
-    """Initialise recurrent weights as these problems need it, multiplied by the scale."""
+    """Initialise recurrent weights, for ReLU cells as the identity (Le et al. 2015), and multiply them by the scale."""
     if stack.settings.loaded_cell.is_identity:
         for layer in stack.cells:
             nn.init.eye_(layer.get_parameter("hidden_to_gates"))
@@ -121,7 +119,7 @@ def prepare(stack: RecurrentStack, scale: float) -> None:
 
 @torch.no_grad()
 def enlarge(stack: RecurrentStack, scale: float) -> None:
-    """Multiply all recurrent weights; raise SettingError for a cell that has none."""
+    """Multiply all recurrent weights by the scale; raise SettingError for a cell that has none."""
     if scale == 1:
         return
     if not stack.settings.loaded_cell.reads_hidden:
@@ -145,23 +143,23 @@ class LagNetwork(nn.Module):
 
 
 class LagTask:
-    """A network and the problem it learns."""
+    """A network and the problem that it learns."""
 
     def __init__(self, problem: Problem, settings: StackSettings, seed: int) -> None:
         torch.manual_seed(seed)
         self.problem, self.network = problem, LagNetwork(problem, settings)
 
     def groups(self) -> list[Group]:
-        """Return one group, since all weights learn alike."""
+        """Return one group with all weights."""
         return all_alike(self.network)
 
     def loss(self, batch: LagBatch, carry: None) -> Loss:
-        """Return the sum over the sequences."""
+        """Return the loss, summed over the sequences of the batch."""
         return Loss(self.problem.losses(self.network(batch.inputs), batch.targets).sum(), len(batch.targets), None)
 
     @torch.no_grad()
     def score(self, batches: Iterator[LagBatch]) -> Score:
-        """Return loss and error over all sequences of some batches."""
+        """Return the mean loss and error over all sequences of the batches."""
         answered = [(self.network(inputs), targets) for inputs, targets in batches]
         loss, error = (float(torch.cat([judge(*one) for one in answered]).mean()) for judge in (self.problem.losses, self.problem.errors))
         return Score(loss, error=error)
@@ -169,7 +167,7 @@ class LagTask:
 
 @dataclass(frozen=True)
 class LagBatches:
-    """New sequences for every update, each batch a function of (seed, step); an epoch is one update: no sequence comes twice."""
+    """New sequences for every update, each batch a function of (seed, step); an epoch is one update, as no sequence repeats."""
 
     epoch_steps: ClassVar[int] = 1
     problem: Problem
@@ -178,20 +176,20 @@ class LagBatches:
     seed: int
 
     def since(self, step: int) -> Iterator[LagBatch]:
-        """Return the batches from this number on, without end."""
+        """Return endless batches, starting at the one of this step."""
         while True:
             yield self.problem.draw(self.lag, self.rows, np.random.default_rng((self.seed, step)))
             step += 1
 
     def unseen(self, step: int, sequences: int) -> Iterator[LagBatch]:
-        """Return at least this number of sequences that no update ever sees, others for every step."""
+        """Return batches of at least `sequences` sequences that no update uses; each step has its own."""
         for number in range(-(-sequences // self.rows)):
             yield self.problem.draw(self.lag, self.rows, np.random.default_rng((self.seed, step, number + 1)))
 
 
 @dataclass(frozen=True)
 class Row:
-    """How far a cell came with a lag."""
+    """The result of training a cell on a lag."""
 
     cell: str
     lag: int
@@ -203,7 +201,7 @@ class Row:
 
 
 def learn_lag(task: LagTask, batches: LagBatches, cell: str, settings: MemorySettings) -> Row:
-    """Train until the error on unseen sequences is below SOLVED, or until minutes or updates are over; leave the best weights."""
+    """Train until the error on unseen sequences is below SOLVED, or minutes or updates run out; restore the best weights."""
     optimizer, loop = settings.optimizer(task.network.stack.settings.loaded_cell.learning_rate), settings.loop(EVERY)
     trainer = Trainer(task, optimizer, loop, steps=settings.most_updates, device=torch.device("cpu"))
     before, cpu_before = time.monotonic(), time.process_time()
@@ -232,14 +230,14 @@ def learn_lag(task: LagTask, batches: LagBatches, cell: str, settings: MemorySet
 
 
 def make_task(problem: Problem, cell: str, lag: int, settings: MemorySettings, scale: float = 1.0) -> LagTask:
-    """Return an untrained network of a cell for a lag; scale: what its recurrent weights are multiplied by."""
+    """Return an untrained network of a cell for a lag, with recurrent weights multiplied by the scale."""
     task = LagTask(problem, lag_stack(cell, settings.hidden_size, max(2, lag) if settings.chrono else None), settings.seed)
     prepare(task.network.stack, scale)
     return task
 
 
 def memory_rows(problem: Problem, cells: Sequence[str], lags: Sequence[int], settings: MemorySettings) -> Iterator[Row]:
-    """Return a row for each cell and lag, as they come: all lags of the first cell first."""
+    """Train each cell on each lag, and return a row as soon as each is done: all lags of the first cell first."""
     for cell in cells:
         for lag in lags:
             batches = LagBatches(problem, lag, settings.batch_size, settings.seed)
@@ -247,7 +245,7 @@ def memory_rows(problem: Problem, cells: Sequence[str], lags: Sequence[int], set
 
 
 def memory_chart(problem: Problem, rows: Sequence[Row]) -> Chart:
-    """Return the error over the lag, a line a cell, with that of an answer that knows nothing."""
+    """Return a chart of the error over the lag: a line per cell, and dashed lines for the baseline and for SOLVED."""
     lags = sorted({row.lag for row in rows})
     lines = []
     for cell in dict.fromkeys(row.cell for row in rows):
@@ -261,12 +259,7 @@ def memory_chart(problem: Problem, rows: Sequence[Row]) -> Chart:
 
 
 def memory_facts(problem: Problem, rows: Sequence[Row], settings: MemorySettings) -> dict[str, Any]:
-    """Return everything as JSON takes it."""
-    return {
-        "problem": problem.name,
-        "error": problem.error_name,
-        "baseline": problem.baseline,
-        "solved_below": SOLVED,
-        "settings": settings.plain(),
-        "rows": [{**vars(row), "error": row.error if math.isfinite(row.error) else None} for row in rows],
-    }
+    """Return problem, settings and rows, ready for JSON."""
+    facts = {"problem": problem.name, "error": problem.error_name, "baseline": problem.baseline, "solved_below": SOLVED}
+    results = [{**vars(row), "error": row.error if math.isfinite(row.error) else None} for row in rows]
+    return facts | {"settings": settings.plain(), "rows": results}

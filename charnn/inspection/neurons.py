@@ -1,4 +1,4 @@
-"""Features of a text, and the hidden units that follow them: found on the first half of it, measured on the second."""
+"""Features of a text, and the hidden units that follow them: chosen on the first half of the text, measured on the second."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -17,64 +17,63 @@ from charnn.tasks.lm.model import LanguageModel
 
 Numbers = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-
+LEAST = 4  # Symbols of a text that can be halved and compared
 OPENING, CLOSING = "([{", ")]}"
 QUOTES = {'"': 0, "“": 1, "”": -1}
 SINGLE_QUOTED = re.compile(r"(?<!\w)['‘](?=\w)(?:(?!\n\n).){1,1000}?(?<=\S)['’](?!\w)", re.DOTALL)
-SENTENCE_ENDS = ".!?"
 
 
 class Characters:
-    """A text as arrays with a number or a flag for each of its characters."""
+    """A text, and arrays with a number or a flag for each of its characters."""
 
     def __init__(self, text: str) -> None:
         self.text = text
 
     def flags(self, is_one: Callable[[str], bool]) -> Flags:
-        """Return where the characters are of this kind; each character is asked once."""
+        """Return a flag for each character; the function is called once for each different character."""
         kinds = {one: is_one(one) for one in set(self.text)}
         return np.fromiter(map(kinds.__getitem__, self.text), np.bool_, len(self.text))
 
     @cached_property
     def letter(self) -> Flags:
-        """Letters of any alphabet."""
+        """Return flags of letters, of any alphabet."""
         return self.flags(str.isalpha)
 
     @cached_property
     def newline(self) -> Flags:
-        """Line ends; each is the last character of its line."""
+        """Return flags of newlines; each is the last character of its line."""
         return self.any_of("\n")
 
     @cached_property
     def column(self) -> Numbers:
-        """Characters since the last newline, which itself has 0."""
+        """Return the number of characters since the last newline, which itself has 0."""
         return since(self.newline)
 
     def any_of(self, characters: str) -> Flags:
-        """Return where one of these characters is."""
+        """Return flags of these characters."""
         return self.flags(lambda one: one in characters)
 
     def of_line(self, number: Callable[[list[str], int], float]) -> Numbers:
-        """Return the value of a function of the lines and a line's number, at every character of the line."""
+        """Return for each character the value of a function of (lines, number of its line)."""
         lines = self.text.split("\n")
         values = np.array([number(lines, line) for line in range(len(lines))], np.float64)
         return values[np.cumsum(self.newline) - self.newline]
 
     def in_line(self, flags: Flags) -> Numbers:
-        """Return the number of flags since the beginning of the line."""
+        """Return for each character the number of flags since the beginning of its line."""
         total = np.cumsum(flags)
         before = np.where(self.newline, total, 0)
         return (total - np.maximum.accumulate(np.concatenate([[0], before[:-1]]))).astype(np.float64)
 
 
 def since(marks: Flags) -> Numbers:
-    """Return the distance in characters to the last mark, 0 at a mark; a text begins as if after a mark."""
+    """Return the distance in characters to the last mark, 0 at a mark; the beginning counts as a mark before the text."""
     places = np.arange(len(marks))
     return (places - np.maximum.accumulate(np.where(marks, places, -1))).astype(np.float64)
 
 
 def _in_double_quotes(one: Characters) -> Numbers:
-    """1 from an opening quote to before its closing one; a blank line ends a quote that nobody closed."""
+    """Return (characters,) flags, 1 from an opening double quote up to its closing one; a blank line ends an unclosed quote."""
     inside, values, before = False, [], ""
     for character in one.text:
         if character in QUOTES:
@@ -87,7 +86,7 @@ def _in_double_quotes(one: Characters) -> Numbers:
 
 
 def _in_single_quotes(one: Characters) -> Numbers:
-    """The same with single quotes; an apostrophe, which no other closes before a blank line, is none."""
+    """Return 1 from an opening single quote to before its closing one; without a closing one it is an apostrophe."""
     inside = np.zeros(len(one.text))
     for found in SINGLE_QUOTED.finditer(one.text):
         inside[found.start() : found.end() - 1] = 1
@@ -95,7 +94,7 @@ def _in_single_quotes(one: Characters) -> Numbers:
 
 
 def _bracket_depth(one: Characters) -> Numbers:
-    """Return the number of open brackets of ()[]{} ."""
+    """Return the number of open brackets, of ()[]{}."""
     depth, values = 0, []
     for character in one.text:
         depth = max(0, depth + (character in OPENING) - (character in CLOSING))
@@ -104,26 +103,26 @@ def _bracket_depth(one: Characters) -> Numbers:
 
 
 def _indentation(one: Characters) -> Numbers:
-    """Spaces and tabs at the line's begin, as far as they have come."""
+    """Return the number of spaces and tabs at the beginning of the line that were read so far."""
     return np.minimum(one.of_line(lambda lines, line: len(lines[line]) - len(lines[line].lstrip(" \t"))), one.column)
 
 
 def _in_capitals(one: Characters) -> Flags:
-    """In a line whose letters so far, at least two, are all capitals."""
+    """Return flags of characters in a line whose letters so far, at least two, are all capitals."""
     capital, small = one.flags(str.isupper), one.flags(lambda character: character.isalpha() and not character.isupper())
     flags: Flags = (one.in_line(capital) >= 2) & (one.in_line(small) == 0) & ~one.newline
     return flags
 
 
 def _between(one: Characters, opening: str, closing: str) -> Flags:
-    """From an opening character to before the closing one."""
+    """Return flags from an opening character to before the closing one."""
     return (since(one.any_of(opening)) < since(one.any_of(closing))) & np.logical_or.accumulate(one.any_of(opening))
 
 
 def _begins_sentence(one: Characters) -> Flags:
-    """The first letter after a full stop, an exclamation mark or a question mark."""
+    """Return flags of the first letter after a full stop, an exclamation mark or a question mark."""
     letters = np.cumsum(one.letter)
-    at_end = np.maximum.accumulate(np.where(one.any_of(SENTENCE_ENDS), letters, 0))
+    at_end = np.maximum.accumulate(np.where(one.any_of(".!?"), letters, 0))
     return one.letter & (letters - at_end == 1)
 
 
@@ -151,14 +150,14 @@ FEATURES: dict[str, Callable[[Characters], NDArray[np.generic]]] = {
     "space": lambda one: one.any_of(" "),
     "punctuation": lambda one: one.flags(lambda character: not character.isalnum() and not character.isspace()),
 }
-"""Name -> (characters,) numbers or flags; a star says that it depends on what comes later, which a network can only guess."""
+"""Name -> (characters,) numbers or flags; those with a star depend on later characters, which a network can only guess."""
 
 
 def measured(texts: Sequence[Sequence[str]]) -> dict[str, Numbers]:
-    """The features of texts, each in pieces: (pieces of all texts,) numbers.
+    """Return each feature of texts, given in pieces: (pieces of all texts,) numbers.
 
-    A piece has a number of its last character, and a flag where any of its characters has it; one without text, such as a start
-    symbol or a byte within a character, has what the piece before it has, or 0.
+    A piece gets the number of its last character, or a flag if any of its characters has one; a piece without text, such as a
+    start symbol or a byte within a character, gets the value of the piece before it, or 0.
     """
     values: dict[str, list[Numbers]] = {name: [] for name in FEATURES}
     for pieces in texts:
@@ -170,7 +169,7 @@ def measured(texts: Sequence[Sequence[str]]) -> dict[str, Numbers]:
 
 
 def _of_pieces(values: NDArray[np.generic], ends: NDArray[np.int64]) -> Numbers:
-    """(characters,) -> (pieces,), from where pieces end; the first end is where the first begins."""
+    """Return (characters,) values as (pieces,) values; ends: (1 + pieces,), where the first piece begins and each one ends."""
     last = np.concatenate([[0.0], values.astype(np.float64)])
     if values.dtype != np.bool_:
         return last[ends[1:]]
@@ -181,20 +180,8 @@ def _of_pieces(values: NDArray[np.generic], ends: NDArray[np.int64]) -> Numbers:
 
 
 def is_flag(values: Numbers) -> bool:
-    """Is the feature one that a position has or has not?"""
+    """Return whether the feature is binary."""
     return bool(np.isin(values, (0.0, 1.0)).all())
-
-
-LEAST = 4  # Symbols that a text needs to be halved and compared
-
-
-class Found(NamedTuple):
-    """A unit that follows a feature."""
-
-    unit: Unit
-    found: float  # Pearson's correlation on the first half, by which the unit was chosen
-    held_out: float  # the same on the second half, which is independent of the choice
-    auc: float | None  # area under the ROC curve on the second half; None for a feature that is not binary
 
 
 class Feature(NamedTuple):
@@ -202,11 +189,11 @@ class Feature(NamedTuple):
 
     name: str
     positions: int  # the number of positions at which it is not 0
-    units: list[Found]
+    units: list[FoundUnit]
 
 
 def activations(trace: Trace, stack: StackSettings, state: str = "hidden") -> Floats:
-    """Return (layers, units, time) outputs h, or tanh of the memory cells of an lstm. Raises SettingError for cells that there are not."""
+    """Return (layers, units, time) outputs h, or tanh of the memory cells of an lstm; raise SettingError for a missing state."""
     names = stack.loaded_cell.states
     if state not in names:
         raise SettingError("state", f"must be {' or '.join(names)} in a model of {stack.cell} cells, got {state}")
@@ -215,10 +202,7 @@ def activations(trace: Trace, stack: StackSettings, state: str = "hidden") -> Fl
 
 
 def followers(values: Floats, passage: Passage, count: int = 1) -> list[Feature]:
-    """Return every feature with the `count` units that follow it best, the best followed first.
-
-    values: (layers, units, time). Raises DataError for a text that is too short.
-    """
+    """Return every feature with the `count` (layers, units, time) values that follow it best. Raises DataError for a short text."""
     layers, units, time = values.shape
     if time < LEAST:
         raise DataError(f"the text has {time} symbols, too few to find units by; give at least {LEAST}")
@@ -229,23 +213,23 @@ def followers(values: Floats, passage: Passage, count: int = 1) -> list[Feature]
     found, held_out = correlations(rows[:, :half], table[:, :half]), correlations(rows[:, half:], table[:, half:])
     results = []
     for number, (name, feature) in enumerate(features.items()):
-        best = np.argsort(-np.abs(found[:, number]), kind="stable")[:count]
+        best, positions = np.argsort(-np.abs(found[:, number]), kind="stable")[:count], int(np.count_nonzero(feature))
         followed = []
         for place in best[np.isfinite(found[best, number]) & np.isfinite(held_out[best, number])].tolist():
             area = area_under_curve(rows[place, half:], feature[half:] > 0) if is_flag(feature) else None
             unit = Unit(place // units + 1, place % units)
-            followed.append(Found(unit, float(found[place, number]), float(held_out[place, number]), area))
-        results.append(Feature(name, int(np.count_nonzero(feature)), followed))
-    return sorted(results, key=lambda one: -abs(one.units[0].held_out) if one.units else 1)
+            followed.append(FoundUnit(name, positions, unit, float(found[place, number]), float(held_out[place, number]), area))
+        results.append(Feature(name, positions, followed))
+    return sorted(results, key=lambda one: -abs(one.units[0].correlation) if one.units else 1)
 
 
 def correlations(rows: Floats, table: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(units, time), (features, time) -> (units, features): Pearson's correlation; NaN where one of the two does not vary."""
+    """Return Pearson's correlations, (units, time), (features, time) -> (units, features); NaN where one does not vary."""
     return _standardised(rows) @ _standardised(table).T
 
 
 def _standardised(rows: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Rows of mean 0 and length 1; NaN for one that does not vary."""
+    """Return rows of mean 0 and Euclidean norm 1; NaN for one that does not vary."""
     varies = rows.max(1, keepdims=True) > rows.min(1, keepdims=True)
     centred = rows - rows.mean(1, keepdims=True, dtype=np.float64)
     length = np.sqrt(np.einsum("rt,rt->r", centred, centred))[:, None]
@@ -261,15 +245,9 @@ def area_under_curve(values: NDArray[np.floating], flags: NDArray[np.bool_]) -> 
 
 
 def page_of(
-    trained: LanguageModel,
-    title: str,
-    passage: Passage,
-    trace: Trace,
-    values: Floats,
-    features: Sequence[Feature],
-    wanted: Sequence[Unit],
+    trained: LanguageModel, title: str, passage: Passage, trace: Trace, values: Floats, features: Sequence[Feature], wanted: Sequence[Unit]
 ) -> NeuronPage:
-    """Return the page of units over a text."""
+    """Return the page of units over a text; wanted: units to show besides those that follow a feature."""
     symbol, stack, mean = trained.tokenizer.symbol, trained.settings.network.stack.words(), trace.mean_nats()
     loss = "" if mean is None else f", a mean loss of {mean:.3f} nats"
     return NeuronPage(
@@ -281,6 +259,6 @@ def page_of(
         probabilities=trace.probabilities,
         nats=trace.nats,
         values=values,
-        found=[FoundUnit(one.name, one.positions, it.unit, it.held_out, it.auc) for one in features for it in one.units],
+        found=[unit for one in features for unit in one.units],
         wanted=wanted,
     )

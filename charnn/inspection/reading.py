@@ -1,4 +1,4 @@
-"""A language model at work on a text, token by token: its states, its predictions, what really came; and all of it step by step."""
+"""Read a text with a language model token by token: states, predictions, losses, and all of them step by step."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,23 +18,23 @@ from charnn.tokenizers.registry import Tokenizer, cut_chunks
 from charnn.tokenizers.vocabulary import END, START, UNKNOWN
 
 Ids = NDArray[np.int64]
-
-TOP = 5  # Likeliest next tokens that are kept of every position
+TOP = 5  # Likeliest next tokens kept at every position
 ROOM = 4_000_000  # Logits in memory at once
-CHARACTERS = 1 << 14  # Characters of a file that are cut into tokens at a time
+CHARACTERS = 1 << 14  # Characters of a file that are tokenized together
 MOST = 1 << 40  # Tokens of a text by default: all
-NOTHING = -1  # What follows the last token of a running text
+NOTHING = -1  # The token after the last one of a running text
+LARGEST = 3  # Units that are named of every state
 
 
 @dataclass(frozen=True, eq=False)
 class Passage:
-    """Tokens as a model reads them. A document begins with the start symbol and is followed by the end symbol."""
+    """Tokens as a model reads them; a document begins with the start symbol and is followed by the end symbol."""
 
     ids: Ids  # (time,)
-    following: Ids  # (time,): the token that came next, or NOTHING
+    following: Ids  # (time,): the next token, or NOTHING
     pieces: tuple[str, ...]  # (time,): the text that each token adds; "" for a start symbol or a byte within a character
-    starts: tuple[int, ...]  # where a text begins, and with it the state
-    labels: tuple[int | None, ...]  # of each text
+    starts: tuple[int, ...]  # where each text begins, and with it the state
+    labels: tuple[int | None, ...]  # the label of each text
     unknown: tuple[str, ...]  # symbols that the model does not know
     is_cut: bool
 
@@ -42,36 +42,36 @@ class Passage:
         return len(self.ids)
 
     def symbols(self, tokenizer: Tokenizer) -> list[str]:
-        """The pieces, and the names of tokens that have none: `<start>`, or `0xE2` for a byte within a character."""
+        """Return the pieces, and names of tokens without one: `<start>`, or `0xE2` for a byte within a character."""
         return [piece or tokenizer.symbol(id) for piece, id in zip(self.pieces, self.ids.tolist(), strict=True)]
 
     def texts(self) -> Iterator[slice]:
-        """The place of each text."""
+        """Return the positions of each text."""
         return map(slice, self.starts, (*self.starts[1:], len(self.ids)))
 
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """What a model did at every token of a passage."""
+    """States and predictions of a model at every token of a passage."""
 
     states: Floats  # (states, layers, time, hidden): after the token
     candidates: Ids  # (time, top): the likeliest next tokens, the likeliest first
     probabilities: Floats  # (time, top)
-    nats: NDArray[np.float64]  # (time,): minus the log-probability of what came next; NaN where nothing did
+    nats: NDArray[np.float64]  # (time,): minus the log-probability of the next token; NaN where there is none
 
     def mean_nats(self) -> float | None:
-        """The mean over what came next; None where nothing did."""
+        """Return the mean loss per token; None without a next token."""
         known = self.nats[~np.isnan(self.nats)]
         return float(known.mean()) if len(known) else None
 
 
 def read_passage(trained: LanguageModel, text: str, label: str | None = None, length: int = MOST) -> Passage:
-    """One text. Raises DataError for an empty one, SettingError for a label that the model does not have or needs."""
+    """Read one text. Raises DataError for an empty text, SettingError for a label that is missing or that the model lacks."""
     return _passage(trained, [([text], trained.generator.label_id(label))], "the text", length)
 
 
 def read_files(trained: LanguageModel, paths: Sequence[str | Path], length: int, label: str | None = None) -> Passage:
-    """The first `length` tokens of files, read as the model's training corpus was. Raises DataError, SettingError."""
+    """Read the first `length` tokens of files, as the model's training corpus was read. Raises DataError, SettingError."""
     corpus, where = Corpus(paths, trained.settings.corpus), ", ".join(map(str, paths))
     if not trained.is_documents:
         return _passage(trained, [(corpus.chunks(), trained.generator.label_id(label))], where, length)
@@ -81,7 +81,7 @@ def read_files(trained: LanguageModel, paths: Sequence[str | Path], length: int,
 
 
 def trace(trained: LanguageModel, passage: Passage, top: int = TOP) -> Trace:
-    """Reads the passage, every text of it from a fresh state. Raises CharnnError for a model that has diverged."""
+    """Run the model over a passage, each text from its start state. Raises CharnnError for a model that has diverged."""
     engine, time = trained.generator.engine, len(passage)
     top = min(top, trained.tokenizer.size)
     nats, candidates = np.full(time, np.nan), np.empty((time, top), np.int64)
@@ -95,25 +95,22 @@ def trace(trained: LanguageModel, passage: Passage, top: int = TOP) -> Trace:
             candidates[part], probabilities[part], nats[part] = _predictions(logits, passage.following[part], top)
     together = np.concatenate(states, 2)
     if not np.isfinite(together).all():
-        raise CharnnError("the model's states are no finite numbers; train it again with a lower learning rate")
+        raise CharnnError("the model's states are not finite numbers; train it again with a lower learning rate")
     return Trace(together, candidates, probabilities, nats)
 
 
 def _document_label(trained: LanguageModel, document: Document, label: str | None) -> int | None:
     named = document.label if label is None else label
     if trained.labels and named not in trained.labels:
-        raise DataError(
-            f"{document.where}: the label {named!r} does not exist in this model; say one of {', '.join(trained.labels)} by --label"
-        )
+        known = ", ".join(trained.labels)
+        raise DataError(f"{document.where}: the label {named!r} does not exist in this model; give one of {known} with --label")
     return trained.labels.index(named) if trained.labels and named is not None else None
 
 
 def _passage(trained: LanguageModel, texts: Iterable[tuple[Iterable[str], int | None]], where: str, length: int) -> Passage:
-    """At most `length` tokens of texts in pieces, each with its label."""
-    tokenizer = trained.tokenizer
-    ids: list[int] = []
-    following: list[int] = []
-    unknown: dict[str, None] = {}
+    """Return at most `length` tokens of (chunks, label) texts."""
+    tokenizer, unknown = trained.tokenizer, dict[str, None]()
+    ids, following = list[int](), list[int]()
     pieces, starts, labels, is_cut = [], [], [], False
     for chunks, label in texts:
         if len(ids) == length:
@@ -138,7 +135,7 @@ def _passage(trained: LanguageModel, texts: Iterable[tuple[Iterable[str], int | 
 
 
 def _ids(tokenizer: Tokenizer, chunks: Iterable[str], unknown: dict[str, None]) -> Iterator[int]:
-    """The ids of a text, a little at a time since most of a long one is not wanted; notes symbols that the model does not know."""
+    """Return the ids of a text lazily, since a long one is read in part only; add unknown symbols to `unknown`."""
     short = (chunk[begin : begin + CHARACTERS] for chunk in chunks for begin in range(0, len(chunk), CHARACTERS))
     for piece in cut_chunks(tokenizer.split, short):
         unknown.update(dict.fromkeys(tokenizer.unknown_symbols(piece)))
@@ -146,7 +143,7 @@ def _ids(tokenizer: Tokenizer, chunks: Iterable[str], unknown: dict[str, None]) 
 
 
 def _predictions(logits: Floats, following: Ids, top: int) -> tuple[Ids, Floats, NDArray[np.float64]]:
-    """(time, vocabulary) logits, overwritten -> the likeliest tokens (time, top), their probabilities, and the nats of what came."""
+    """Return from (time, vocabulary) logits, which are overwritten: (time, top) likeliest tokens, their probabilities, (time,) nats."""
     for row in logits:
         log_softmax(row)
     nearest = np.argpartition(-logits, top - 1, axis=1)[:, :top]
@@ -156,14 +153,11 @@ def _predictions(logits: Floats, following: Ids, top: int) -> tuple[Ids, Floats,
     return candidates, np.exp(np.take_along_axis(logits, candidates, 1)), np.where(following == NOTHING, np.nan, nats)
 
 
-LARGEST = 3  # Units that are named of every state
-
-
 def unrolled(trained: LanguageModel, passage: Passage, trace: Trace) -> dict[str, Any]:
-    """The steps of a passage of one text, ready for JSON.
+    """Return the steps of a passage of one text, ready for JSON.
 
     start: the layers' states before the first step. steps: each with its number from 1, the symbol read, the layers' states,
-    the likeliest next symbols, the one that came (None at the end of a running text), its probability and nats.
+    the likeliest next symbols, the actual next one (None at the end of a running text), its probability and nats.
     """
     symbol = trained.tokenizer.symbol
     names = trained.settings.network.stack.loaded_cell.states
@@ -187,7 +181,7 @@ def unrolled(trained: LanguageModel, passage: Passage, trace: Trace) -> dict[str
 
 
 def _states(names: Sequence[str], states: Floats) -> list[dict[str, Any]]:
-    """(states, layers, hidden) -> per layer from 1 the norm of its output, the largest units, and all of every named part."""
+    """Return for each layer of a (states, layers, hidden) state: number, norm of the output, largest units, and each named part."""
     found = []
     for layer, hidden in enumerate(states[0]):
         order = np.argsort(-np.abs(hidden), kind="stable")[:LARGEST].tolist()

@@ -1,1 +1,1 @@
-"""The hot loops of the CPU, compiled by numba."""
+"""The inner loops of the CPU, compiled by numba."""

@@ -1,4 +1,4 @@
-"""The compiler of every kernel: numba with one set of options, typed, and a disk cache that notices changes in any kernel."""
+"""The compiler of every kernel: numba with fixed options, types, and a disk cache that notices changes in any kernel."""
 
 import hashlib
 from collections.abc import Callable
@@ -18,10 +18,10 @@ from numba.extending import intrinsic
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 FAST = {"contract", "nsz"}
-"""Multiply and add in one instruction; no change of order, so that a sum has the same bits wherever it is compiled into."""
+"""Multiply and add in one instruction; no change of order, so a sum has the same bits in every function that it is compiled into."""
 
-FASTER = FAST | {"reassoc"}  # Sums in any order too: what a reduction over a row needs to become vector code
-COMPILED = ("kernels", "cells", "engine", "decoding")  # Packages with functions that are compiled
+FASTER = FAST | {"reassoc"}  # Sums in any order too, which a reduction over a row needs to become vector code
+COMPILED = ("kernels", "cells", "engine", "decoding")  # Packages with compiled functions
 
 STEP = types.void(types.float32[:, ::1], types.float32[:, :, :, ::1], types.int64)
 """One step of a recurrent cell: (batch, columns) sums, (states, layers, batch, hidden) states, and which layer."""
@@ -30,8 +30,7 @@ STEP = types.void(types.float32[:, ::1], types.float32[:, :, :, ::1], types.int6
 class KernelCache(FunctionCache):
     """numba's cache, with all kernel sources in the key.
 
-    numba itself looks at the file of the function only, not at the files of what is compiled into it, and would run stale
-    code after an upgrade.
+    numba's own key has the file of the function only, not the files of functions compiled into it: after an upgrade it runs stale code.
     """
 
     def _index_key(self, sig: Any, codegen: Any) -> Any:
@@ -39,26 +38,26 @@ class KernelCache(FunctionCache):
 
 
 def compiled(function: Function, fastmath: set[str] = FAST) -> Function:
-    """Compiles on first call with given argument types; later processes load it from disk (numba falls back to the user's cache folder)."""
+    """Return the function compiled on its first call with given argument types; later processes load the code from disk."""
     dispatcher: Any = numba.njit(nogil=True, error_model="numpy", fastmath=fastmath)(function)
     cache_on_disk(dispatcher, function)
     return cast(Function, dispatcher)
 
 
 def compiled_sum(function: Function) -> Function:
-    """As `compiled`, for functions that reduce one row to one number."""
+    """Return the function compiled as by `compiled`, but with sums in any order, as a reduction of a row to one number needs."""
     return compiled(function, FASTER)
 
 
 def cache_on_disk(dispatcher: Any, function: Callable[..., Any]) -> None:
-    """Gives compiled code its cache; where no folder can be written, not even the user's, every process compiles anew."""
+    """Give compiled code a cache beside its source or in the user's folder; without a writable folder every process compiles anew."""
     with suppress(RuntimeError):
         dispatcher._cache = KernelCache(function)  # type: ignore[no-untyped-call]
 
 
 @cache
 def source_fingerprint() -> str:
-    """A hash of the sources that end up in compiled code."""
+    """Return a hash of all sources that compiled code is made from."""
     package = Path(__file__).parent.parent
     sources = sorted(path for room in COMPILED for path in package.glob(f"{room}/*.py"))
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
@@ -66,9 +65,9 @@ def source_fingerprint() -> str:
 
 @cache
 def step_code(function: Callable[..., None]) -> Any:
-    """Return the code of a STEP, with its `address` in memory; compiled on first use, then read from disk by later processes.
+    """Return the code of a STEP, with its `address` in memory; compiled on first use, read from disk by later processes.
 
-    As an argument of its own type each function would make numba compile all its callers anew.
+    Passed as a function, each would have its own type, and numba would compile all its callers anew.
     """
     plain: Any = getattr(function, "py_func", function)
     code: Any = CFunc(plain, normalize_signature(STEP), {}, {"fastmath": FAST, "error_model": "numpy"})  # type: ignore[no-untyped-call]
@@ -79,7 +78,7 @@ def step_code(function: Callable[..., None]) -> Any:
 
 @intrinsic
 def _call(typing_context: Any, place: Any, sums: Any, states: Any, layer: Any) -> Any:
-    """Runs the STEP at an address."""
+    """Call, from compiled code, the function of type STEP at a memory address."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         kinds = [context.get_value_type(kind) for kind in STEP.args]

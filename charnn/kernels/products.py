@@ -1,4 +1,4 @@
-"""Rows times a matrix: weights in tiles of 32 rows, read once for a whole batch, every sum in the same order whatever the batch."""
+"""Rows times a matrix: weights in tiles of 32 rows, read once for a whole batch, each sum in the same order in any batch."""
 
 from typing import Any
 
@@ -14,19 +14,19 @@ from charnn.kernels.compile import compiled
 
 llvm: Any = cgutils  # untyped
 
-TILE = 32  # Rows of a tile: two vectors of AVX-512 or four of AVX2, enough sums under way to hide the latency of a multiply-add
-BLOCK = 64  # Rows of inputs that meet all weights together, few enough to stay in a core's own cache
+TILE = 32  # Rows of a tile: two vectors of AVX-512 or four of AVX2, enough parallel sums to hide the latency of a multiply-add
+BLOCK = 64  # Rows of inputs that are multiplied together, few enough to stay in a core's own cache
 
 Floats = NDArray[np.float32]
 
 
 def padded(rows: int) -> int:
-    """The rows of whole tiles that hold so many rows."""
+    """Return the number of rows rounded up to whole tiles."""
     return -(-rows // TILE) * TILE
 
 
 def pack(matrix: Floats) -> Floats:
-    """(rows, columns) -> (tiles * columns * TILE,): within a tile, the weights of one column lie side by side; missing rows are zero."""
+    """(rows, columns) -> (tiles * columns * TILE,): within a tile, the weights of one column are neighbours; missing rows are zero."""
     rows, columns = matrix.shape
     whole = np.zeros((padded(rows), columns), np.float32)
     whole[:rows] = matrix
@@ -34,7 +34,7 @@ def pack(matrix: Floats) -> Floats:
 
 
 def aligned(numbers: Floats) -> Floats:
-    """The same (size,) numbers where 64 bytes begin, as the aligned loads of weights need."""
+    """Return a copy of (size,) numbers at a multiple of 64 bytes in memory, as the aligned loads of weights need."""
     raw = np.empty(numbers.size + TILE, np.float32)
     skip = -(raw.ctypes.data // raw.itemsize) % (64 // raw.itemsize)
     target = raw[skip : skip + numbers.size]
@@ -43,10 +43,10 @@ def aligned(numbers: Floats) -> Floats:
 
 
 def _tile_product(samples: int) -> Any:
-    """A compiled function: results[s, place:place+TILE] += one tile of weights times inputs[s], for `samples` neighbouring rows s.
+    """Return compiled code of results[s, place:place+TILE] += one tile of weights times inputs[s], for `samples` neighbouring rows s.
 
     Written in LLVM's vector types because numba keeps no array in registers: 3 times the speed of the same loop over arrays. The
-    multiply-adds are spelled out, so no compiler can change their order, and a row's result has the same bits for any `samples`.
+    multiply-adds are explicit, so no compiler can change their order, and a row's result has the same bits for any `samples`.
     """
 
     @intrinsic
@@ -64,7 +64,7 @@ def _tile_product(samples: int) -> Any:
 
 
 def _emit(builder: Any, samples: int, arrays: list[Any], numbers: tuple[Any, ...]) -> None:
-    """The loop over columns: one load of weights, and a multiply-add for each sample."""
+    """Write the loop over columns: one load of weights, and a multiply-add for each sample."""
     results, inputs, weights = arrays
     place, stride, first, step, offset, columns = numbers
     vector = ir.VectorType(ir.FloatType(), TILE)
@@ -92,8 +92,8 @@ def _emit(builder: Any, samples: int, arrays: list[Any], numbers: tuple[Any, ...
 
 
 GROUP = 4 if get_host_cpu_features().get("avx512f") else 2
-"""Samples that share one load of weights: as many as the registers hold. With 16 registers of AVX2, 2 reach 100 GFLOP/s and 4 only 47;
-with AVX-512, 4 reach 113."""
+"""Samples that share one load of weights, as many as fit into registers: with 16 registers of AVX2, 2 reach 100 GFLOP/s and 4 only
+47; with AVX-512, 4 reach 113."""
 
 _tile_for_one = _tile_product(1)
 _tile_for_group = _tile_product(GROUP)
@@ -101,14 +101,14 @@ _tile_for_group = _tile_product(GROUP)
 
 @compiled
 def copy_row(source: Any, start: int, target: Any, count: int) -> None:
-    """target[:count] = source[start:start+count]; numba's own slice assignment takes seconds to compile, for its error messages."""
+    """Copy source[start:start+count] to target[:count]; numba's own slice assignment takes seconds to compile, for its error messages."""
     for i in range(count):
         target[i] = source[start + i]
 
 
 @compiled
 def pack_rows(matrix: Floats, packed: Floats) -> None:
-    """As `pack`, into an array of zeros: 32 rows are read side by side, which stay in a core's own cache."""
+    """Do the same as `pack`, into an array of zeros; reads 32 rows side by side, which stay in a core's own cache."""
     rows, columns = matrix.shape
     for begin in range(0, rows, TILE):
         for column in range(columns):
@@ -119,7 +119,7 @@ def pack_rows(matrix: Floats, packed: Floats) -> None:
 
 @compiled
 def pack_transpose(matrix: Floats, packed: Floats) -> None:
-    """As `pack`, for the transpose of (columns, rows): 32 neighbours are one copy."""
+    """Pack the transpose of (columns, rows) into an array of zeros; copies 32 neighbours at a time."""
     columns, rows = matrix.shape
     for column in range(columns):
         for tile in range((rows + TILE - 1) // TILE):
@@ -130,9 +130,9 @@ def pack_transpose(matrix: Floats, packed: Floats) -> None:
 
 @compiled
 def add_product(results: Floats, place: int, inputs: Floats, begin: int, columns: int, weights: Floats, offset: int, rows: int) -> None:
-    """results[:, place:place+rows] += inputs[:, begin:begin+columns] @ matrix.T, the matrix packed at weights[offset:].
+    """Compute results[:, place:place+rows] += inputs[:, begin:begin+columns] @ matrix.T, the matrix packed at weights[offset:].
 
-    (batch, wide) and (batch, at least begin + columns). Writes up to padded(rows) columns of results, beyond rows adding zero.
+    Writes padded(rows) columns of results, adding zero to those after `rows`.
     """
     batch, stride, step = inputs.shape[0], results.shape[1], inputs.shape[1]
     for tile in range((rows + TILE - 1) // TILE):
@@ -149,7 +149,7 @@ def add_product(results: Floats, place: int, inputs: Floats, begin: int, columns
 
 @compiled
 def input_product(first: int, last: int, results: Floats, bias: Floats, inputs: Floats, columns: int, weights: Floats, rows: int) -> None:
-    """results[first:last] = bias, and on its first `rows` columns inputs[:, :columns] @ matrix.T, for all steps at once."""
+    """Set results[first:last] to the bias plus, in the first `rows` columns, inputs[first:last, :columns] @ matrix.T."""
     for begin in range(first, last, BLOCK):
         end = min(begin + BLOCK, last)
         for row in range(begin, end):

@@ -1,7 +1,7 @@
-"""What stands around recurrent layers when a text is read and nothing is learned: attention, pooling, probabilities of tags.
+"""Attention, pooling and probabilities of tags without gradients.
 
-Each function works on the rows first..last of a batch, and in each row up to its own length: what stands beside it, and how much padding
-there is, change no bit of a result. All arrays float32 unless said otherwise, padding last.
+Each function computes the rows first to last (exclusive) of a batch, and each row up to its own length, so other rows and padding
+change no bit of a result. Arrays are float32 unless specified otherwise, with padding last.
 """
 
 import math
@@ -17,12 +17,12 @@ nothing = np.float32(0.0)
 
 Cube = Any  # (batch, time, units) float32
 Lengths = Any  # (batch,) int64
-Doubles = Any
+Doubles = Any  # float64
 
 
 @compiled
 def tanh_rows(first: int, last: int, rows: Floats) -> None:
-    """The hyperbolic tangent of every number, in place."""
+    """Replace each number by its hyperbolic tangent."""
     for row in range(first, last):
         numbers = rows[row]
         for i in range(len(numbers)):
@@ -47,7 +47,7 @@ def _additive(query: Floats, key: Floats, weights: Floats) -> Any:
 
 @compiled
 def dot_scores(first: int, last: int, queries: Cube, keys: Cube, lengths: Lengths, scores: Cube) -> None:
-    """(batch, target, units), (batch, source, units) -> scores (batch, target, source) within each source's length."""
+    """(batch, target, units), (batch, source, units) -> scores (batch, target, source), written within each source's length."""
     for b in range(first, last):
         for time in range(queries.shape[1]):
             for place in range(lengths[b]):
@@ -56,7 +56,7 @@ def dot_scores(first: int, last: int, queries: Cube, keys: Cube, lengths: Length
 
 @compiled
 def additive_scores(first: int, last: int, queries: Cube, keys: Cube, weights: Floats, lengths: Lengths, scores: Cube) -> None:
-    """The same by Bahdanau et al. 2015, section A.1.2; weights: (units,) from hidden units to a score."""
+    """Write the scores of Bahdanau et al. 2015, section A.1.2; shapes as in dot_scores, weights: (units,) from hidden units to a score."""
     for b in range(first, last):
         for time in range(queries.shape[1]):
             for place in range(lengths[b]):
@@ -64,8 +64,8 @@ def additive_scores(first: int, last: int, queries: Cube, keys: Cube, weights: F
 
 
 @compiled
-def look(first: int, last: int, scores: Cube, values: Cube, lengths: Lengths, contexts: Cube) -> None:
-    """Scores become weights, zero behind a source's end; contexts (batch, target, outputs), zeros, become weighted sums of values."""
+def attend(first: int, last: int, scores: Cube, values: Cube, lengths: Lengths, contexts: Cube) -> None:
+    """Turn scores into weights, zero after a source's end, and contexts (batch, target, outputs), zeros, into weighted sums of values."""
     for b in range(first, last):
         for time in range(scores.shape[1]):
             weights, context = scores[b, time][: lengths[b]], contexts[b, time]
@@ -88,7 +88,7 @@ def _add(target: Floats, weight: Any, source: Floats) -> None:
 
 @compiled
 def add_outputs(first: int, last: int, outputs: Cube, lengths: Lengths, totals: Floats) -> None:
-    """totals (batch, units) += the sum of each row's outputs, the first first."""
+    """Add each row's outputs, in order, to totals (batch, units)."""
     for b in range(first, last):
         for time in range(lengths[b]):
             _add(totals[b], np.float32(1.0), outputs[b, time])
@@ -98,9 +98,9 @@ def add_outputs(first: int, last: int, outputs: Cube, lengths: Lengths, totals: 
 def add_attended(
     first: int, last: int, outputs: Cube, scores: Floats, lengths: Lengths, greatest: Floats, weights: Floats, totals: Floats
 ) -> None:
-    """Goes on with a softmax over time: (batch, 1) greatest score, (batch, 1) sum of weights, (batch, units) weighted sum of outputs.
+    """Continue a softmax over time: (batch, 1) greatest score, (batch, 1) sum of weights, (batch, units) weighted sum of outputs.
 
-    A greater score scales down all before it (Milakov and Gimelshein 2018).
+    A greater score scales down all earlier weights (Milakov and Gimelshein 2018).
     """
     for b in range(first, last):
         for time in range(lengths[b]):
@@ -117,11 +117,11 @@ def add_attended(
 
 @compiled
 def chain_marginals(
-    first: int, last: int, scores: Any, lengths: Lengths, transitions: Doubles, start: Doubles, end: Doubles, shares: Any
+    first: int, last: int, scores: Any, lengths: Lengths, transitions: Doubles, start: Doubles, end: Doubles, found: Any
 ) -> None:
-    """The probability of each tag of a linear chain: forwards and backwards (Rabiner 1989), all in float64.
+    """Write each tag's probability in a linear chain to `found`, zeros, by the forward-backward algorithm (Rabiner 1989), in float64.
 
-    scores, shares (zeros): (batch, time, tags); transitions: (from, to) factors, the exponentials of scores; start, end: (tags,) scores.
+    scores, found: (batch, time, tags); transitions: (from, to) factors, the exponentials of scores; start, end: (tags,) scores.
     """
     tags = scores.shape[2]
     flipped, sums, after = transitions.T.copy(), np.empty(tags), np.empty(tags)
@@ -130,21 +130,21 @@ def chain_marginals(
             if time == 0:
                 copy_row(start, 0, sums, tags)
             else:
-                _step(shares[b, time - 1], transitions, sums)
+                _step(found[b, time - 1], transitions, sums)
             for tag in range(tags):
-                shares[b, time, tag] = sums[tag] + scores[b, time, tag]
+                found[b, time, tag] = sums[tag] + scores[b, time, tag]
         copy_row(end, 0, after, tags)
         for time in range(lengths[b] - 1, -1, -1):
             for tag in range(tags):
-                shares[b, time, tag] += after[tag]
+                found[b, time, tag] += after[tag]
                 sums[tag] = after[tag] + scores[b, time, tag]
-            _normalise(shares[b, time])
+            _normalise(found[b, time])
             _step(sums, flipped, after)
 
 
 @compiled
 def _step(logs: Doubles, factors: Doubles, sums: Doubles) -> None:
-    """(from,) logarithms, (from, to) factors -> (to,) logarithms of what comes from all together."""
+    """(from,) logarithms, (from, to) factors -> (to,) logarithms of the sums over `from`."""
     top = largest(logs)
     for tag in range(len(sums)):
         sums[tag] = 0.0
@@ -158,7 +158,7 @@ def _step(logs: Doubles, factors: Doubles, sums: Doubles) -> None:
 
 @compiled
 def _normalise(logs: Doubles) -> None:
-    """Logarithms become shares of their sum."""
+    """Turn logarithms into probabilities."""
     top, total = largest(logs), 0.0
     for tag in range(len(logs)):
         logs[tag] = math.exp(logs[tag] - top)

@@ -1,1 +1,1 @@
-"""Ids to numbers: networks and losses, in torch."""
+"""Parts of networks and losses in torch, the same for all tasks."""

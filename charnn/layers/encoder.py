@@ -1,7 +1,4 @@
-"""Texts read by a network: ids to vectors, for words by their characters too, and stacks from the start and from the end of a text.
-
-No stack sees padding before the text is over.
-"""
+"""Encoders of texts: vectors of tokens, of their characters too, and stacks that read from the start and from the end."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -17,10 +14,10 @@ SHORT = 4  # Words of up to 4 characters are read together; then of up to 8, and
 
 
 class Encoder(nn.Module):
-    """One stack, or two of their own weights, one for each direction (Schuster and Paliwal 1997).
+    """One recurrent stack, or one for each direction (Schuster and Paliwal 1997); neither reads padding before the end of a text.
 
-    Unlike torch's bidirectional layers, the directions meet above their last layers only: so each can read a long text in
-    chunks and carry its state, and the stack of a language model can take the place of the forward one.
+    Unlike in torch's bidirectional layers, the directions meet only above their last layers, so each can read a long text in chunks
+    and carry its state, and the stack of a language model can replace the forward one.
     """
 
     def __init__(self, input_size: int, settings: EncoderSettings) -> None:
@@ -31,14 +28,11 @@ class Encoder(nn.Module):
 
     @property
     def stacks(self) -> list[RecurrentStack]:
-        """The forward stack, then the backward one if there is one."""
+        """The forward stack, and the backward one if there is one."""
         return [stack for stack in (self.forward_stack, self.backward_stack) if stack is not None]
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """(batch, time, units) and (batch,) -> (batch, time, output): at each place what both directions say about it.
-
-        What stands behind the end of a row means nothing.
-        """
+        """(batch, time, units), (batch,) lengths -> (batch, time, output) of both directions side by side; undefined after the end."""
         if x.shape[1] == 0:
             return x.new_zeros(len(x), 0, self.output_size)
         outputs, _ = self.forward_stack(x)
@@ -48,7 +42,7 @@ class Encoder(nn.Module):
         return torch.cat([outputs, reverse(reversed_outputs, lengths)], -1)
 
     def ends(self, outputs: Tensor, lengths: Tensor) -> Tensor:
-        """(batch, time, output) and (batch,), at least 1 -> (batch, output): what each direction says at its own last token."""
+        """(batch, time, output), (batch,) lengths of at least 1 -> (batch, output): each direction's output at its own last token."""
         last = outputs[torch.arange(len(outputs), device=outputs.device), lengths - 1]  # (batch, output)
         if self.backward_stack is None:
             return last
@@ -57,21 +51,21 @@ class Encoder(nn.Module):
 
 
 class Spelling(NamedTuple):
-    """The distinct words of a batch, character by character, and where each of them stands."""
+    """The characters of a batch's distinct words, and the places of these words."""
 
-    characters: Tensor  # (words, longest): character ids, 0 beyond a word's end
+    characters: Tensor  # (words, longest): character ids, 0 after a word's end
     lengths: Tensor  # (words,)
-    index: Tensor  # type: ignore[assignment]  # (batch, time): which word stands where; any behind the end of a text
+    index: Tensor  # type: ignore[assignment]  # (batch, time): the number of the word at each place; any after the end of a text
 
 
 class TokenEmbedding(nn.Module):
-    """(batch, time) ids -> (batch, time, units): a vector for each token, and one for its characters if they are read."""
+    """(batch, time) ids -> (batch, time, units): a vector for each token, and one for its characters if the settings ask for it."""
 
     def __init__(self, settings: EncoderSettings, *, vocabulary_size: int, characters: int = 0) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocabulary_size, settings.embedding_size)
-        # A rare word stays near where it began, and with torch's deviation of 1 such noise drowns what was learned: the best of
-        # seven epochs on movie reviews had 71.7 % right on validation, with 0.3 75.1 %, with 0.1 76.1 % (one seed).
+        # The vector of a rare word hardly changes, and with torch's standard deviation of 1 such noise hides what was learned: the
+        # best of seven epochs on movie reviews had a validation accuracy of 71.7 %, with 0.3 75.1 %, with 0.1 76.1 % (one seed).
         nn.init.normal_(self.embedding.weight, std=0.1)
         self.dropout = settings.embedding_dropout
         self.reader = WordReader(settings, characters) if settings.word_characters else None
@@ -81,7 +75,7 @@ class TokenEmbedding(nn.Module):
         return self.look_up(tokens, None if spelling is None else spelling.index, self.read_words(spelling))
 
     def read_words(self, spelling: Spelling | None) -> Tensor | None:
-        """-> (words, 2 * character hidden): each distinct word read once; None where characters are not read."""
+        """Return (words, 2 * character hidden), each distinct word read once; None if characters are not read."""
         if self.reader is None:
             return None
         assert spelling is not None, "a network with word_characters needs the spelling of its words"
@@ -89,7 +83,7 @@ class TokenEmbedding(nn.Module):
         return words
 
     def look_up(self, tokens: Tensor, index: Tensor | None, words: Tensor | None) -> Tensor:
-        """(batch, time) ids, (batch, time) places in a table of read words -> (batch, time, units)."""
+        """(batch, time) ids, (batch, time) rows in a table of read words -> (batch, time, units)."""
         x = nn.functional.embedding(tokens, self.embedding.weight)
         if self.training and self.dropout:
             x = x * self._mask()[tokens]
@@ -98,7 +92,7 @@ class TokenEmbedding(nn.Module):
         return torch.cat([x, nn.functional.embedding(index, words).to(x.dtype)], -1)
 
     def _mask(self) -> Tensor:
-        """(vocabulary, 1): a word that is left out is left out wherever it stands (Merity et al. 2018, section 4.3)."""
+        """Return (vocabulary, 1) factors: a dropped word is dropped everywhere in the batch (Merity et al. 2018, section 4.3)."""
         keep = 1 - self.dropout
         return torch.empty_like(self.embedding.weight[:, :1]).bernoulli_(keep).div_(keep)
 
@@ -132,26 +126,26 @@ class WordReader(nn.Module):
 
 
 def within(lengths: Tensor, time: int) -> Tensor:
-    """(batch,) -> (batch, time): does a token stand there?"""
+    """(batch,) lengths -> (batch, time) mask: True where there is a token."""
     return torch.arange(time, device=lengths.device) < lengths[:, None]
 
 
 def reverse(x: Tensor, lengths: Tensor) -> Tensor:
-    """(batch, time) or (batch, time, units) -> the same shape, each row reversed within its length; padding stays behind."""
+    """(batch, time) or (batch, time, units) -> the same shape, each row reversed within its length; padding stays last."""
     batch, time = x.shape[:2]
     steps = torch.arange(time, device=x.device)
     places = torch.where(steps < lengths[:, None], lengths[:, None] - 1 - steps, steps)  # (batch, time)
     if x.dim() == 2:
         return x.gather(1, places)
-    # A look-up in a table of rows: its way there and back takes two thirds of the time of x[rows, places], a third of gather's.
+    # A look-up in a table of rows: with its gradient it takes two thirds of the time of x[rows, places], a third of gather's.
     rows = places + torch.arange(batch, device=x.device)[:, None] * time
     return nn.functional.embedding(rows, x.flatten(0, 1))
 
 
 def _groups(lengths: Tensor) -> Iterator[tuple[Tensor, int]]:
-    """Which words are of about equal length, and how long the longest of them may be.
+    """Return groups of words of similar length: the numbers of the words, and their greatest possible length.
 
-    One address of 500 characters pads no other word; and 800 words of a text are read, gradients included, in half the time.
+    So one address of 500 characters pads no other word, and 800 words of a text are read, gradients included, in half the time.
     """
     longest = int(lengths.max()) if len(lengths) else 0
     shorter, width = 0, SHORT

@@ -1,17 +1,17 @@
-"""From the outputs of a network to the probabilities of tokens, or to the tags of a sentence, of which none is an illegal sequence."""
+"""Output layers: from the outputs of a network to probabilities of tokens, or to a legal sequence of tags for each sentence."""
 
 from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 
-from charnn.cells.rowwise import arrays, linear, share
+from charnn.cells.rowwise import arrays, linear, run_on_cores
 from charnn.engine.settings import adaptive_cutoffs
 from charnn.kernels.reading import chain_marginals
 
-ILLEGAL = -1e4  # Nats that an illegal transition scores in a sum over sequences: exp() of it is 0, and unlike infinity it has a gradient
+ILLEGAL = -1e4  # Score of an illegal transition in a sum over sequences, in nats: exp() of it is 0, and unlike infinity it has a gradient
 
-Legal = tuple[Tensor, Tensor, Tensor]  # What may stand: (from, to) neighbours, first tags, last tags; True where it may
+Legal = tuple[Tensor, Tensor, Tensor]  # True where legal: (from, to) neighbours, first tags, last tags
 
 
 class FullOutput(nn.Module):
@@ -32,7 +32,7 @@ class FullOutput(nn.Module):
 
 
 class AdaptiveOutput(nn.AdaptiveLogSoftmaxWithLoss):
-    """Full-width weights for frequent tokens, narrower ones for rare tokens (Grave et al. 2017); ids are sorted by frequency."""
+    """A softmax with full-width weights for frequent tokens, narrower ones for rare ones (Grave et al. 2017); ids sorted by frequency."""
 
     def __init__(self, hidden_size: int, vocabulary_size: int) -> None:
         super().__init__(hidden_size, vocabulary_size, adaptive_cutoffs(vocabulary_size))
@@ -63,7 +63,7 @@ class Crf(nn.Module):
         _keep_legal(self, tags, legal)
 
     def losses(self, scores: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
-        """(batch, time, tags) and (batch, time) ids -> (batch,) nats of the whole sentences."""
+        """(batch, time, tags) and (batch, time) ids -> (batch,) nats of whole sentences."""
         if scores.shape[1] == 0:
             return scores.sum((1, 2))
         scores, weights = scores.to(self.start.dtype), self._weights(ILLEGAL)
@@ -71,27 +71,27 @@ class Crf(nn.Module):
         return losses.masked_fill(~mask.any(1), 0)
 
     def decode(self, scores: Tensor, mask: Tensor) -> Tensor:
-        """(batch, time, tags) -> (batch, time) ids of the best legal sequence, 0 behind its end."""
+        """(batch, time, tags) -> (batch, time) ids of the best legal sequence, 0 after its end."""
         return viterbi(scores.to(self.start.dtype), mask, *self._weights(-torch.inf))
 
     def marginals(self, scores: Tensor, mask: Tensor) -> Tensor:
-        """(batch, time, tags) -> the same shape: the probability of each tag at each token, 0 behind the end."""
+        """(batch, time, tags) -> the same shape: the probability of each tag at each token, 0 after the end."""
         if scores.shape[1] == 0:
             return scores
         transitions, start, end = (weight.detach().cpu().double() for weight in self._weights(-torch.inf))
-        numbers, shares = scores.detach().cpu().double().contiguous(), torch.zeros(scores.shape, dtype=torch.float64)
-        share(chain_marginals, len(scores), *arrays(numbers, mask.sum(1).cpu(), transitions.exp(), start, end, shares))
-        return shares.to(scores.dtype).to(scores.device)
+        numbers, found = scores.detach().cpu().double().contiguous(), torch.zeros(scores.shape, dtype=torch.float64)
+        run_on_cores(chain_marginals, len(scores), *arrays(numbers, mask.sum(1).cpu(), transitions.exp(), start, end, found))
+        return found.to(scores.dtype).to(scores.device)
 
     def _weights(self, illegal: float) -> tuple[Tensor, Tensor, Tensor]:
-        """Scores of (from, to) neighbours, first tags and last tags."""
+        """Return the scores of (from, to) neighbours, first tags and last tags."""
         parts = ((self.transitions, self.neighbours), (self.start, self.first), (self.end, self.last))
         neighbours, first, last = (weight.masked_fill(~legal, illegal) for weight, legal in parts)
         return neighbours, first, last
 
 
 class SoftmaxOutput(nn.Module):
-    """Each tag for itself; what is legal matters only where the best sequence is sought."""
+    """A softmax over the tags of each token by itself; illegal sequences are excluded only in decoding."""
 
     neighbours: Tensor
     first: Tensor
@@ -102,39 +102,39 @@ class SoftmaxOutput(nn.Module):
         _keep_legal(self, tags, legal)
 
     def losses(self, scores: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
-        """(batch, time, tags) and (batch, time) ids -> (batch,) nats of the whole sentences."""
+        """(batch, time, tags) and (batch, time) ids -> (batch,) nats of whole sentences."""
         losses = -scores.log_softmax(-1).gather(-1, tags.masked_fill(~mask, 0)[..., None])[..., 0]  # (batch, time)
         return losses.masked_fill(~mask, 0).sum(1)
 
     def decode(self, scores: Tensor, mask: Tensor) -> Tensor:
-        """(batch, time, tags) -> (batch, time) ids of the most probable legal sequence, 0 behind its end."""
+        """(batch, time, tags) -> (batch, time) ids of the most probable legal sequence, 0 after its end."""
         logs = scores.log_softmax(-1)
         weights = (logs.new_zeros(legal.shape).masked_fill(~legal, -torch.inf) for legal in (self.neighbours, self.first, self.last))
         return viterbi(logs, mask, *weights)
 
     def marginals(self, scores: Tensor, mask: Tensor) -> Tensor:
-        """(batch, time, tags) -> the same shape: the probability of each tag at each token, 0 behind the end."""
+        """(batch, time, tags) -> the same shape: the probability of each tag at each token, 0 after the end."""
         return scores.softmax(-1).masked_fill(~mask[..., None], 0)
 
 
 TagOutput: TypeAlias = Crf | SoftmaxOutput
 
 TAG_OUTPUTS: dict[str, type[TagOutput]] = {"crf": Crf, "softmax": SoftmaxOutput}
-"""By name; each is made from the number of tags and what is legal."""
+"""Outputs by name; each is made from the number of tags and the legal ones."""
 
 
 @torch.no_grad()
 def viterbi(scores: Tensor, mask: Tensor, transitions: Tensor, start: Tensor, end: Tensor) -> Tensor:
-    """(batch, time, tags) -> (batch, time) ids of the best sequence, 0 behind its end (Viterbi 1967)."""
+    """(batch, time, tags) -> (batch, time) ids of the best sequence, 0 after its end (Viterbi 1967)."""
     batch, time, tags = scores.shape
     if time == 0:
         return mask.long()
     stay = torch.arange(tags, device=scores.device).expand(batch, -1)
     best, pointers = start + scores[:, 0], []
-    for step, goes_on in zip(scores[:, 1:].unbind(1), mask[:, 1:, None].unbind(1), strict=True):
+    for step, is_token in zip(scores[:, 1:].unbind(1), mask[:, 1:, None].unbind(1), strict=True):
         values, origins = (best[:, :, None] + transitions).max(1)  # (batch, to)
-        best = torch.where(goes_on, values + step, best)
-        pointers.append(torch.where(goes_on, origins, stay))
+        best = torch.where(is_token, values + step, best)
+        pointers.append(torch.where(is_token, origins, stay))
     path = [(best + end).argmax(1, keepdim=True)]
     for pointer in reversed(pointers):
         path.append(pointer.gather(1, path[-1]))
@@ -142,16 +142,16 @@ def viterbi(scores: Tensor, mask: Tensor, transitions: Tensor, start: Tensor, en
 
 
 def _log_partition(scores: Tensor, mask: Tensor, transitions: Tensor, start: Tensor, end: Tensor) -> Tensor:
-    """(batch,) logarithms of the summed exponentials of all sequences' scores: the forward algorithm."""
+    """Return (batch,) logarithms of the summed exponentials of all sequences' scores, by the forward algorithm."""
     total = start + scores[:, 0]  # (batch, tags)
     # Unbound once, not sliced: a slice's gradient is as large as all scores.
-    for step, goes_on in zip(scores[:, 1:].unbind(1), mask[:, 1:, None].unbind(1), strict=True):
-        total = torch.where(goes_on, torch.logsumexp(total[:, :, None] + transitions, 1) + step, total)
+    for step, is_token in zip(scores[:, 1:].unbind(1), mask[:, 1:, None].unbind(1), strict=True):
+        total = torch.where(is_token, torch.logsumexp(total[:, :, None] + transitions, 1) + step, total)
     return torch.logsumexp(total + end, 1)
 
 
 def _score(scores: Tensor, tags: Tensor, mask: Tensor, transitions: Tensor, start: Tensor, end: Tensor) -> Tensor:
-    """(batch,) scores of the given sequences (Lample et al. 2016, eq. 1)."""
+    """Return (batch,) scores of the given sequences (Lample et al. 2016, eq. 1)."""
     emitted = scores.gather(-1, tags[..., None])[..., 0] * mask  # (batch, time)
     moved = transitions[tags[:, :-1], tags[:, 1:]] * mask[:, 1:]  # (batch, time - 1)
     last = tags.gather(1, (mask.sum(1, keepdim=True) - 1).clamp(min=0))[:, 0]  # (batch,)
@@ -159,8 +159,8 @@ def _score(scores: Tensor, tags: Tensor, mask: Tensor, transitions: Tensor, star
 
 
 def _keep_legal(module: nn.Module, tags: int, legal: Legal | None) -> None:
-    """As buffers that are not saved: they follow from the tags' names."""
-    # On the CPU by name: a network that is made on the meta device gets its weights later, but never these.
+    """Register what is legal as buffers that are not saved, since they follow from the tags' names."""
+    # Explicitly on the CPU: a network made on the meta device gets its weights later, but never these.
     everything = (torch.ones(shape, dtype=torch.bool, device="cpu") for shape in ((tags, tags), (tags,), (tags,)))
     for name, part in zip(("neighbours", "first", "last"), everything if legal is None else legal, strict=True):
         module.register_buffer(name, part, persistent=False)

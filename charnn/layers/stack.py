@@ -11,15 +11,15 @@ from charnn.cells.layer import RecurrentLayer, State
 from charnn.cells.settings import StackSettings
 from charnn.errors import SettingError
 
-BYTES = 4 * 4  # Bytes that training keeps of every weight: itself, its gradient, and two moments of Adam
-GRAIN = 1 << 16  # The share of units dropped is rounded to a multiple of one over this
+BYTES = 4 * 4  # Bytes that training needs for each weight: itself, its gradient, and two moments of Adam
+GRAIN = 1 << 16  # The fraction of units dropped is rounded to a multiple of one over this
 
 
 class RecurrentStack(nn.Module):
-    """(batch, time, units) -> (batch, time, hidden), read from the first step to the last."""
+    """Recurrent layers: (batch, time, units) -> (batch, time, hidden), read from the first step to the last."""
 
     def __init__(self, input_size: int, settings: StackSettings) -> None:
-        """Raises SettingError, before any memory is taken, for a stack that this machine could not train."""
+        """Raise SettingError, before allocating memory, for a stack that this machine could not train."""
         super().__init__()
         self.settings = settings
         sizes = settings.input_sizes(input_size)
@@ -28,12 +28,12 @@ class RecurrentStack(nn.Module):
         self.cells = nn.ModuleList(RecurrentLayer(size, settings) for size in sizes)
         self.norms = nn.ModuleList(nn.LayerNorm(size) for size in sizes) if settings.layer_norm else None
         self.output_norm = nn.LayerNorm(settings.hidden_size) if settings.layer_norm else None
-        self.dropout = Dropout(settings.dropout, locked=settings.locked_dropout)
+        self.dropout = Dropout(settings.dropout, variational=settings.variational_dropout)
         is_learned = settings.initial_state == "learned"
         self.initial_state: nn.Parameter | None = nn.Parameter(torch.zeros(settings.state_shape)) if is_learned else None
 
     def start(self, batch: int) -> State:
-        """The state before the first step: zeros, or the learned one; each part (layers, batch, hidden)."""
+        """Return the state before the first step, zeros or the learned one; each part (layers, batch, hidden)."""
         states, layers, hidden = self.settings.state_shape
         shape = (layers, batch, hidden)
         if self.initial_state is None:
@@ -44,7 +44,7 @@ class RecurrentStack(nn.Module):
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """(batch, time, units) -> (batch, time, hidden), and the state after the last step.
 
-        Dropout is at the input, between the layers and at the output (Zaremba et al. 2014); layer norm is at the same places.
+        Dropout is at the input, between the layers and at the output (Zaremba et al. 2014), and so is layer norm.
         """
         state = self.start(x.shape[0]) if state is None else state
         x = self.dropout(x)
@@ -60,7 +60,7 @@ class RecurrentStack(nn.Module):
 
 
 def check_memory(settings: StackSettings, input_sizes: list[int]) -> None:
-    """Raises SettingError where training needs more than all the memory of this machine, which would end in the process being killed."""
+    """Raise SettingError where training needs more than all memory of this machine, for which the process would be killed."""
     hidden, cell = settings.hidden_size, settings.loaded_cell
     needed = BYTES * sum(prod(shape) for size in input_sizes for shape in cell.shapes(size, hidden).values())
     there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -70,34 +70,32 @@ def check_memory(settings: StackSettings, input_sizes: list[int]) -> None:
 
 
 class Dropout(nn.Module):
-    """Zeroes a share of the units in training and scales up the rest; does nothing in evaluation.
+    """Dropout: in training zeroes a fraction of the units and scales up the rest; in evaluation changes nothing.
 
-    Locked, one mask serves all time steps of a sequence (Gal and Ghahramani 2016, "variational" dropout).
+    If variational, all time steps of a sequence have the same mask (Gal and Ghahramani 2016).
     """
 
-    def __init__(self, share: float, *, locked: bool = False) -> None:
+    def __init__(self, fraction: float, *, variational: bool = False) -> None:
         super().__init__()
-        self.share = share
-        self.locked = locked
+        self.fraction, self.variational = fraction, variational
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, time, units) -> the same shape."""
-        if not self.training or self.share == 0:
+        if not self.training or self.fraction == 0:
             return x
-        if not self.locked:
-            return x * _mask(x, self.share) if x.device.type == "cpu" else nn.functional.dropout(x, self.share)
-        keep = 1 - self.share
-        mask = torch.empty_like(x[:, :1]).bernoulli_(keep).div_(keep)  # (batch, 1, units)
-        return x * mask
+        if not self.variational:
+            return x * _mask(x, self.fraction) if x.device.type == "cpu" else nn.functional.dropout(x, self.fraction)
+        keep = 1 - self.fraction
+        return x * torch.empty_like(x[:, :1]).bernoulli_(keep).div_(keep)  # a mask of (batch, 1, units)
 
 
-def _mask(x: Tensor, share: float) -> Tensor:
-    """Zeros for the share, and for the rest what makes up for it; the seed of its random numbers is drawn from torch's.
+def _mask(x: Tensor, fraction: float) -> Tensor:
+    """Return zeros for this fraction, and the scale for the rest; the seed of the random numbers is drawn from torch's.
 
-    torch draws a float for every unit, one after the other: that was a ninth of the time of training a translator, and is now a fiftieth.
+    torch draws a float for each unit, one after the other: a ninth of the time of training a translator, where this takes a fiftieth.
     """
     seed = int(torch.randint(2**62, ()))
     words = np.random.Generator(np.random.SFC64(seed)).integers(0, 2**64, size=-(-x.numel() // 4), dtype=np.uint64)
-    least = round(share * GRAIN)
+    least = round(fraction * GRAIN)
     is_kept = words.view(np.uint16)[: x.numel()] >= least
     return torch.from_numpy(is_kept).view(x.shape).to(x.dtype).mul_(GRAIN / (GRAIN - least))

@@ -1,1 +1,1 @@
-"""Plain numbers in, plain numbers out: how good a model is."""
+"""Metrics of models: plain numbers in, plain numbers out."""

@@ -1,7 +1,7 @@
-"""Attention maps between words: the weights between tokens, merged.
+"""Attention maps between words, merged from those between tokens.
 
-A word is what stands between white space, except that the punctuation and signs it ends in are a word of their own where
-they are tokens of their own: " walk", "s", "." are the words "walks" and "."; "don", "'", "t" are the one word "don't".
+Words are separated by white space, and punctuation and symbols at the end of a word are a separate word if they are separate tokens:
+" walk", "s", "." are the words "walks" and "."; "don", "'", "t" are the single word "don't".
 """
 
 import unicodedata
@@ -24,21 +24,21 @@ class Alignment:
 
     @classmethod
     def restore(cls, plain: Mapping[str, Any]) -> "Alignment":
-        """Return the alignment that plain() gave."""
+        """Return the alignment from what plain() returned."""
         source, target = tuple(plain["source"]), tuple(plain["target"])
-        # By its shape: of no words, a list says nothing of it.
+        # Reshaped, since a list of no words has no shape.
         return cls(source, target, np.array(plain["weights"], np.float64).reshape(len(target), len(source)))
 
     def plain(self) -> dict[str, Any]:
-        """Return `source`, `target` and `weights`, a list per target word, ready for JSON."""
+        """Return `source`, `target` and `weights`, a list for each target word, ready for JSON."""
         return {"source": list(self.source), "target": list(self.target), "weights": self.weights.tolist()}
 
 
 def merged(source: Sequence[str], target: Sequence[str], weights: NDArray[Any]) -> Alignment:
-    """Merge tokens that, joined, are the text, and their (target, source) weights, to words.
+    """Return the alignment of words from tokens that, joined, are the text, and their (target, source) weights.
 
-    A source word gets the sum of what its tokens got, a target word the mean of how its tokens looked. A token of nothing but
-    white space goes with the word before it (the first word at the start), so no weight is lost.
+    Weights are summed over the tokens of a source word, and averaged over those of a target word. A token of only white space belongs
+    to the word before it (at the start to the first word), so no weight is lost.
     """
     assert weights.shape == (len(target), len(source)), (weights.shape, len(target), len(source))
     source_words, source_parts = _words(source)
@@ -48,7 +48,7 @@ def merged(source: Sequence[str], target: Sequence[str], weights: NDArray[Any]) 
 
 
 def _words(tokens: Sequence[str]) -> tuple[tuple[str, ...], NDArray[np.float64]]:
-    """The words, and (words, tokens): 1 where a token is part of a word."""
+    """Return the words, and (words, tokens) numbers: 1 where a token is part of a word."""
     starts, places = list(_starts(tokens)), np.arange(len(tokens))
     spans = list(pairwise([0, *starts[1:], len(tokens)])) if starts else []
     words = tuple(" ".join("".join(tokens[begin:end]).split()) for begin, end in spans)
@@ -57,7 +57,7 @@ def _words(tokens: Sequence[str]) -> tuple[tuple[str, ...], NDArray[np.float64]]
 
 
 def _starts(tokens: Sequence[str]) -> Iterator[int]:
-    """Where the words start: after white space, and at the first of the marks that a word ends in."""
+    """Return the places where words start: after white space, and at the first of the marks at a word's end."""
     for start, end in pairwise([*_starts_after_space(tokens), len(tokens)]):
         yield start
         solid = [place for place in range(start, end) if tokens[place].strip()]
@@ -77,5 +77,5 @@ def _starts_after_space(tokens: Sequence[str]) -> Iterator[int]:
 
 
 def _is_mark(token: str) -> bool:
-    """Nothing but punctuation and signs; U+FFFD is neither, since it is part of a character, most likely of a letter."""
+    """Is this nothing but punctuation and symbols? U+FFFD is neither, since it is part of a character, most likely of a letter."""
     return all(unicodedata.category(character)[0] in "PS" and character != "\ufffd" for character in token.strip())

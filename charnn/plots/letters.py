@@ -1,79 +1,72 @@
-"""Texts and tables in a terminal: which signs symbols get; cut, wrapped, or column under column."""
+"""Texts and tables in a terminal: visible symbols, texts cut and wrapped by their columns, tables."""
 
 import re
-import textwrap
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from charnn.files import printable
 from charnn.tokenizers.vocabulary import SPECIALS, START
 
+LINE_END, TAB = "⏎", "⇥"
+_DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+LONGEST = 16  # Letters of a word that is written downwards or in a list; longer ones are cut
+
 
 def with_intervals(metrics: Mapping[str, Any], names: Sequence[str]) -> list[str]:
     """Return metrics, each with half its 95 % interval where there is one."""
     intervals = metrics.get("intervals", {})
-    return [
-        f"{metrics[name]:.4f} ± {(intervals[name][1] - intervals[name][0]) / 2:.4f}" if name in intervals else cell(metrics[name])
-        for name in names
-    ]
+    halves = {name: (high - low) / 2 for name, (low, high) in intervals.items()}
+    return [f"{metrics[name]:.4f} ± {halves[name]:.4f}" if name in halves else cell(metrics[name]) for name in names]
 
 
 def grid(rows: list[list[str]], texts: Collection[int] = (0,)) -> list[str]:
-    """Return rows as lines, columns under each other: those of texts to the left, of numbers to the right."""
-    widths = [max(columns(row[place]) for row in rows) for place in range(len(rows[0]))]
-    filled = ([_filled(text, width, place in texts) for place, (text, width) in enumerate(zip(row, widths, strict=True))] for row in rows)
-    return ["  ".join(row) for row in filled]
-
-
-def _filled(text: str, width: int, is_text: bool) -> str:
-    space = " " * (width - columns(text))
-    return text + space if is_text else space + text
+    """Return rows as lines with aligned columns: those with these numbers, of texts, to the left, the others to the right."""
+    widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        spaces = [" " * (width - columns(text)) for text, width in zip(row, widths, strict=True)]
+        cells = [text + space if place in texts else space + text for place, (text, space) in enumerate(zip(row, spaces, strict=True))]
+        lines.append("  ".join(cells))
+    return lines
 
 
 def cell(value: Any) -> str:
-    """Return a metric as a person reads it."""
+    """Return a metric in words: a count with commas, another number with four decimals, `-` for None."""
     if value is None:
         return "-"
     return f"{value:,}" if isinstance(value, int) else f"{value:,.4f}" if isinstance(value, float) else str(value)
 
 
 def figure(value: float | None) -> str:
-    """Return a number of any size in four digits, a large one with one decimal."""
+    """Return a number of any size in four digits, one from 1,000 on with one decimal."""
     return "-" if value is None else f"{value:,.1f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def trimmed_grid(rows: list[list[str]], texts: Collection[int]) -> list[str]:
-    """Return rows as lines, as grid() does, without spaces at their ends."""
+    """Return grid() without spaces at the ends of lines."""
     return [line.rstrip(" ") for line in grid(rows, texts)]
 
 
-LINE_END, TAB = "⏎", "⇥"
-
-_DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-
-LONGEST = 16  # Letters of a word that is written downwards or in a list; what is longer is cut
-
-
 def visible(text: str) -> str:
-    """Return a text with signs for line ends and tabs, and U+FFFD for what would command a terminal or change the reading direction."""
-    signs = text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", LINE_END).replace("\t", TAB)
-    return _DIRECTIONS.sub("\ufffd", printable(signs))
+    """Return a text with ⏎ for line ends and ⇥ for tabs, and U+FFFD for control characters and changes of the reading direction."""
+    symbols = text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", LINE_END).replace("\t", TAB)
+    return _DIRECTIONS.sub("\ufffd", printable(symbols))
 
 
 def one_line(text: str) -> str:
-    """Return a title or a name with single spaces for white space, and U+FFFD for what would command a terminal or break a file."""
+    """Return a title or a name with single spaces for white space, and U+FFFD for control characters."""
     return printable(" ".join(text.split()))
 
 
 def columns(text: str) -> int:
-    """Return the number of columns that a terminal gives a text."""
+    """Return the number of columns that a text takes in a terminal."""
     from rich.cells import cell_len
 
     return cell_len(text)
 
 
 def resized(text: str, width: int) -> str:
-    """Return a text cut or filled up to a number of columns."""
+    """Return a text cut to or filled up with spaces to a number of columns."""
     from rich.cells import set_cell_size
 
     return set_cell_size(text, width)
@@ -87,17 +80,17 @@ def terminal_width() -> int:
 
 
 def cut(word: str, width: int) -> str:
-    """Return the word, with an ellipsis where it has more columns than that."""
+    """Return the word, cut with an ellipsis if it has more columns than `width`."""
     return word if columns(word) <= width else resized(word, max(width - 1, 0)).rstrip() + "…"
 
 
 def begins(text: str, width: int) -> str:
-    """Return the first columns of a text."""
+    """Return the first `width` columns of a text, its symbols visible."""
     return cut(visible(text), width)
 
 
 def ends(text: str, width: int) -> str:
-    """Return the last columns of a text."""
+    """Return the last `width` columns of a text, its symbols visible."""
     shown = visible(text)
     if columns(shown) <= width:
         return shown
@@ -106,13 +99,8 @@ def ends(text: str, width: int) -> str:
     return f"…{shown}"
 
 
-def folded(text: str, width: int) -> list[str]:
-    """Return a text in lines of about `width` letters, at least one."""
-    return textwrap.wrap(text, width) or [""]
-
-
 def wrapped(parts: Sequence[str], width: int, between: str = "  ") -> Iterator[str]:
-    """Return the parts side by side in as many lines as they need; one that is wider than a line is cut."""
+    """Return the parts side by side in as many lines as needed; a part wider than a line is cut."""
     line = ""
     for part in parts:
         if line and columns(line) + len(between) + columns(part) > width:
@@ -131,7 +119,7 @@ def upright(words: Sequence[list[str]], width: int) -> Iterator[str]:
 
 
 def letters_of(word: str) -> list[str]:
-    """Return the characters, each with those that take no columns of their own, such as accents."""
+    """Return the characters of a word, each with the following ones that take no columns, such as accents."""
     letters: list[str] = []
     for character in word:
         if letters and (not columns(character) or columns(letters[-1] + character) == columns(letters[-1])):
@@ -142,31 +130,23 @@ def letters_of(word: str) -> list[str]:
 
 
 def symbol_lines(symbols: Sequence[str], values: Sequence[float], width: int, lines: int) -> Iterator[list[tuple[str, float]]]:
-    """The first lines as they fit into the width, each symbol as it can be seen, with its value; a document begins a line."""
+    """Return the first lines of (visible symbol, value), at most `width` columns wide; a document begins a new line."""
     line: list[tuple[str, float]] = []
     used = count = 0
     for symbol, value in zip(symbols, values, strict=True):
         text = visible(symbol)
-        if line and (used + columns(text) > width or symbol == SPECIALS[START]):
+        if line and (used + columns(text) > width or symbol == SPECIALS[START] or LINE_END in line[-1][0]):
             yield line
             line, used, count = [], 0, count + 1
         if count == lines:
             return
         line.append((text, value))
         used += columns(text)
-        if LINE_END in text:
-            yield line
-            line, used, count = [], 0, count + 1
-    if line and count < lines:
+    if line:
         yield line
 
 
-def bar(share: float, width: int) -> str:
-    """Return a bar over a fraction of the width, to an eighth of a character; above 0 it is always visible."""
-    eighths = max(round(min(max(share, 0.0), 1.0) * width * 8), share > 0)
+def bar(fraction: float, width: int) -> str:
+    """Return a bar over a fraction of the width, to an eighth of a character; it is visible for every fraction above 0."""
+    eighths = max(round(min(max(fraction, 0.0), 1.0) * width * 8), fraction > 0)
     return "█" * (eighths // 8) + (" ▏▎▍▌▋▊▉"[eighths % 8] if eighths % 8 else "")
-
-
-def filled(words: Sequence[str], width: int) -> list[str]:
-    """Words cut or filled to a width that they all have."""
-    return [resized(word, width) if columns(word) <= width else resized(word, width - 1) + "…" for word in words]

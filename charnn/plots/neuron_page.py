@@ -1,67 +1,60 @@
-"""A page on which one looks at hidden units over a text: one file that opens in any browser and loads nothing."""
+"""A page that shows hidden units over a text: one HTML file that works offline in any browser."""
 
 import base64
 import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from html import escape
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from charnn.cells.settings import Unit
 from charnn.files import write_whole
 from charnn.plots.letters import LINE_END, TAB, visible
-from charnn.plots.picture import check_place
+from charnn.plots.picture import check_place, page_template
 from charnn.tokenizers.vocabulary import SPECIALS, START
 
-PAGES = (".html",)
-
-MOST_BYTES = 2_950_000  # Of a page, unless the units that must be in it need more
-
+MOST_BYTES = 2_950_000  # Of a page, unless the units that were found or asked for need more
 FINE, COARSE, CROWDED = 63, (31, 15, 7, 5), 7
-"""Steps from the least to the largest value: of units that were found or asked for; of all others, the most at which all of them fit;
-and where all of them never fit, of as many as do."""
-
+"""Quantisation steps of a value: of units found or asked for; of all others, the most at which all fit; of some, if they do not."""
 TOGETHER = {63: 1, 31: 1, 15: 2, 7: 2, 5: 3}
-"""Neighbouring values that share a byte, by their steps: a tenth smaller than a byte for each, once compressed."""
-
+"""Neighbouring values in one byte, by their steps: a tenth smaller than a byte for each, once compressed."""
 NEVER_CAME = 65535  # Thousandths of a nat that mark the end of a text
 
 
 class FoundUnit(NamedTuple):
-    """A row of the table beside the text."""
+    """A unit that follows a feature of the text: a row of the table beside it."""
 
     feature: str
-    positions: int
-    unit: tuple[int, int]
-    correlation: float
-    auc: float | None
+    positions: int  # the number of positions at which the feature is not 0
+    unit: Unit
+    found: float  # Pearson's correlation on the first half, by which the unit was chosen
+    correlation: float  # the same on the second half, which is independent of the choice
+    auc: float | None  # area under the ROC curve on the second half; None for a feature that is not binary
 
 
 @dataclass(frozen=True, eq=False)
 class NeuronPage:
-    """What the page shows; layers from 1, units from 0."""
+    """The contents of a page; layers are numbered from 1, units from 0."""
 
     title: str
     note: str
     pieces: Sequence[str]  # (time,)
-    following: Sequence[str | None]  # (time,): what came next, None at the end of a text
+    following: Sequence[str | None]  # (time,): the next symbols, None at the end of a text
     candidates: Sequence[Sequence[str]]  # (time, top): the likeliest next symbols
     probabilities: NDArray[np.floating]  # (time, top)
     nats: NDArray[np.floating]  # (time,)
     values: NDArray[np.floating]  # (layers, units, time)
     found: Sequence[FoundUnit]
-    wanted: Sequence[tuple[int, int]]  # units that must be in it beside those found; the first is shown first
+    wanted: Sequence[Unit]  # units to include besides those found; the first is shown first
 
 
 class Kept(NamedTuple):
-    """The number of units on a page, and the fineness of their values."""
+    """The numbers of units on a page in fine and in coarse steps, and its size."""
 
     fine: int
     coarse: int
@@ -71,7 +64,7 @@ class Kept(NamedTuple):
 
 def write_neuron_page(path: Path, page: NeuronPage) -> Kept:
     """Write the page and return a summary of it. Raises SettingError for another suffix, StorageError where it cannot be written."""
-    check_place(path, PAGES, "page")
+    check_place(path, (".html",), "page")
     data, kept = _page(page)
     write_whole(path, data)
     return kept
@@ -79,15 +72,15 @@ def write_neuron_page(path: Path, page: NeuronPage) -> Kept:
 
 @dataclass(frozen=True, eq=False)
 class _Coded:
-    """Units in steps, each as its own numbers or as the differences from one symbol to the next, whichever is shorter."""
+    """Quantised units, each as its levels or as the differences between neighbours, whichever is shorter."""
 
     numbers: NDArray[np.uint8]  # (units, bytes)
     is_delta: NDArray[np.bool_]  # (units,)
     scales: NDArray[np.float64]  # (units,)
     steps: int
 
-    def facts(self, names: Sequence[tuple[int, int]]) -> list[list[float | int]]:
-        """What the page must know to decode each unit: layer, unit, scale, steps, values in a byte, whether they are differences."""
+    def facts(self, names: Sequence[Unit]) -> list[list[float | int]]:
+        """Return what decodes each unit: layer, unit, scale, steps, values in a byte, whether they are differences."""
         rows = zip(names, self.scales.tolist(), self.is_delta.tolist(), strict=True)
         return [[*name, round(scale, 6), self.steps, TOGETHER[self.steps], int(is_delta)] for name, scale, is_delta in rows]
 
@@ -95,14 +88,14 @@ class _Coded:
 def _page(page: NeuronPage) -> tuple[bytes, Kept]:
     layers, hidden, time = page.values.shape
     rows = page.values.reshape(layers * hidden, time)
-    names = [(row // hidden + 1, row % hidden) for row in range(len(rows))]
-    first = [*page.wanted, *(one.unit for one in page.found), (1, 0)][0]
+    names = [Unit(row // hidden + 1, row % hidden) for row in range(len(rows))]
+    first = [*page.wanted, *(one.unit for one in page.found), Unit(1, 0)][0]
     fine = sorted({(layer - 1) * hidden + unit for layer, unit in [first, *page.wanted, *(one.unit for one in page.found)]})
     planes, facts = _positions(page)
     found = _code(rows[fine], FINE)
     facts |= {"layers": layers, "hidden": hidden, "shown": list(first)}
-    said = len(_filled(page, facts | {"units": [[1000] * 6] * len(rows)}, Kept(0, 0, 0, 0), [planes, found.numbers]))
-    others, coarse = _fit(rows, sorted(set(range(len(rows))) - set(fine)), MOST_BYTES - said)
+    size = len(_filled(page, facts | {"units": [[1000] * 6] * len(rows)}, Kept(0, 0, 0, 0), [planes, found.numbers]))
+    others, coarse = _fit(rows, sorted(set(range(len(rows))) - set(fine)), MOST_BYTES - size)
     facts["units"] = [*found.facts([names[row] for row in fine]), *coarse.facts([names[row] for row in others])]
     kept = Kept(len(fine), len(others), coarse.steps, 0)
     html = _filled(page, facts, kept, [planes, found.numbers, coarse.numbers]).encode()
@@ -110,7 +103,7 @@ def _page(page: NeuronPage) -> tuple[bytes, Kept]:
 
 
 def _positions(page: NeuronPage) -> tuple[NDArray[np.uint8], dict[str, object]]:
-    """(planes, time) bytes of everything but the units, and the facts that tell what they are."""
+    """Return (planes, time) bytes of everything but the units, and the facts that decode them."""
     table: dict[str, int] = {}
 
     def numbers(texts: Sequence[str]) -> NDArray[np.int64]:
@@ -121,7 +114,7 @@ def _positions(page: NeuronPage) -> tuple[NDArray[np.uint8], dict[str, object]]:
     width = max(1, -(-(len(table) - 1).bit_length() // 8))
     planes = [(column >> 8 * byte & 255).astype(np.uint8) for column in columns for byte in range(width)]
     shares = len(planes)
-    # The square root keeps the small ones apart: from 1 in 65,025 on.
+    # The square root keeps small probabilities apart, down to 1 in 65,025.
     planes += [np.round(255 * np.sqrt(column)).astype(np.uint8) for column in np.clip(page.probabilities, 0, 1).T]
     nats = np.nan_to_num(np.round(1000 * page.nats), nan=NEVER_CAME, posinf=NEVER_CAME - 1).clip(0, NEVER_CAME).astype(np.int64)
     place = len(planes)
@@ -136,7 +129,7 @@ def _positions(page: NeuronPage) -> tuple[NDArray[np.uint8], dict[str, object]]:
 
 
 def _fit(rows: NDArray[np.floating], others: list[int], budget: int) -> tuple[list[int], _Coded]:
-    """As many of these units as fit, and their code: all in coarse steps, or those that vary most."""
+    """Return the units that fit into the budget, and their code: all in coarse steps, or those that vary most."""
     for steps in COARSE:
         coded = _code(rows[others], steps)
         if len(_packed(coded.numbers)) <= budget:
@@ -149,7 +142,7 @@ def _fit(rows: NDArray[np.floating], others: list[int], budget: int) -> tuple[li
 
 
 def _code(rows: NDArray[np.floating], steps: int) -> _Coded:
-    """(units, time) values as whole numbers below `steps`, of which the middle one is 0; each unit on a scale of its own."""
+    """Quantise (units, time) values to whole numbers below `steps`, the middle one for 0; each unit has its own scale."""
     scales = np.abs(rows).max(1, initial=0).astype(np.float64)
     scales[scales == 0] = 1
     levels = np.round((rows / scales[:, None] + 1) / 2 * (steps - 1)).astype(np.int16)
@@ -159,7 +152,7 @@ def _code(rows: NDArray[np.floating], steps: int) -> _Coded:
 
 
 def _together(levels: NDArray[np.int16], steps: int) -> NDArray[np.uint8]:
-    """(units, time) -> (units, bytes): neighbours in one byte, the first in the lowest place."""
+    """Put neighbouring levels into one byte, the first as the lowest digit: (units, time) -> (units, bytes)."""
     count = TOGETHER[steps]
     places = -(-levels.shape[1] // count)
     filled = np.pad(levels, ((0, 0), (0, places * count - levels.shape[1]))).reshape(len(levels), places, count)
@@ -167,14 +160,14 @@ def _together(levels: NDArray[np.int16], steps: int) -> NDArray[np.uint8]:
 
 
 def _entropy(numbers: NDArray[np.uint8]) -> float:
-    """Bits of a number, each by itself (Shannon 1948): what a Huffman code comes near."""
+    """Return the entropy in bits per number (Shannon 1948), a lower bound of a Huffman code."""
     counts = np.bincount(numbers)
-    shares = counts[counts > 0] / len(numbers)
-    return float(-(shares * np.log2(shares)).sum())
+    fractions = counts[counts > 0] / len(numbers)
+    return float(-(fractions * np.log2(fractions)).sum())
 
 
 def _packed(numbers: NDArray[np.uint8]) -> str:
-    """Compressed, in letters: base 85 takes a sixteenth less than base 64, and a comma for its < ends no script."""
+    """Return compressed numbers as text: base 85 is a sixteenth shorter than base 64; a comma replaces <, which could end a script."""
     data = zlib.compress(numbers.tobytes(), 9)
     # The length comes first, since letters come in fives, of four bytes.
     return base64.b85encode(len(data).to_bytes(4, "big") + data, pad=True).decode().replace("<", ",")
@@ -189,14 +182,14 @@ def _filled(page: NeuronPage, facts: dict[str, object], kept: Kept, parts: Seque
     ]
     caption = (
         "Units that follow a feature of the text: chosen on its first half, correlation (Pearson) and AUC on the second. "
-        "A star: depends on what comes later, which a network can only guess."
+        "Features with a star depend on later symbols, which a network can only guess."
     )
     total = page.values.shape[0] * page.values.shape[1]
     others = f", {kept.coarse:,} more in {kept.steps}" if kept.coarse else ""
     missing = total - kept.fine - kept.coarse
     rest = f"{missing:,} that vary less are left out" if missing else "none is left out"
     note = f"Of {total:,} units, {kept.fine:,} are here in {FINE} steps{others}; {rest}. Others, or finer ones: --units LAYER:UNIT,..."
-    return _template().substitute(
+    return page_template("neuron_page").substitute(
         title=escape(visible(" ".join(page.title.split()))),
         note=escape(visible(page.note)),
         caption=escape(caption),
@@ -206,8 +199,3 @@ def _filled(page: NeuronPage, facts: dict[str, object], kept: Kept, parts: Seque
         facts=json.dumps(facts, separators=(",", ":")).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"),
         data="\n".join(map(_packed, parts)),
     )
-
-
-@cache
-def _template() -> Template:
-    return Template(files("charnn.plots").joinpath("neuron_page.html").read_text(encoding="utf-8"))

@@ -1,38 +1,35 @@
-"""Pictures as files: the place, the fonts, what matplotlib draws; and charts as such."""
+"""Pictures in files, drawn by matplotlib: where they can be written, their fonts, and charts."""
 
 import io
 import os
+import textwrap
 import warnings
 from collections.abc import Callable, Collection
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
+from string import Template
 from typing import Any
 
 from charnn.errors import SettingError, StorageError
 from charnn.files import write_whole
 from charnn.plots.chart import Axis, Chart, Line, has_place, tick_label
-from charnn.plots.letters import folded, one_line
+from charnn.plots.letters import one_line
 
 FONTS = (
     *("DejaVu Sans", "Noto Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Zen Hei", "PingFang SC", "Hiragino Sans"),
     *("Microsoft YaHei", "Yu Gothic", "Malgun Gothic", "Arial Unicode MS", "Noto Emoji", "Segoe UI Emoji"),
 )
-"""Where letters are looked for, as far as they are installed: matplotlib's own font has no Chinese and few emoji."""
-
+"""Fonts to use, as far as they are installed: matplotlib's own has no Chinese and few emoji."""
 PICTURES = (".png", ".svg")
-
 SIZE = (8.0, 4.5)  # Inches within the axes
-
 TITLE, NAME = 95, 40  # Letters of a line of the title, and of a name in the key
-
 COLOURS = ("#1f77b4", "#e07b00", "#2a9d3a", "#d6278a", "#7b5fd0", "#9a8a00", "#00a0a8", "#d62728")
 STROKES = ("-", "--", ":", "-.")  # Strokes of lines of the same colour
 
 
 def write_chart(path: Path, chart: Chart, option: str = "plot") -> None:
-    """Draw a chart into a .png or .svg file, with room for what lies around its axes.
-
-    Raises SettingError at another suffix or where matplotlib is missing, StorageError where the file cannot be written.
-    """
+    """Draw a chart into a .png or .svg file. Raises SettingError for another suffix or without matplotlib, StorageError."""
     check_place(path, PICTURES, option)
     write_whole(path, picture(lambda figure: _fill(figure, chart), SIZE, path.suffix.lower()[1:], option))
 
@@ -46,14 +43,11 @@ def check_place(path: Path, suffixes: Collection[str], option: str) -> None:
     if path.is_dir():
         raise StorageError(f"{path} cannot be written: it is a folder; name a file in it")
     if not os.access(path.parent, os.W_OK):
-        raise StorageError(f"{path} cannot be written: {path.parent} is not yours to write to; name another file")
+        raise StorageError(f"{path} cannot be written: you have no permission to write to {path.parent}; name another file")
 
 
 def picture(fill: Callable[[Any], None], size: tuple[float, float], kind: str, option: str, instead: str = "") -> bytes:
-    """Return the bytes of a file of this kind, by a Figure of its own, since pyplot would choose a display for the whole process.
-
-    instead: what to do where matplotlib is missing, beside installing it.
-    """
+    """Return the bytes of a picture of this kind; instead: what to do where matplotlib is missing, besides installing it."""
     try:
         from matplotlib import font_manager  # first: the package itself is what may be missing
         from matplotlib.figure import Figure
@@ -63,7 +57,7 @@ def picture(fill: Callable[[Any], None], size: tuple[float, float], kind: str, o
 
     installed = set(font_manager.get_font_names())
     file = io.BytesIO()
-    # A letter that no font has is a box, which says as much as a warning for each.
+    # A letter that no font has is drawn as a box, which needs no warning. Not by pyplot, which would choose a display for the process.
     with rc_context({"font.family": [font for font in FONTS if font in installed]}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure = Figure(figsize=size)
@@ -72,8 +66,14 @@ def picture(fill: Callable[[Any], None], size: tuple[float, float], kind: str, o
     return file.getvalue()
 
 
+@cache
+def page_template(name: str) -> Template:
+    """Return the HTML template of this name."""
+    return Template(files("charnn.plots").joinpath(f"{name}.html").read_text(encoding="utf-8"))
+
+
 def listed(names: Collection[str]) -> str:
-    """Return a list in words: `.png, .svg or .html`."""
+    """Return names as a phrase: `.png, .svg or .html`."""
     *first, last = names
     return f"{', '.join(first)} or {last}" if first else last
 
@@ -89,20 +89,20 @@ def _fill(figure: Any, chart: Chart) -> None:
     letters = {"parse_math": False}
     axes.set_xlabel(one_line(chart.x_label), **letters)
     axes.set_ylabel(one_line(chart.y_label), **letters)
-    axes.set_title("\n".join(folded(one_line(chart.title), TITLE)), loc="left", fontsize=12, **letters)
+    axes.set_title(textwrap.fill(one_line(chart.title), TITLE), loc="left", fontsize=12, **letters)
     _add_key(axes, [(one_line(line.name), artist) for line, artist in zip(chart.lines, drawn, strict=True) if line.name])
 
 
 def _add_key(axes: Any, lines: list[tuple[str, Any]]) -> None:
-    """The names of the lines, to the right of all."""
+    """Add the names of the lines, to the right of the axes."""
     if not lines:
         return
-    # Set afterwards: of a name that begins with an underscore matplotlib takes no notice.
-    signs, names = [artist for _, artist in lines], [str(number) for number in range(len(lines))]
-    key = axes.legend(signs, names, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    # Names are set afterwards, since matplotlib ignores those that begin with an underscore.
+    artists, numbers = [artist for _, artist in lines], [str(number) for number in range(len(lines))]
+    key = axes.legend(artists, numbers, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     for text, (name, _) in zip(key.get_texts(), lines, strict=True):
         text.set_parse_math(False)
-        text.set_text("\n".join(folded(name, NAME)))
+        text.set_text(textwrap.fill(name, NAME))
 
 
 def _draw(axes: Any, line: Line, number: int) -> Any:
@@ -124,11 +124,11 @@ def _draw(axes: Any, line: Line, number: int) -> Any:
 
 
 def _set_axis(axis: Any, set_limits: Callable[[float, float], Any], place: Axis) -> None:
-    """Scale, limits with a little room behind them, and ticks."""
+    """Set scale, limits with a little room beyond them, and ticks."""
     room = 0.02 * (place.most - place.least)
     first, last = place.least - room, place.most + room
     if place.is_log:
-        # What is not above 0 has no place: else it would be drawn far below.
+        # Masked, since matplotlib would draw numbers up to 0 far below.
         getattr(axis.axes, f"set_{axis.axis_name}scale")("log", nonpositive="mask")
         stretch = (place.most / place.least) ** 0.02
         first, last = place.least / stretch, place.most * stretch

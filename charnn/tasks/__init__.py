@@ -1,1 +1,1 @@
-"""One file is one task is one subcommand of `train`."""
+"""One folder for each task, which is one subcommand of `train`."""

@@ -1,4 +1,4 @@
-"""All tasks, one record each; every verb, check and law goes over them."""
+"""All tasks, one record each; every verb, check and law iterates over them."""
 
 import importlib
 
@@ -11,17 +11,11 @@ PACKAGES = (
     "charnn.tasks.translator",
     "charnn.tasks.forecaster",
 )  # fmt: skip
-"""The folder of each task, in which its TASK is; a line more is a task more."""
+"""The package of each task, which contains its TASK; a new task is one more line."""
 
-
-def _tasks() -> dict[str, Task]:
-    tasks: list[Task] = [importlib.import_module(package).TASK for package in PACKAGES]
-    return {task.name: task for task in tasks}
-
-
-TASKS = _tasks()
+TASKS: dict[str, Task] = {task.name: task for task in (importlib.import_module(package).TASK for package in PACKAGES)}
 
 
 def able(ability: str) -> list[str]:
-    """Return the names of the tasks whose models can do something: write, attention, verdicts, forecast."""
+    """Return the names of the tasks whose models have an ability: write, attention, predictions or forecast."""
     return [name for name, task in TASKS.items() if ability in task.abilities]

@@ -1,4 +1,4 @@
-"""What is known of a task without loading it: one plain record, what a training starts from, and what a verb asks of its models."""
+"""A task without its code: one record, the inputs of its training, and the call of a verb on its models."""
 
 from __future__ import annotations
 
@@ -19,39 +19,36 @@ from charnn.layers.settings import EncoderSettings
 from charnn.settings import Settings, collect, own_settings, setting_type
 from charnn.tokenizers.registry import TokenizerSettings
 
-KEPT = ("dropout", "locked_dropout")  # Settings of a stack that do not come from a language model to start from
-GROWTH = ("min_count", "vocabulary_size")  # Settings of the tokenizer that may be given anew: they choose among the symbols that are new
-
+KEPT = ("dropout", "variational_dropout")  # Settings of a stack that are not taken from a language model
+GROWTH = ("min_count", "vocabulary_size")  # Settings of the tokenizer that may be given again: they select among new symbols
 STACK_ADOPTED = tuple(one.name for kind in (TokenizerSettings, StackSettings) for one in own_settings(kind) if one.name not in KEPT)
-
-ENCODER_ADOPTED = ("embedding_size", *STACK_ADOPTED)  # What an encoder takes from a language model
-
+ENCODER_ADOPTED = ("embedding_size", *STACK_ADOPTED)  # Settings that an encoder takes from a language model
 MODEL_ADOPTED = tuple(one for one in (*STACK_ADOPTED, *(part.name for part in own_settings(LanguageNetworkSettings))) if one not in GROWTH)
-"""What a language model takes from another."""
+"""Settings that a language model takes from another."""
 
-READING = tuple(one.name for one in own_settings(ReadSettings))  # Options that say how files are written
+READING = tuple(one.name for one in own_settings(ReadSettings))  # Options for the format of files
 
 
 @dataclass(frozen=True)
 class Inputs(Settings):
-    """What a training starts from besides its data."""
+    """Inputs of a training besides its data."""
 
     def knowing(self, given: Collection[str]) -> Inputs:
-        """Return the inputs, knowing which options were given."""
+        """Return the inputs with what they need to know of the options that were given."""
         return self
 
     def arranged(self, settings: Any, given: Collection[str], data: Sequence[str]) -> Any:
-        """Return the settings as these inputs and data want them; raise SettingError for a given option without effect."""
+        """Return the settings adjusted to these inputs and data; raise SettingError for a given option without effect."""
         return settings
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Return files to train on that are no arguments."""
+        """Return files to train on that are given by options."""
         return ()
 
     @property
     def valid_files(self) -> tuple[str, ...]:
-        """Return files to validate on besides `--valid`."""
+        """Return files to validate on that are given by options other than `--valid`."""
         return ()
 
 
@@ -63,12 +60,12 @@ def refuse(given: Collection[str], names: Collection[str], reason: str) -> None:
 
 
 def refuse_adopted(given: Collection[str], adopted: Sequence[str], which: str) -> None:
-    """Raise SettingError for options that a language model to start from makes useless."""
+    """Raise SettingError for options that a language model to start from determines."""
     refuse(given, adopted, f"comes from the language model {which}; leave it out")
 
 
 def refuse_characters(encoder: EncoderSettings, given: Collection[str]) -> None:
-    """Raise SettingError for sizes of what reads the characters of words, where nothing does."""
+    """Raise SettingError for sizes of the character encoder where there is none."""
     if not encoder.word_characters:
         refuse(given, ("character_size", "character_hidden_size"), "has no effect without --word-characters; leave it out")
 
@@ -79,20 +76,20 @@ class Task:
 
     name: str  # What models and `train NAME` call it
     summary: str  # The help of `train NAME`: what it trains, and which DATA it reads
-    settings: type[Settings]  # All that a model file keeps; its first part is how data are read
+    settings: type[Settings]  # All that a model file contains; the first part is for reading data
     package: str  # The folder as Python imports it
     model: str  # The name of the class in `model`
     corpus: str  # Built-in data, read where no others are given
-    held_out: str  # What `--valid-share` holds out
-    inputs: type[Inputs] = Inputs  # Options of `train` that a model file does not keep
-    reading: type[Settings] = Settings  # Options by which other data are read than the training data were
+    held_out: str  # The data that `--valid-fraction` holds out
+    inputs: type[Inputs] = Inputs  # Options of `train` that a model file does not contain
+    reading: type[Settings] = Settings  # Options for reading other data than the training data
     predicting: type[Settings] = PredictSettings
     evaluating: type[Settings] = Settings
-    abilities: tuple[str, ...] = ()  # What else its models can do: write, attention, verdicts, forecast
+    abilities: tuple[str, ...] = ()  # Further abilities of its models: write, attention, predictions, forecast
 
     @property
     def data_settings(self) -> type[Settings]:
-        """Return the class of the settings that say how data are read."""
+        """Return the class of the settings for reading data."""
         kind: type[Settings] = setting_type(self.settings, fields(self.settings)[0].name)
         return kind
 
@@ -101,10 +98,9 @@ class Task:
         return importlib.import_module(f"{self.package}.{module}")
 
     def verb(self, name: str) -> Callable[..., Any] | None:
-        """Return the function of this name in `commands`; None where the task does as all do."""
-        if importlib.util.find_spec(f"{self.package}.commands") is None:
-            return None
-        return getattr(self.part("commands"), name, None)
+        """Return the function of this name in the task's `commands` module; None where there is none."""
+        has_commands = importlib.util.find_spec(f"{self.package}.commands") is not None
+        return getattr(self.part("commands"), name, None) if has_commands else None
 
     @property
     def model_class(self) -> Any:
@@ -114,7 +110,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Call:
-    """What a user asked of a model on the command line."""
+    """The arguments and options of a command on a model, and its ways to answer."""
 
     arguments: Sequence[str]  # Data or texts
     options: dict[str, Any]  # The options that were given, by name
@@ -124,11 +120,11 @@ class Call:
 
     @property
     def how(self) -> dict[str, Any]:
-        """Return the options that say how files are written."""
+        """Return the given options for the format of files."""
         return {name: value for name, value in self.options.items() if name in READING}
 
     def collected(self, kind: type[Any]) -> Any:
-        """Return the settings of a class, with what was given."""
+        """Return the settings of a class, with the options that were given."""
         return collect(kind, self.options)
 
     def texts(self, rows: PredictSettings) -> Iterator[str]:
@@ -145,7 +141,7 @@ class Call:
 
 
 def option_values(kind: type[Settings], options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that are settings of a class itself and say nothing of rows, as keyword arguments."""
+    """Return the options that are a class's own settings as keyword arguments; none for the plain settings of rows."""
     if kind is PredictSettings:
         return {}
     settings = collect(kind, options)

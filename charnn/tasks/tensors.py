@@ -1,8 +1,7 @@
 """Arrays as tensors and back: batches of texts, the weights of a network, and the rows of tables that grow."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import torch
 from numpy.typing import NDArray
@@ -13,8 +12,9 @@ from charnn.engine.settings import check_weights
 from charnn.layers.encoder import Spelling
 from charnn.tokenizers.vocabulary import UNKNOWN
 
-READ_TEXTS, READ_TOKENS = 256, 16384  # Texts, and tokens, read at once where nothing is learned
-PARTS = ("tokenizer.", "referee.", "series.")  # What the names of tensors begin with that are no weights of the network
+M = TypeVar("M", bound=Any)
+READ_TEXTS, READ_TOKENS = 256, 16384  # Most texts, and tokens, of a batch outside training
+PARTS = ("tokenizer.", "referee.", "series.")  # Prefixes of tensors that are not weights of the network
 
 
 def tensors_of(batch: TextBatch, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -23,14 +23,14 @@ def tensors_of(batch: TextBatch, device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 def spelling_of(batch: TextBatch, device: torch.device) -> Spelling | None:
-    """Return the characters of a batch's words, where the network reads them."""
+    """Return the characters of a batch's words; None where the network does not read them."""
     if batch.characters is None or batch.character_lengths is None or batch.words is None:
         return None
     return Spelling(*(torch.from_numpy(part).to(device) for part in (batch.characters, batch.character_lengths, batch.words)))
 
 
 def drop_words(tokens: Tensor, fraction: float) -> Tensor:
-    """Return the ids, a random fraction of them unknown, so that the network learns what to make of it (Iyyer et al. 2015)."""
+    """Return the ids with a random fraction replaced by the unknown token, so that the network learns it (Iyyer et al. 2015)."""
     return tokens.masked_fill(torch.rand(tokens.shape, device=tokens.device) < fraction, UNKNOWN) if fraction else tokens
 
 
@@ -40,9 +40,9 @@ def weights_of(network: nn.Module) -> dict[str, NDArray[Any]]:
 
 
 def put_weights(network: nn.Module, tensors: Mapping[str, NDArray[Any]], tied: Mapping[str, str] | None = None) -> None:
-    """Put the weights among a model file's tensors into the network; `tied` gives the stored name of weights that are stored once.
+    """Copy a model file's weights into the network; raise CheckpointError where names, shapes or types differ.
 
-    Raises CheckpointError where names, shapes or types differ.
+    tied: for each name of weights that are stored under another name, that name.
     """
     tied = tied or {}
     own = {name: array for name, array in tensors.items() if not name.startswith(PARTS)}
@@ -52,22 +52,26 @@ def put_weights(network: nn.Module, tensors: Mapping[str, NDArray[Any]], tied: M
     network.load_state_dict(weights, assign=any(one.is_meta for one in network.parameters()))
 
 
-@contextmanager
-def without_memory() -> Iterator[None]:
-    """Make networks without memory and initial weights: a hostile file cannot ask for more than it brings.
+def loaded(make: Callable[[], M], name: str, tensors: Mapping[str, NDArray[Any]], tied: Mapping[str, str] | None = None) -> M:
+    """Return the model that `make` returns, with this name and a model file's weights as in put_weights(); raise CheckpointError.
 
-    Nor do they touch torch's random state: a model may be read while another one trains.
+    It is made without memory and initial weights, so that a hostile file cannot demand more than it contains, and leaves torch's
+    random state alone: a model may be loaded while another one trains.
     """
     with torch.random.fork_rng(devices=[]), torch.device("meta"):
-        yield
+        model = make()
+    model.name = name
+    put_weights(model.network, tensors, tied)
+    model.network.eval()
+    return model
 
 
 @torch.no_grad()
 def take_rows(table: Tensor, known: Tensor) -> None:
-    """Put known rows first; initialise new ones behind them as if drawn from among them, and new numbers of a bias at the lowest.
+    """Copy known rows to the top; draw new ones from a normal distribution with their mean and standard deviation.
 
-    A normal distribution with the known rows' mean and deviation: so new tokens are no stranger to the layers above than an average one
-    (Hewitt 2021, "Initializing new word embeddings for pretrained language models").
+    So the layers above see an average token (Hewitt 2021, "Initializing new word embeddings for pretrained language models"). New
+    numbers of a bias take the lowest of the known.
     """
     table[: len(known)] = known
     new = table[len(known) :]

@@ -1,1 +1,1 @@
-"""Text to ids and back."""
+"""Tokenizers, which turn text into ids and ids into text."""

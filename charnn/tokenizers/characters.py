@@ -23,18 +23,19 @@ class CharTokenizer:
     has_characters: ClassVar[bool] = True
     has_spaces: ClassVar[bool] = False
     longest: ClassVar[int] = 500
+    tensors = no_tensors
 
     def __init__(self, vocabulary: Vocabulary, lowercase: bool) -> None:
         self.vocabulary, self.size, self.lowercase = vocabulary, vocabulary.size, lowercase
         codes = [ord(symbol) for symbol in vocabulary.symbols]
         self._codes = np.array([ord(SPECIAL_TEXTS[UNKNOWN]), 0, 0, *codes], np.uint32)
-        # The last entry stands for every code point above: take() clips to it.
+        # The last entry is for every code point above, since take() clips to it.
         self._ids = np.full(max(codes) + 2, UNKNOWN, id_type(self.size))
         self._ids[codes] = np.arange(len(SPECIALS), self.size)
 
     @classmethod
     def fit(cls, chunks: Chunks, settings: TokenizerSettings, default_size: int | None = None) -> "CharTokenizer":
-        """The characters of the text."""
+        """Return a tokenizer for the characters of the text."""
         counts = np.zeros(CODE_POINTS, np.int64)
         for chunk in chunks():
             count_characters(lowered(chunk) if settings.lowercase else chunk, counts)
@@ -43,47 +44,36 @@ class CharTokenizer:
 
     @classmethod
     def restore(cls, learned: Any, tensors: Mapping[str, npt.NDArray[Any]]) -> "CharTokenizer":
-        """Raises CheckpointError unless every symbol is one character."""
+        """Return the tokenizer that gave learned(). Raises CheckpointError unless every symbol is one character."""
         vocabulary = Vocabulary.restore(saved(learned, "symbols", list))
         if any(len(symbol) != 1 for symbol in vocabulary.symbols):
             raise CheckpointError("the model's vocabulary is damaged: a character tokenizer with symbols of several characters")
         return cls(vocabulary, saved(learned, "lowercase", bool))
 
     def learned(self) -> dict[str, Any]:
-        """The characters in the order of their ids."""
         return {"symbols": list(self.vocabulary.symbols), "lowercase": self.lowercase}
 
-    tensors = no_tensors
-
     def encode(self, text: str) -> Ids:
-        """One id per code point (of the lowered text)."""
         return self._ids.take(_code_points(lowered(text) if self.lowercase else text), mode="clip")
 
     def decode(self, ids: Sequence[int] | npt.NDArray[Any]) -> str:
-        """One code point per id."""
         chosen = np.asarray(ids, np.int64)
         codes: bytes = self._codes[chosen[(chosen != START) & (chosen != END)]].tobytes()
         return codes.decode("utf-32-le")
 
     def stream(self) -> TextStream:
-        """Gives each character at once."""
         return SymbolStream(self.vocabulary)
 
     def symbol(self, id: int) -> str:
-        """The character itself."""
         return self.vocabulary.symbol(id)
 
     def unknown_symbols(self, text: str) -> Counter[str]:
-        """The characters that never occurred in the corpus."""
-        text = lowered(text) if self.lowercase else text
-        return Counter(text[place] for place in np.flatnonzero(self.encode(text) == UNKNOWN).tolist())
+        return self.vocabulary.unknown(lowered(text) if self.lowercase else text)
 
     def grown(self, symbols: Sequence[str]) -> "CharTokenizer":
-        """One that knows more characters."""
         return CharTokenizer(self.vocabulary.grown(symbols), self.lowercase)
 
     def split(self, text: str) -> tuple[str, str]:
-        """Any place will do."""
         return text, ""
 
 
@@ -95,6 +85,7 @@ class ByteTokenizer:
     has_characters: ClassVar[bool] = False
     has_spaces: ClassVar[bool] = False
     longest: ClassVar[int] = 500
+    tensors = no_tensors
     size: int = len(SPECIALS) + 256
 
     def __init__(self, lowercase: bool) -> None:
@@ -102,79 +93,69 @@ class ByteTokenizer:
 
     @classmethod
     def fit(cls, chunks: Chunks, settings: TokenizerSettings, default_size: int | None = None) -> "ByteTokenizer":
-        """The same whatever the text is."""
+        """Return the tokenizer, which is the same for every text."""
         return cls(settings.lowercase)
 
     @classmethod
     def restore(cls, learned: Any, tensors: Mapping[str, npt.NDArray[Any]]) -> "ByteTokenizer":
-        """Raises CheckpointError where `lowercase` is missing."""
+        """Return the tokenizer that gave learned(). Raises CheckpointError where `lowercase` is missing."""
         return cls(saved(learned, "lowercase", bool))
 
     def learned(self) -> dict[str, Any]:
-        """The one choice there is."""
         return {"lowercase": self.lowercase}
 
-    tensors = no_tensors
-
     def encode(self, text: str) -> Ids:
-        """One id per byte: the byte's value plus 3."""
+        """Return the value plus 3 of each byte."""
         data = (lowered(text) if self.lowercase else text).encode("utf-8", "surrogatepass")
         return np.frombuffer(data, np.uint8).astype(np.uint16) + np.uint16(len(SPECIALS))
 
     def decode(self, ids: Sequence[int] | npt.NDArray[Any]) -> str:
-        """The text of the bytes; what is no valid UTF-8 shows as U+FFFD."""
         return decode_bytes(BYTE_PIECES, ids)
 
     def stream(self) -> TextStream:
-        """Gives each code point with its last byte."""
         return ByteStream(BYTE_PIECES)
 
     def symbol(self, id: int) -> str:
-        """The ASCII character, or the byte's value."""
         return SPECIALS[id] if id < len(SPECIALS) else byte_name(id - len(SPECIALS))
 
     def unknown_symbols(self, text: str) -> Counter[str]:
-        """None, ever."""
         return Counter()
 
     def split(self, text: str) -> tuple[str, str]:
-        """Any place will do."""
         return text, ""
 
 
 BYTE_PIECES = (b"\xff", b"", b"", *(bytes([value]) for value in range(256)))
-"""Bytes of the specials and of each byte: 0xFF never occurs in UTF-8, so UNKNOWN decodes to one U+FFFD and ends what is before it."""
+"""Bytes of the specials and of each byte: 0xFF never occurs in UTF-8, so UNKNOWN decodes to U+FFFD and ends a character before it."""
 
 
 def count_characters(text: str, counts: npt.NDArray[np.int64]) -> None:
-    """Adds the characters of a text to (CODE_POINTS,) counts."""
+    """Add the characters of a text to (CODE_POINTS,) counts."""
     found = np.bincount(_code_points(text))
     counts[: len(found)] += found
 
 
 def decode_bytes(pieces: Sequence[bytes], ids: Sequence[int] | npt.NDArray[Any]) -> str:
-    """The text of ids that stand for pieces of UTF-8."""
+    """Return the text of ids, given the piece of UTF-8 of each id; invalid UTF-8 becomes U+FFFD."""
     return b"".join([pieces[id] for id in ids]).decode("utf-8", "replace")
 
 
 def byte_name(value: int) -> str:
-    """A byte as a person may read it: `a`, or `0xE2` where it is only a part of a character."""
+    """Return a byte as a person may read it: `a`, or `0xE2` for a part of a character."""
     return chr(value) if value < 0x80 else f"0x{value:02X}"
 
 
 class ByteStream:
-    """Decodes ids that stand for pieces of UTF-8; holds back the bytes of an unfinished code point."""
+    """Decodes ids, given the piece of UTF-8 of each id; waits for the last byte of a code point."""
 
     def __init__(self, pieces: Sequence[bytes]) -> None:
         self._pieces = pieces
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def push(self, id: int) -> str:
-        """The code points that this piece completes."""
         return self._decoder.decode(self._pieces[id])
 
     def finish(self) -> str:
-        """U+FFFD for bytes that never became a code point."""
         return self._decoder.decode(b"", final=True)
 
 

@@ -1,4 +1,4 @@
-"""What every tokenizer offers, all of them by name, and how to make one from settings and a text, or from a model file."""
+"""The protocol of tokenizers, a table of them by name, and how to fit one to a text or restore one from a model file."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-Chunks = Callable[[], Iterable[str]]  # Gives the pieces of a text, anew at every call; a piece may end anywhere between two characters
+Chunks = Callable[[], Iterable[str]]  # Returns all pieces of a text at every call; a piece may end between any two characters
 
 LONGEST_SEARCH = 1 << 24  # Characters without a place to cut after which a text is refused
-LEAST_SUBWORDS = 300  # A subword vocabulary holds the specials, the 256 bytes, and some letters
+LEAST_SUBWORDS = 300  # A subword vocabulary contains the specials, the 256 bytes, and some letters
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Where a tokenizer's class is, the settings that have an effect on it, and the size that its vocabulary has at least."""
+    """The place of a tokenizer's class, the settings that have an effect on it, and the least size of its vocabulary."""
 
     place: str
     settings: tuple[str, ...]
@@ -40,7 +40,7 @@ TOKENIZERS = {
         "charnn.tokenizers.words:TorchtextWordTokenizer", ("vocabulary_size", "min_count", "torchtext_vocabulary")
     ),
 }
-"""The values of the setting `tokenizer`; a class is imported when it is used, so that a help page need not wait for it."""
+"""The values of the setting `tokenizer`; a class is imported on first use, so that help pages do not wait for it."""
 
 
 @dataclass(frozen=True)
@@ -80,21 +80,21 @@ class TextStream(Protocol):
     """Decodes token by token; what push() and finish() return, joined, equals decode() of all the ids."""
 
     def push(self, id: int) -> str:
-        """The text that is certain now: never half a code point."""
+        """Return the text that is certain now: never a part of a code point."""
 
     def finish(self) -> str:
-        """The text still held back."""
+        """Return the rest of the text."""
 
 
 class Tokenizer(Protocol):
-    """Strings to ids and back; made by fit_tokenizer() or restore_tokenizer()."""
+    """Turns strings into ids and back; made by fit_tokenizer() or restore_tokenizer()."""
 
     name: ClassVar[str]  # the key in TOKENIZERS
-    is_exact: ClassVar[bool]  # every text without unknown symbols comes back as it was, but for case
+    is_exact: ClassVar[bool]  # decoding returns every text without unknown symbols, except for case
     has_characters: ClassVar[bool]  # a token is one character of the text
-    # A word's token holds the space before it: a text is cut alike everywhere only with a space before its first word.
+    # A token contains the space before its word: the first word of a text is encoded as in others only with a space before it.
     has_spaces: ClassVar[bool]
-    longest: ClassVar[int]  # tokens of a sentence at most, where nobody asks for another limit
+    longest: ClassVar[int]  # most tokens of a sentence, where no other limit is given
 
     @property
     def size(self) -> int:
@@ -102,37 +102,37 @@ class Tokenizer(Protocol):
 
     @classmethod
     def fit(cls, chunks: Chunks, settings: TokenizerSettings, default_size: int | None = None) -> Tokenizer:
-        """A tokenizer of the text; default_size is for settings without a size, where not all symbols fit. Raises DataError."""
+        """Return a tokenizer of the text; default_size is for settings without a size, where not all symbols fit. Raises DataError."""
 
     @classmethod
     def restore(cls, learned: Any, tensors: Mapping[str, npt.NDArray[Any]]) -> Tokenizer:
-        """The tokenizer that learned() and tensors() describe. Raises CheckpointError where they describe none."""
+        """Return the tokenizer that gave learned() and tensors(). Raises CheckpointError for damaged ones."""
 
     def learned(self) -> dict[str, Any]:
-        """All that restore() needs, as JSON-ready data ..."""
+        """Return all that restore() needs besides tensors(), as JSON-ready data."""
 
     def tensors(self) -> dict[str, npt.NDArray[np.uint8]]:
-        """... and as arrays of bytes."""
+        """Return all that restore() needs besides learned(), as arrays of bytes."""
 
     def encode(self, text: str) -> Ids:
-        """(token,) ids of any string; a symbol outside the vocabulary becomes UNKNOWN."""
+        """Return (token,) ids of any string; a symbol outside the vocabulary becomes UNKNOWN."""
 
     def decode(self, ids: Sequence[int] | npt.NDArray[Any]) -> str:
-        """The text of the ids: UNKNOWN shows as U+FFFD, START and END as nothing."""
+        """Return the text of the ids: U+FFFD for UNKNOWN, nothing for START and END."""
 
     def stream(self) -> TextStream:
-        """A fresh decoder for ids that come one by one."""
+        """Return a new decoder for ids one by one."""
 
     def symbol(self, id: int) -> str:
-        """One token as a person may read it: `meet`, `<end>`, `0xE2` for a lone byte."""
+        """Return a token as a person may read it: `meet`, `<end>`, `0xE2` for a lone byte."""
 
     def unknown_symbols(self, text: str) -> Counter[str]:
-        """How often each symbol outside the vocabulary occurs in the text."""
+        """Count the symbols of a text that are outside the vocabulary."""
 
     def split(self, text: str) -> tuple[str, str]:
-        """(head, rest): encode(head) + encode(rest + more) equals encode(text + more), whatever more is; the head may be empty.
+        """Return (head, rest) so that encode(head) + encode(rest + more) equals encode(text + more) for any `more`.
 
-        head + rest is the text, or the text without one space between two words that need none of it.
+        The head may be empty. head + rest is the text, or the text without one implied space between two words.
         """
 
 
@@ -144,7 +144,7 @@ class SplitsWords(Protocol):
         """Return the symbols of a text, known or not, one for each id."""
 
     def encode_symbols(self, symbols: Iterable[str]) -> Ids:
-        """(symbol,) ids of symbols() of a text: its encode()."""
+        """Return the (symbol,) ids of symbols() of a text, the same as its encode()."""
 
 
 @runtime_checkable
@@ -152,19 +152,19 @@ class SamplesDivisions(Protocol):
     """A tokenizer that can cut a word in several ways."""
 
     def encode_sampled(self, texts: Sequence[str], alpha: float, seed: int) -> list[Ids]:
-        """The ids of texts in divisions drawn anew for every word; the same for a seed within one process."""
+        """Return the ids of texts, in divisions sampled for every word, a function of the seed."""
 
 
 @runtime_checkable
 class Grows(Protocol):
-    """A tokenizer whose vocabulary takes new symbols behind its own."""
+    """A tokenizer whose vocabulary can grow."""
 
     def grown(self, symbols: Sequence[str]) -> Tokenizer:
         """Return a tokenizer that knows these symbols too."""
 
 
 def idle_settings(tokenizer: str) -> dict[str, Any]:
-    """Return the settings without an effect on a tokenizer, and the only values that they may have then: their defaults."""
+    """Return the settings without an effect on a tokenizer, with their defaults, the only values that they may have."""
     effective = ("tokenizer", *TOKENIZERS[tokenizer].settings)
     idle = {one.name: one.default for one in own_settings(TokenizerSettings) if one.name not in effective}
     assert MISSING not in idle.values()
@@ -191,7 +191,7 @@ def restore_tokenizer(name: str, learned: Any, tensors: Mapping[str, npt.NDArray
 
 
 def extended_tokenizer(tokenizer: Tokenizer, chunks: Chunks, settings: TokenizerSettings) -> Tokenizer:
-    """Return the tokenizer with the frequent symbols of a text that it lacks, as the settings limit them; as it is where it cannot grow."""
+    """Return the tokenizer with the frequent symbols of a text added, within the settings; unchanged where it cannot grow."""
     if not isinstance(tokenizer, Grows):
         return tokenizer
     counts: Counter[str] = Counter()
@@ -204,10 +204,7 @@ def extended_tokenizer(tokenizer: Tokenizer, chunks: Chunks, settings: Tokenizer
 
 
 def cut_chunks(split: Callable[[str], tuple[str, str]], chunks: Iterable[str]) -> Iterator[str]:
-    """Yield a long text in pieces that can be encoded one by one, given a tokenizer's split(); they leave out what split() does.
-
-    Raises DataError for a text in which no token ends for too long: it would be kept in memory as one.
-    """
+    """Yield a text in pieces to encode one by one, given a tokenizer's split(); raise DataError if there is no place to cut for long."""
     pending = ""
     for chunk in chunks:
         head, pending = split(pending + chunk)
@@ -231,7 +228,7 @@ def lowered(text: str) -> str:
 
 
 def saved(learned: Any, name: str, kind: type) -> Any:
-    """Return one value of what a tokenizer learned. Raises CheckpointError when it is missing or of another type."""
+    """Return a value of learned() in a model file. Raises CheckpointError when it is missing or of another type."""
     value = learned.get(name) if isinstance(learned, dict) else None
     if not isinstance(value, kind):
         raise CheckpointError(f"the model's tokenizer is damaged: {name} should be of type {kind.__name__}, got {shown(value)}")

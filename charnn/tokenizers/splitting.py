@@ -1,8 +1,8 @@
-"""Words and marks of every script, as Unicode classes for patterns of the library `regex`; and raw text as tokens that taggers know.
+"""Words and marks of every script, as Unicode classes for patterns of the library `regex`; and raw text as tokens for taggers.
 
-Letters, combining marks and numbers make words, and so do the invisible characters that join them: Persian and Indic words hold
-U+200C and U+200D. An ideograph or kana is a word by itself, since no space divides it from the next. Punctuation and signs are
-marks; what is shown as one emoji or one flag is one mark (Unicode Technical Standard 51).
+Letters, combining marks and numbers make words, and so do the invisible characters that join them: Persian and Indic words
+contain U+200C and U+200D. An ideograph or kana is a word, since no space divides it from the next. Punctuation and symbols are
+marks; an emoji or flag of several characters is one mark (Unicode Technical Standard 51).
 """
 
 import re
@@ -11,22 +11,14 @@ from typing import Any, NamedTuple
 
 import regex
 
-SPACES = r"\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"  # Inside a class: white space as `str.isspace` knows it
-
-EXTENDING = r"\p{M}\u200c\u200d\U000e0020-\U000e007f"
-"""Inside a class: what belongs to the character before it; the last ones are tags, which make the flag of Wales."""
-
-IDEOGRAPHS = r"\p{Han}\p{Hiragana}\p{Katakana}\u30fc"  # Inside a class: characters that are a word each
-
-LETTERS = rf"[\p{{L}}\p{{M}}\p{{N}}\u00ad\u200c\u200d--[{IDEOGRAPHS}]]"
-"""Inside a class: the letters of all other words, soft hyphens among them."""
-
-JOINTS = "'\u2019\u00b7\u05f3\u05f4"
-"""Inside a class: marks that may be within a word: apostrophes, the middle dot of Catalan, geresh and gershayim of Hebrew."""
-
-# U+FFFD stands for a character that may be a letter.
+# Characters for the inside of a class:
+SPACES = r"\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"  # white space as in `str.isspace`
+EXTENDING = r"\p{M}\u200c\u200d\U000e0020-\U000e007f"  # those that belong to the one before; the last are tags, as in the flag of Wales
+IDEOGRAPHS = r"\p{Han}\p{Hiragana}\p{Katakana}\u30fc"  # those that are a word each
+LETTERS = rf"[\p{{L}}\p{{M}}\p{{N}}\u00ad\u200c\u200d--[{IDEOGRAPHS}]]"  # those of all other words, with soft hyphens
+JOINTS = "'\u2019\u00b7\u05f3\u05f4"  # apostrophes, the middle dot of Catalan, geresh and gershayim of Hebrew, within words
+# Punctuation, symbols, and invisible marks such as those of direction; U+FFFD replaces a character that may be a letter.
 MARKS = rf"[\p{{P}}\p{{S}}\p{{Cf}}--[{EXTENDING}{IDEOGRAPHS}\u00ad\ufffd]]"
-"""Inside a class: punctuation, signs, and invisible marks such as those of direction."""
 
 IDEOGRAPH = rf"[{IDEOGRAPHS}][{EXTENDING}]*"  # A pattern: an ideograph or kana, with its voicing mark or variation
 
@@ -41,22 +33,19 @@ def word(more: str = "") -> str:
 
 
 def compiled(pattern: str) -> "regex.Pattern[str]":
-    """Compile a pattern that holds classes of this module; they are written as differences, which version 1 of `regex` knows."""
+    """Compile a pattern with classes of this module, whose differences need version 1 of `regex`."""
     return regex.compile(pattern, regex.V1)
 
 
-MOST_DIFFERENT = 0.05  # Fraction of training tokens up to which words are taken to be what they are made of
-LEAST_SINGLE = 0.9  # Fraction of training tokens from which on, if they are single characters, characters are taken to be it
-LEAST_MARKS = 0.001  # Fraction of training tokens that are marks, where marks are tokens of their own
+MOST_DIFFERENT = 0.05  # Fraction of training tokens that may differ from words of raw text
+LEAST_SINGLE = 0.9  # Fraction of training tokens that are single characters if the tokens are characters
+LEAST_MARKS = 0.001  # Fraction of training tokens that are marks if marks are tokens
 
 
 def _pattern(letters: str, names: str, joints: str, spaces: str, others: str) -> str:
-    """Return the pattern of a token: words, numbers, addresses, marks; `don't` is do and n't, as in the Penn Treebank.
-
-    Given, inside a class, what letters are, those of names behind @ and #, joints within words, and white space; and the pattern
-    of what is none of all these.
-    """
+    """Return the pattern of a token, given classes of characters (`names` behind @ and #) and the pattern of all other tokens."""
     letter = f"[{letters}]"
+    # `don't` is do and n't, as in the Penn Treebank.
     clitic = rf"(?:n['’]t|['’](?:s|re|ve|ll|d|m))(?!{letter})"
     part = rf"{letter}(?:(?!(?i:{clitic})){letter})*"
     address = rf"[^{spaces}<>\"]*[^{spaces}<>\".,;:!?)\]}}'’]"  # without the mark that ends the sentence
@@ -81,11 +70,11 @@ PATTERNS: dict[str, Any] = {
     "spaces": re.compile(r"\S+"),
     "punctuation": _OLDER,
 }
-"""Each way to divide raw text; `punctuation` is that of models that were trained before words were those of Unicode."""
+"""The ways to divide raw text; `punctuation` is for models older than `unicode`."""
 
 
 class Piece(NamedTuple):
-    """A token and where it is."""
+    """A token and its place in the text."""
 
     text: str
     begin: int
@@ -94,20 +83,20 @@ class Piece(NamedTuple):
 
 def split_tokens(text: str, word_split: str = "unicode") -> list[Piece]:
     """Return the tokens of a text, divided in one of the ways of PATTERNS."""
-    # Of ASCII the older pattern finds the same, three times as fast.
+    # In ASCII the older pattern finds the same, three times as fast.
     pattern = _OLDER if word_split == "unicode" and text.isascii() else PATTERNS[word_split]
     return [Piece(match.group(), match.start(), match.end()) for match in pattern.finditer(text)]
 
 
 class Division(NamedTuple):
-    """How raw text is divided to give tokens like those of training."""
+    """The way to divide raw text into tokens like those of training."""
 
     word_split: str
-    different: float  # fraction of the training tokens that raw text gives otherwise
+    different: float  # fraction of the training tokens that raw text divides in another way
     example: str  # one of them, or nothing
 
     def describe(self) -> list[tuple[str, str]]:
-        """Return (name, value) rows that say what a person should know of it."""
+        """Return (name, value) rows that explain the division to a person."""
         if self.word_split in ("characters", "spaces"):
             how = "into characters" if self.word_split == "characters" else "at spaces"
             return [("raw text", f"divided {how}, as the training tokens are")]

@@ -1,35 +1,35 @@
-"""Symbols to ids and back; the first ids are the same three specials in every vocabulary."""
+"""The vocabulary, which turns symbols into ids and back; the first ids are the same three specials everywhere."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from charnn.errors import CheckpointError, DataError
 
-if TYPE_CHECKING:  # imported where it is used: settings and help pages need the names below, and no arrays
+if TYPE_CHECKING:  # imported where it is used: settings and help pages need the names below, but no arrays
     import numpy as np
     import numpy.typing as npt
 
 UNKNOWN, START, END = 0, 1, 2
 SPECIALS = ("<unk>", "<start>", "<end>")
-"""Names of the first ids. A text that holds the word `<unk>` holds an ordinary symbol of that name, never the special one."""
+"""Names of the first ids. The word `<unk>` in a text is an ordinary symbol of that name, never the special one."""
 
-SPECIAL_TEXTS = ("\ufffd", "", "")
-"""What the specials look like in decoded text: an unknown symbol leaves a mark, start and end leave nothing."""
+SPECIAL_TEXTS = ("\ufffd", "", "")  # The specials in decoded text
 
-MOST_SYMBOLS = 999_999  # Symbols of a vocabulary at most
+MOST_SYMBOLS = 999_999  # Most symbols of a vocabulary
 
 Ids: TypeAlias = "npt.NDArray[np.unsignedinteger[Any]]"
 
 
 def id_type(size: int) -> "np.dtype[Any]":
-    """The smallest unsigned type that holds the ids 0..size-1."""
+    """Return the smallest unsigned type for the ids 0..size-1."""
     import numpy as np
 
     return np.min_scalar_type(max(size - 1, 0))
 
 
 class Vocabulary:
-    """An ordered list of distinct symbols behind the specials: symbol k has the id k + 3."""
+    """An ordered list of distinct symbols after the specials: symbol k has the id k + 3."""
 
     def __init__(self, symbols: Sequence[str]) -> None:
         self.symbols = tuple(symbols)
@@ -39,7 +39,7 @@ class Vocabulary:
 
     @classmethod
     def fit(cls, counts: Mapping[str, int], size: int | None = None, min_count: int = 1) -> "Vocabulary":
-        """The first of the ranked symbols; size includes the specials. Raises DataError when nothing is left, or too much."""
+        """Return the vocabulary of the first ranked symbols, up to a size that includes the specials; raise DataError for none."""
         kept = ranked(counts, min_count)
         if size is not None:
             del kept[size - len(SPECIALS) :]
@@ -51,12 +51,12 @@ class Vocabulary:
         return cls(kept)
 
     def grown(self, symbols: Sequence[str]) -> "Vocabulary":
-        """This one with more symbols behind its own. Raises CheckpointError where they are too many."""
+        """Return this vocabulary with more symbols behind its own. Raises CheckpointError for too many."""
         return Vocabulary.restore([*self.symbols, *symbols])
 
     @classmethod
     def restore(cls, symbols: Any) -> "Vocabulary":
-        """The vocabulary of a saved symbol list. Raises CheckpointError unless it is a list of distinct strings."""
+        """Return the vocabulary of a saved symbol list. Raises CheckpointError unless it is a list of distinct strings."""
         if not isinstance(symbols, list) or not all(isinstance(one, str) and one and is_unicode(one) for one in symbols):
             raise CheckpointError("the model's vocabulary is damaged: expected a list of symbols")
         if not 0 < len(symbols) <= MOST_SYMBOLS or len(set(symbols)) != len(symbols):
@@ -64,14 +64,18 @@ class Vocabulary:
         return cls(symbols)
 
     def encode(self, symbols: Iterable[str]) -> Ids:
-        """The ids of symbols; one that is not here becomes UNKNOWN."""
+        """Return the ids of symbols, UNKNOWN for those that are not here."""
         import numpy as np
 
         known = self.ids.get
         return np.array([known(symbol, UNKNOWN) for symbol in symbols], id_type(self.size))
 
+    def unknown(self, symbols: Iterable[str]) -> Counter[str]:
+        """Count the symbols that are not here."""
+        return Counter(symbol for symbol in symbols if symbol not in self.ids)
+
     def symbol(self, id: int) -> str:
-        """The name of one id, specials as `<unk>`, `<start>`, `<end>`."""
+        """Return the symbol of an id; the special ids give `<unk>`, `<start>` and `<end>`."""
         return SPECIALS[id] if id < len(SPECIALS) else self.symbols[id - len(SPECIALS)]
 
 
@@ -82,7 +86,6 @@ class SymbolStream:
         self._vocabulary, self._word, self._after_word = vocabulary, word, False
 
     def push(self, id: int) -> str:
-        """Return the symbol, and before it the space that two words imply."""
         if id in (START, END):
             return ""
         text = SPECIAL_TEXTS[id] if id == UNKNOWN else self._vocabulary.symbol(id)
@@ -90,7 +93,6 @@ class SymbolStream:
         return f" {text}" if before and self._after_word else text
 
     def finish(self) -> str:
-        """Return nothing: no text is held back."""
         return ""
 
     def decode(self, ids: Iterable[int]) -> str:
@@ -105,7 +107,7 @@ def ranked(counts: Mapping[str, int], min_count: int = 1) -> list[str]:
 
 
 def is_unicode(symbol: str) -> bool:
-    """Can the text be written? Half a surrogate pair, which JSON and the names of files allow, cannot."""
+    """Can the text be written as UTF-8? A lone surrogate, which JSON and file names allow, cannot."""
     try:
         symbol.encode()
     except UnicodeEncodeError:
@@ -114,7 +116,7 @@ def is_unicode(symbol: str) -> bool:
 
 
 def check_names(names: Iterable[str], kind: str) -> None:
-    """Raises DataError for the name of a label, say, that could not be written."""
+    """Raise DataError for a name, of a label for example, that cannot be written as UTF-8."""
     for name in names:
         if not is_unicode(name):
             raise DataError(f"the {kind} {name!r} holds half of a surrogate pair, which is no character; give it another name")

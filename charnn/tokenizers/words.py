@@ -1,9 +1,8 @@
-"""Words, with the spaces between them left unsaid: every text of known words comes back exactly.
+"""Words, with implied spaces between them, so that every text of known words comes back exactly; and words of torchtext 0.6.
 
-A single space between two words is implied and has no token. A punctuation mark is a token that carries the single
-spaces beside it (`, `, ` (`); between two marks the right-hand one carries the space. Any other white space is a token
-of its own, verbatim (one per newline, when only spaces split words). So `decode` is a left fold: put a space between
-two words, otherwise join. And words as torchtext 0.6 splits them, which imports torchtext, and torch with it, on first use.
+A single space between two words is implied and has no token. A punctuation mark is a token with the single spaces beside it
+(`, `, ` (`); between two marks the space belongs to the second. Any other white space is a token (one per newline, when only
+spaces split words). So `decode` puts a space between two words and joins the rest.
 """
 
 import re
@@ -20,7 +19,7 @@ import numpy.typing as npt
 
 from charnn.errors import CheckpointError, DataError, MissingExtra
 from charnn.settings import shown
-from charnn.tokenizers.registry import Chunks, TextStream, TokenizerSettings, cut_chunks, lowered, no_tensors, saved
+from charnn.tokenizers.registry import Chunks, TokenizerSettings, cut_chunks, lowered, no_tensors, saved
 from charnn.tokenizers.splitting import EXTENDING, IDEOGRAPH, IDEOGRAPHS, JOINTS, MARK, MARKS, SPACES, compiled
 from charnn.tokenizers.vocabulary import Ids, SymbolStream, Vocabulary
 
@@ -29,7 +28,7 @@ _NO_SPACE = f"[^{SPACES}]"
 _LINE_ENDS = re.compile(rf"(?<={_NO_SPACE})(?=\n)")
 _TABLE = (
     r"!-&(-/:-@\[-`{-~"  # ASCII, without the apostrophe
-    "¡-©«¬®-±´¶-¸»¿×÷"  # Latin-1 signs
+    "¡-©«¬®-±´¶-¸»¿×÷"  # Latin-1 symbols
     "\u2010-\u2018\u201a-\u2027\u202a-\u202e\u2030-\u205e"  # general punctuation, without the apostrophe
     "\u3001-\u303f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"  # CJK and full-width punctuation
     "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # kana and ideographs: a symbol each
@@ -38,12 +37,12 @@ _TABLE = (
 
 @dataclass(frozen=True)
 class _Split:
-    """How a mode cuts text: `symbols` finds the symbols in order, `word` knows a word, `cut` finds where a text may be divided."""
+    """A way to divide text, as patterns of `re` or `regex`: of a symbol, of the start of a word, and of a place to cut the text."""
 
-    symbols: Any  # a pattern of `re` or of `regex`
+    symbols: Any
     word: Any
     cut: Any
-    ascii: Any = None  # finds the same in lines of ASCII, where `re` is three times as fast
+    ascii: Any = None  # finds the same symbols in lines of ASCII, three times as fast
 
     def find(self, text: str) -> list[str]:
         """Return the symbols of a text."""
@@ -64,7 +63,7 @@ def _symbols(letter: str, joint: str, begin: str, mark: str) -> str:
 
 
 def _of_table() -> _Split:
-    """Words and marks as a table of marks has them: all other characters make words."""
+    """Return the way of a table of marks, where all other characters make words."""
     joints = "'\u2019"
     letter, mark = f"[^{SPACES}{_TABLE}{joints}]", f"[{_TABLE}{joints}]"
     return _Split(
@@ -75,9 +74,9 @@ def _of_table() -> _Split:
 
 
 def _of_unicode() -> _Split:
-    """Words and marks of every script; what is no mark by Unicode, such as a code point without a meaning, makes words."""
+    """Return the way of Unicode's marks, for every script; all other characters, unassigned code points too, make words."""
     letter, begin = f"[^{SPACES}{MARKS}{IDEOGRAPHS}]", f"[{MARKS}{IDEOGRAPHS}]"
-    # What extends a letter extends a mark as well: only where the letter is seen is it sure that a word ends.
+    # Extending characters follow marks as well as letters: a word certainly ends only where its letter is known.
     first, end = f"[^{SPACES}{MARKS}{IDEOGRAPHS}{EXTENDING}]", f"[{MARKS}{IDEOGRAPHS}--[{JOINTS}]]"
     return _Split(
         symbols=compiled(_symbols(letter, f"[{JOINTS}]", begin, f"(?:{MARK}|{IDEOGRAPH})")),
@@ -113,6 +112,7 @@ class WordTokenizer:
     has_characters: ClassVar[bool] = False
     has_spaces: ClassVar[bool] = False
     longest: ClassVar[int] = 100
+    tensors = no_tensors
 
     def __init__(self, vocabulary: Vocabulary, word_split: str, lowercase: bool) -> None:
         self.vocabulary, self.size = vocabulary, vocabulary.size
@@ -120,62 +120,49 @@ class WordTokenizer:
 
     @classmethod
     def fit(cls, chunks: Chunks, settings: TokenizerSettings, default_size: int | None = None) -> "WordTokenizer":
-        """The symbols of the text; memory holds one chunk and the counts."""
-        counts: Counter[str] = Counter()
-        rules = SPLITS[settings.word_split]
-        for piece in cut_chunks(lambda text: split_last(rules.cut, text), chunks()):
-            counts.update(rules.find(lowered(piece) if settings.lowercase else piece))
-        return cls(Vocabulary.fit(counts, settings.vocabulary_size, settings.min_count), settings.word_split, settings.lowercase)
+        """Return a tokenizer for the symbols of the text, which is never all in memory."""
+        way = SPLITS[settings.word_split]
+        vocabulary = _fitted(chunks, settings, way.cut, lambda piece: way.find(lowered(piece) if settings.lowercase else piece))
+        return cls(vocabulary, settings.word_split, settings.lowercase)
 
     @classmethod
     def restore(cls, learned: Any, tensors: Mapping[str, npt.NDArray[Any]]) -> "WordTokenizer":
-        """Raises CheckpointError where a value is missing or unknown."""
+        """Return the tokenizer that gave learned(). Raises CheckpointError where a value is missing or unknown."""
         word_split = saved(learned, "word_split", str)
         if word_split not in SPLITS:
             raise CheckpointError(f"the model's tokenizer is damaged: it has no way to split words named {shown(word_split)}")
         return cls(Vocabulary.restore(saved(learned, "symbols", list)), word_split, saved(learned, "lowercase", bool))
 
     def learned(self) -> dict[str, Any]:
-        """The symbols in the order of their ids, and the settings that encoding needs."""
         return {"symbols": list(self.vocabulary.symbols), "word_split": self.word_split, "lowercase": self.lowercase}
 
-    tensors = no_tensors
-
     def encode(self, text: str) -> Ids:
-        """One id per symbol."""
         return self.vocabulary.encode(self.symbols(text))
 
     def decode(self, ids: Sequence[int] | npt.NDArray[Any]) -> str:
-        """The symbols joined, with a space between two words; an unknown symbol counts as a word."""
-        return SymbolStream(self.vocabulary, self._split.word).decode(ids)
+        """Return the symbols joined, with a space between two words; an unknown symbol counts as a word."""
+        return self.stream().decode(ids)
 
-    def stream(self) -> TextStream:
-        """Gives each symbol at once, with the space before it."""
+    def stream(self) -> SymbolStream:
         return SymbolStream(self.vocabulary, self._split.word)
 
     def symbol(self, id: int) -> str:
-        """The symbol, with the spaces it carries."""
         return self.vocabulary.symbol(id)
 
     def symbols(self, text: str) -> list[str]:
-        """The symbols of a text, known or not."""
         return self._split.find(lowered(text) if self.lowercase else text)
 
     def encode_symbols(self, symbols: Iterable[str]) -> Ids:
-        """One id per symbol."""
         return self.vocabulary.encode(symbols)
 
     def grown(self, symbols: Sequence[str]) -> "WordTokenizer":
-        """One that knows more symbols and splits alike."""
         return WordTokenizer(self.vocabulary.grown(symbols), self.word_split, self.lowercase)
 
     def unknown_symbols(self, text: str) -> Counter[str]:
-        """The symbols of the text that are not in the vocabulary."""
-        known = self.vocabulary.ids
-        return Counter(symbol for symbol in self.symbols(text) if symbol not in known)
+        return self.vocabulary.unknown(self.symbols(text))
 
     def split(self, text: str) -> tuple[str, str]:
-        """Cuts between two symbols that carry no space across the cut."""
+        """Cut between two symbols, where no space belongs to a symbol on the other side."""
         return split_last(self._split.cut, text)
 
 
@@ -192,59 +179,57 @@ class TorchtextWordTokenizer:
     has_characters: ClassVar[bool] = False
     has_spaces: ClassVar[bool] = False
     longest: ClassVar[int] = 100
+    tensors = no_tensors
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.vocabulary, self.size = vocabulary, vocabulary.size
 
     @classmethod
     def fit(cls, chunks: Chunks, settings: TokenizerSettings, default_size: int | None = None) -> "TorchtextWordTokenizer":
-        """The words of the text, or those of the torchtext vocabulary that the settings name. Raises MissingExtra without torchtext."""
+        """Return a tokenizer for the words of the text, or of the torchtext vocabulary in the settings; raise MissingExtra."""
         split = _basic_english()
         if settings.torchtext_vocabulary is not None:
             return cls(Vocabulary(read_torchtext_vocabulary(settings.torchtext_vocabulary)))
-        counts: Counter[str] = Counter()
-        for piece in cut_chunks(lambda text: split_last(_TORCHTEXT_CUT, text), chunks()):
-            counts.update(split(piece))
-        return cls(Vocabulary.fit(counts, settings.vocabulary_size, settings.min_count))
+        return cls(_fitted(chunks, settings, _TORCHTEXT_CUT, split))
 
     @classmethod
     def restore(cls, learned: Any, tensors: Mapping[str, npt.NDArray[Any]]) -> "TorchtextWordTokenizer":
-        """Raises CheckpointError where the words are missing."""
+        """Return the tokenizer that gave learned(). Raises CheckpointError where the words are missing."""
         return cls(Vocabulary.restore(saved(learned, "symbols", list)))
 
     def learned(self) -> dict[str, Any]:
-        """The words in the order of their ids."""
         return {"symbols": list(self.vocabulary.symbols)}
 
-    tensors = no_tensors
-
     def encode(self, text: str) -> Ids:
-        """One id per word. Raises MissingExtra without torchtext."""
+        """Return the ids of the words. Raises MissingExtra without torchtext."""
         return self.vocabulary.encode(_basic_english()(text))
 
     def decode(self, ids: Sequence[int] | npt.NDArray[Any]) -> str:
-        """The words with a space between them."""
-        return SymbolStream(self.vocabulary, _ANY).decode(ids)
+        return self.stream().decode(ids)
 
-    def stream(self) -> TextStream:
-        """Gives each word at once, with the space before it."""
+    def stream(self) -> SymbolStream:
         return SymbolStream(self.vocabulary, _ANY)
 
     def symbol(self, id: int) -> str:
-        """The word."""
         return self.vocabulary.symbol(id)
 
     def unknown_symbols(self, text: str) -> Counter[str]:
-        """The words of the text that are not in the vocabulary."""
-        return Counter(word for word in _basic_english()(text) if word not in self.vocabulary.ids)
+        return self.vocabulary.unknown(_basic_english()(text))
 
     def split(self, text: str) -> tuple[str, str]:
-        """Cuts at white space."""
         return split_last(_TORCHTEXT_CUT, text)
 
 
+def _fitted(chunks: Chunks, settings: TokenizerSettings, cut: Any, find: Callable[[str], list[str]]) -> Vocabulary:
+    """Return the vocabulary of the symbols that `find` gives, for a text that is cut at matches of a pattern."""
+    counts: Counter[str] = Counter()
+    for piece in cut_chunks(lambda text: split_last(cut, text), chunks()):
+        counts.update(find(piece))
+    return Vocabulary.fit(counts, settings.vocabulary_size, settings.min_count)
+
+
 def split_last(cut: Any, text: str) -> tuple[str, str]:
-    """(head, rest) at the last match of the pattern; a space at the match's end is dropped. No match: all is rest."""
+    """Return (head, rest) of a text cut after the last match of a pattern, without a space before the cut; all is rest without match."""
     width = 1000
     while True:
         start = max(len(text) - width, 0)
@@ -283,7 +268,7 @@ def _basic_english() -> Callable[[str], list[str]]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             from torchtext.data.utils import get_tokenizer
-    except (ImportError, OSError) as error:  # later releases hold a library that cannot be loaded beside another torch
+    except (ImportError, OSError) as error:  # later releases contain a library that cannot be loaded beside another torch
         raise MissingExtra("torchtext==0.6.0", "torchtext") from error
     split: Callable[[str], list[str]] = get_tokenizer("basic_english")
     return split

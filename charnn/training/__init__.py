@@ -1,1 +1,1 @@
-"""The training loop and what steers it."""
+"""The training loop, its settings, and the folder, the saved state and the card of a run."""

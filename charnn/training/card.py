@@ -10,35 +10,19 @@ from charnn.training.model import Model, Plan, Progress
 
 def model_card(folder: Path, model: Model, plan: Plan, progress: Progress, results: dict[str, Any]) -> str:
     """Return the README of a run folder, in Markdown."""
-    lines = [
-        f"# {folder.name}",
-        "",
-        f"{model.title}, trained by charnn.",
-        "",
-        "## Use",
-        "",
-        *(f"    {command}" for command in model.commands(folder)),
-        "",
-        "## Data and network",
-        "",
-        *(f"- {name}: {value}" for name, value in plan.facts),
-        "",
-        "## Training",
-        "",
-        f"- {plan.parameters:,} parameters, {progress.seconds / 60:.2f} minutes on {plan.device} with {plan.threads} threads",
-        f"- best of {model.settings.loop.reports} validations: "
-        f"at update {progress.best_step:,} of {plan.steps:,} ({plan.epochs:.2f} epochs)",
-        "",
-        "## Results on the validation part",
-        "",
-        *model.table(results),
-        "",
-        "## Settings",
-        "",
-        *(f"- {name.split('.')[-1]}: {value}" for name, value in flat(model.settings.plain()).items()),
-        "",
-    ]
-    return "\n".join(lines)
+    best = f"at update {progress.best_step:,} of {plan.steps:,} ({plan.epochs:.2f} epochs)"
+    sections = {
+        "Use": [f"    {command}" for command in model.commands(folder)],
+        "Data and network": [f"- {name}: {value}" for name, value in plan.facts],
+        "Training": [
+            f"- {plan.parameters:,} parameters, {progress.seconds / 60:.2f} minutes on {plan.device} with {plan.threads} threads",
+            f"- best of {model.settings.loop.validations} validations: {best}",
+        ],
+        "Results on the validation part": model.table(results),
+        "Settings": [f"- {name.split('.')[-1]}: {value}" for name, value in flat(model.settings.plain()).items()],
+    }
+    begin = f"# {folder.name}\n\n{model.title}, trained by charnn.\n"
+    return "\n".join([begin, *("\n".join([f"## {head}", "", *lines, ""]) for head, lines in sections.items())])
 
 
 def metrics_table(head: str, rows: Mapping[str, Mapping[str, Any]], names: Mapping[str, str]) -> list[str]:

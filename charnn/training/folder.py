@@ -1,4 +1,4 @@
-"""A run folder that one trainer owns, and the files in it, each written whole or not at all; a disk that refuses one is tried again."""
+"""A run folder that one trainer owns, and its files, each written whole or not at all; a failed write is tried again."""
 
 import fcntl
 import json
@@ -20,12 +20,12 @@ LOCK_FILE = ".lock"
 TRAINING_FILE = "training.safetensors"
 PREVIOUS_FILE = "training.previous.safetensors"
 
-LARGEST_SHARE = 0.01  # The largest fraction of the time of training for writing its state: what takes longer is written less often
-PAUSES = (0.2, 1.0, 3.0)  # Seconds to wait before a last file is tried again
+LARGEST_FRACTION = 0.01  # The largest fraction of training time for saving its state: a slow save is made less often
+PAUSES = (0.2, 1.0, 3.0)  # Seconds to wait before the last files are tried again
 
 
 class Lock:
-    """The right to write to a run folder, which it makes, until the process ends. Raises StorageError, and BusyError with the owner."""
+    """Makes a run folder and locks it until the process ends. Raises StorageError, and BusyError with the number of its owner."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / LOCK_FILE
@@ -35,26 +35,26 @@ class Lock:
             self._file.truncate(0)
             self._file.write(f"{os.getpid()}\n".encode())
             self._file.flush()
-            for path in folder.glob(".*.tmp"):  # what killed trainers left half-written
+            for path in folder.glob(".*.tmp"):  # unfinished files of killed trainers
                 path.unlink()
 
     def release(self) -> None:
-        """Give up the right."""
+        """Unlock the folder."""
         if not self._file.closed:
             with suppress(OSError):
-                self._path.unlink()  # while it is locked: nobody can mistake it for a free one
+                self._path.unlink()  # while it is locked, so that no other process takes it for a free one
             self._file.close()
 
 
 def check_free(folder: Path, *, overwrite: bool = False, resume: bool = False) -> None:
-    """Raise SettingError where a run folder would be overwritten, or is no folder; BusyError where a trainer is at work in it."""
+    """Raise SettingError if a run would be overwritten or the folder is none; BusyError if another trainer writes to it."""
     if folder.exists() and not folder.is_dir():
         raise SettingError("to", f"{folder} is a file; name a folder")
     found = [name for name in (MODEL_FILE, TRAINING_FILE) if (folder / name).exists()]
     if found and not overwrite and not resume:
         what = "already holds a model; name another folder, or give --overwrite"
         if MODEL_FILE not in found:
-            what = "holds a run that was broken off; go on with --resume, name another folder, or give --overwrite"
+            what = "holds an interrupted run; continue it with --resume, name another folder, or give --overwrite"
         raise SettingError("to", f"{folder} {what}")
     if (folder / CARD_FILE).exists() and not found:
         raise SettingError("to", f"{folder} holds a {CARD_FILE} that is no model card; name another folder")
@@ -66,7 +66,7 @@ def check_free(folder: Path, *, overwrite: bool = False, resume: bool = False) -
 
 
 class Saver:
-    """Keeps the files of a run folder up to date. `trouble` is what went wrong with the last file that is still owed."""
+    """Keeps the files of a run folder up to date; `trouble` is the error of the last write that failed."""
 
     def __init__(self, folder: Path, minutes: float) -> None:
         self.folder, self.seconds = folder, 60 * minutes
@@ -74,11 +74,11 @@ class Saver:
         self.model_sum: str | None = None  # the checksum of the model that was written last
         self.trouble: StorageError | None = None
         self._is_log_whole = True
-        self._owed: Callable[[], SavedModel] | None = None
+        self._unwritten: Callable[[], SavedModel] | None = None  # the newest best model, if its write failed
         self._last, self._cost = time.monotonic(), 0.0
 
     def begin(self, log: bytes | None) -> None:
-        """Continue a log; without one, remove the state, card and log of an older run, whose model stays until there is a better one."""
+        """Continue a log; without one, remove state, card and log of an older run, whose model stays until there is a better one."""
         self.log = log or b""
         with storage_errors(self.folder):
             for name in (METRICS_FILE, *((TRAINING_FILE, PREVIOUS_FILE, CARD_FILE) if log is None else ())):
@@ -87,10 +87,9 @@ class Saver:
                 write_whole(self.folder / METRICS_FILE, log)
 
     def add(self, facts: Mapping[str, Any]) -> None:
-        """Add a validation to the log; after a failure write the log anew, so that no half line stays."""
+        """Add a validation to the log; after a failure write all of the log, so that no half line stays."""
         line = (json.dumps({**facts, "time": round(time.time(), 1)}) + "\n").encode()
         self.log += line
-
         with self._trying():
             if not self._is_log_whole:
                 write_whole(self.folder / METRICS_FILE, self.log)
@@ -101,28 +100,28 @@ class Saver:
             self._is_log_whole = True
 
     def keep_model(self, make: Callable[[], SavedModel]) -> None:
-        """Write a model; one that could not be written is owed until it is, or until there is a better one."""
-        self._owed = make
+        """Write a model; if that fails, keep_state() tries it again, until there is a better one."""
+        self._unwritten = make
         with self._trying():
             self.model_sum = save_model(self.folder / MODEL_FILE, make())
-            self._owed = None
+            self._unwritten = None
 
     def is_due(self, *, at_report: bool) -> bool:
-        """Is it time to write the state of training? At every report and every few minutes, but not for over 1 % of the time."""
+        """Is it time to write the state of training? At every validation and every few minutes, but not for over 1 % of the time."""
         passed = time.monotonic() - self._last
-        return passed * LARGEST_SHARE >= self._cost and (at_report or passed >= self.seconds)
+        return passed * LARGEST_FRACTION >= self._cost and (at_report or passed >= self.seconds)
 
     def keep_state(self, document: Mapping[str, Any], arrays: Arrays) -> bool:
-        """Write the state of training; the older one stays beside it, in case the new one is damaged. False where the disk refuses it."""
+        """Write the state of training and keep the older one beside it, in case the new one is damaged; return whether it was written."""
         before, is_kept = time.monotonic(), False
-        if self._owed is not None:
-            self.keep_model(self._owed)
+        if self._unwritten is not None:
+            self.keep_model(self._unwritten)
         with self._trying():
             path, spare = self.folder / TRAINING_FILE, self.folder / f".{PREVIOUS_FILE}.{os.getpid()}.tmp"
-            with suppress(OSError):  # Some file systems know no links; there only one state is kept.
+            with suppress(OSError):  # Some file systems have no links; there only one state is kept.
                 os.link(path, spare)
                 os.replace(spare, self.folder / PREVIOUS_FILE)
-            with suppress(OSError):  # Where both names are one file already, replacing does nothing, and the spare name stays.
+            with suppress(OSError):  # If both names are one file already, replace does nothing, and the spare name stays.
                 spare.unlink(missing_ok=True)
             log = np.frombuffer(self.log, np.uint8)
             write_document_file(path, {**document, "model": self.model_sum}, {**arrays, "metrics": log})
@@ -132,7 +131,7 @@ class Saver:
         return is_kept
 
     def finish(self, model: SavedModel, card: str) -> None:
-        """Write the last model and its card, and try again for some seconds. Raises StorageError."""
+        """Write the last model, its log and card, trying again for some seconds. Raises StorageError."""
         for pause in (*PAUSES, None):
             try:
                 save_model(self.folder / MODEL_FILE, model)
@@ -148,7 +147,7 @@ class Saver:
 
     @contextmanager
     def _trying(self) -> Iterator[None]:
-        """Keep a StorageError as trouble."""
+        """Store a StorageError as `trouble`."""
         try:
             yield
         except StorageError as error:
@@ -156,9 +155,9 @@ class Saver:
 
 
 def _locked(path: Path) -> BinaryIO:
-    """The lock file, open and locked: that file which has the name, not one that its owner has just removed."""
+    """Return the lock file, open and locked; not one that its owner has just removed."""
     while True:
-        file = open(path, "a+b")  # noqa: SIM115 (it stays open as long as the lock is held)
+        file = open(path, "a+b")  # noqa: SIM115 (it stays open until the lock is released)
         try:
             _try_lock(file, path)
             if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
@@ -175,4 +174,4 @@ def _try_lock(file: BinaryIO, path: Path) -> None:
     except BlockingIOError:
         file.seek(0)
         owner = file.read(20).decode("ascii", "replace").strip() or "unknown"
-        raise BusyError(f"{path.parent} is in the hands of another trainer, process {owner}; wait for it, or name another folder") from None
+        raise BusyError(f"{path.parent} is in use by another trainer, process {owner}; wait for it, or name another folder") from None

@@ -1,4 +1,4 @@
-"""What a run is made of: its data, its place, a model of any task, its plan, its progress and its reports."""
+"""The parts of a run: its data, its place, a model of any task, its plan, its progress and its reports."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from charnn.batches.streams import Batches
     from charnn.checkpoint.model import SavedModel
+    from charnn.data.readers import Data
     from charnn.training.settings import LoopSettings, OptimizerSettings
 
 
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 class Sources:
     """The data that a run reads."""
 
-    corpus: Sequence[str | Path]
-    valid: Sequence[str | Path] = ()  # validation from files of its own
-    valid_share: float | None = None  # else: this fraction of the corpus
+    corpus: Data
+    valid: Data = ()  # validation from files of its own
+    valid_fraction: float | None = None  # else: this fraction of the corpus
 
 
 @dataclass(frozen=True)
@@ -36,29 +37,29 @@ class Place:
     device: str = "auto"
     threads: int | None = None
     overwrite: bool = False
-    resume: bool = False  # go on with the run that is in the folder
-    command: Mapping[str, Any] = field(default_factory=dict)  # what the user gave, for a command that resumes to know
+    resume: bool = False  # continue the run that is in the folder
+    command: Mapping[str, Any] = field(default_factory=dict)  # the user's options, stored for a command that resumes
 
 
 class Loss(NamedTuple):
-    """A loss, summed and never averaged, so that uneven batches average right."""
+    """A summed loss: batches have different numbers of predictions, so means of batches would be wrong."""
 
     total: Tensor  # nats, a scalar
-    count: int  # type: ignore[assignment]  # predictions summed over; it hides tuple.count, which nobody needs
-    carry: Any  # what the next batch needs, without its history: a recurrent state, or None
+    count: int  # type: ignore[assignment]  # predictions in the sum; it hides tuple.count
+    carry: Any  # detached input of the next batch: a recurrent state, or None
 
 
 class Score(NamedTuple):
     """The result of a validation."""
 
     loss: float  # nats per prediction
-    metrics: Mapping[str, float] = {}  # what else a person wants to see
-    error: float | None = None  # what the model to keep has least of; None is the loss
+    metrics: Mapping[str, float] = {}  # further numbers to show
+    error: float | None = None  # the best model is the one with the least error; None is the loss
 
 
 @dataclass(frozen=True)
 class Group:
-    """Weights that learn alike."""
+    """Weights with the same learning rate and the same start of training."""
 
     parameters: Sequence[nn.Parameter]
     rate: float = 1.0  # times the learning rate
@@ -93,7 +94,7 @@ class TaskSettings(Protocol):
     def loop(self) -> LoopSettings: ...
 
     def plain(self) -> dict[str, Any]:
-        """Return all of them as JSON-ready data."""
+        """Return all settings of the task as a JSON-ready dictionary."""
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> TaskSettings:
@@ -101,44 +102,44 @@ class TaskSettings(Protocol):
 
 
 class Model(Trainable, Protocol):
-    """A model of any task, prepared for training: one object that is untrained, in training, trained."""
+    """A model of any task, prepared for training; the same object is untrained, in training, and trained."""
 
     task: str
-    title: str  # what it is, for its card
+    title: str  # for its card
     batches: Batches[Any]
-    loss_unit: str  # of the losses: nats/token
-    rate_unit: str  # of what speed counts: characters, texts
-    rate: float  # of them in a prediction
+    loss_unit: str  # nats/token
+    rate_unit: str  # the unit of speed: characters, texts
+    rate: float  # of those units in a prediction
 
     @property
     def settings(self) -> TaskSettings: ...
 
     def training_data(self) -> Sequence[Any]:
-        """Return all that was read and learned before training, as fingerprint() takes it."""
+        """Return all that was read and learned before training, for fingerprint()."""
 
     def validate(self) -> Score:
-        """Look quickly at the validation part; the run keeps the model with the lowest error."""
+        """Return loss and metrics of the validation part or a sample of it; the run keeps the weights with the lowest error."""
 
     def facts(self) -> list[tuple[str, str]]:
-        """Return data and network in words, a name and a value each."""
+        """Return (name, value) rows that describe data and network."""
 
     def finish(self) -> dict[str, Any]:
-        """Fit what is fitted last, with the best weights in the network, and evaluate on the validation part."""
+        """Fit all that needs the best weights, which are in the network now, and return results of the validation part."""
 
     def table(self, results: dict[str, Any]) -> list[str]:
-        """Return those results in Markdown."""
+        """Return the metrics of the validation part as lines of Markdown tables."""
 
     def commands(self, folder: Path) -> list[str]:
-        """Return commands that use the model, the likeliest first."""
+        """Return commands that use the model, the most useful first."""
 
     def example(self, saved: SavedModel, seed: int) -> str | None:
-        """Return something that the model makes, to be shown while it trains; None for nothing."""
+        """Return an example of the model's output to show during training, or None."""
 
     def tensors(self) -> dict[str, NDArray[Any]]:
         """Return weights and binary vocabularies by name."""
 
     def learned(self) -> dict[str, Any]:
-        """Return what was learned besides tensors, as JSON-ready data."""
+        """Return all that was learned besides tensors, as JSON-ready data."""
 
 
 class Throughput(NamedTuple):
@@ -153,18 +154,18 @@ class Throughput(NamedTuple):
         """Predictions trained on in a second."""
         return self.step_predictions / self.step_seconds
 
-    def steps_in(self, minutes: float, reports: int) -> int:
+    def steps_in(self, minutes: float, validations: int) -> int:
         """Return the number of updates that fit into the minutes beside the validations."""
-        return max(1, int((minutes * 60 - reports * self.validation_seconds) / self.step_seconds))
+        return max(1, int((minutes * 60 - validations * self.validation_seconds) / self.step_seconds))
 
-    def seconds_for(self, steps: int, reports: int) -> float:
+    def seconds_for(self, steps: int, validations: int) -> float:
         """Return the seconds that these updates and validations take."""
-        return steps * self.step_seconds + reports * self.validation_seconds
+        return steps * self.step_seconds + validations * self.validation_seconds
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run is about to do, shown before the first update."""
+    """The length, speed and facts of a run, shown before the first update."""
 
     facts: list[tuple[str, str]]
     parameters: int
@@ -186,10 +187,10 @@ class Plan:
 
 @dataclass
 class Progress:
-    """Everything that a trainer counts; the rest of its state are tensors."""
+    """The counters of a trainer; the rest of its state is tensors."""
 
     step: int = 0  # updates made
-    validated: int = 0  # the update after which was last validated
+    validated: int = 0  # the update of the last validation
     predictions: int = 0  # trained on
     seconds: float = 0.0  # of training, in all processes
     total: float = 0.0  # nats since the last validation
@@ -199,7 +200,7 @@ class Progress:
     best_error: float = math.inf
     stale: int = 0  # validations since the best
     skipped: int = 0  # updates in a row without a finite loss
-    returns: int = 0  # to the best weights, since those were found
+    returns: int = 0  # to the best weights, since they were found
     rate: float = 1.0  # times the learning rate of the settings
 
     @property
@@ -208,7 +209,7 @@ class Progress:
         return self.total / self.count if self.count else math.nan
 
     def plain(self) -> dict[str, Any]:
-        """Return the numbers as JSON takes them: no infinity."""
+        """Return the numbers as JSON-ready data, None for infinity."""
         return _finite(asdict(self))
 
     @classmethod
@@ -227,7 +228,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Report:
-    """The progress of a run as it is shown; `valid_loss` and `is_best` only after a validation."""
+    """The progress of a run for a person; `valid_loss` and `is_best` only after a validation."""
 
     step: int
     steps: int
@@ -239,14 +240,13 @@ class Report:
     valid_loss: float | None = None  # nats per prediction
     is_best: bool = False
     metrics: Mapping[str, float] = field(default_factory=dict)  # of the validation, by name
-    note: str | None = None  # something a person should know
+    note: str | None = None  # a warning
 
     def facts(self) -> dict[str, Any]:
-        """Return the fields and metrics as JSON takes them: no NaN, no infinity."""
+        """Return the fields and metrics as JSON-ready data, None for NaN and infinity."""
         values = {name: value for name, value in vars(self).items() if name not in ("metrics", "note")}
         return _finite({**values, **self.metrics})
 
 
 def _finite(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values with None for what JSON cannot write."""
     return {name: value if value is None or math.isfinite(value) else None for name, value in values.items()}

@@ -1,4 +1,4 @@
-"""The state of a run on disk: the newest whole one, compared with the run that resumes; and the fingerprint of its data."""
+"""The saved state of a run: the newest whole one, its comparison with the run that resumes, and the fingerprint of its data."""
 
 import hashlib
 import json
@@ -18,26 +18,19 @@ from charnn.training.folder import PREVIOUS_FILE, TRAINING_FILE
 from charnn.training.model import Progress, TaskSettings, Throughput
 
 KINDS = {
-    "task": str,
-    "settings": dict,
-    "data": str,
-    "command": dict,
-    "budget": dict,
-    "steps": int,
+    **dict.fromkeys(("task", "data", "device"), str),
+    **dict.fromkeys(("steps", "threads"), int),
+    **dict.fromkeys(("settings", "command", "budget", "versions", "progress"), dict),
     "throughput": list,
-    "threads": int,
-    "device": str,
-    "versions": dict,
-    "progress": dict,
 }
-"""What the document of a state holds besides the checksum of the best model, or none."""
+"""The values in the document of a state and their types, besides the checksum of the best model, or none."""
 
 BLOCK = 1 << 24  # Numbers hashed at once, so that a memory-mapped text is never all in memory
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A state of training as it was written."""
+    """A state of training in a file."""
 
     path: Path
     document: Mapping[str, Any]
@@ -46,25 +39,27 @@ class Stored:
     def check(self, task: str, settings: TaskSettings, data: str) -> None:
         """Raise SettingError unless this is the same run: task, settings (a missing one has its default), data."""
         if self.document["task"] != task:
-            raise SettingError("resume", f"cannot go on: {self.path.parent} is a run of train {self.document['task']}, not of train {task}")
+            raise SettingError(
+                "resume", f"cannot continue {self.path.parent}: it is a run of train {self.document['task']}, not of train {task}"
+            )
         known = type(settings).from_plain(self.document["settings"])
         theirs, ours = (flat(one.plain()) for one in (known, settings))
-        # A run may go on with another patience.
+        # A run may continue with another patience.
         names = [name for name in {**theirs, **ours} if theirs.get(name) != ours.get(name) and name.split(".")[-1] != "patience"]
         if names:
-            said = ", ".join(f"{name.split('.')[-1]} {ours.get(name)} (the run has {theirs.get(name)})" for name in names)
-            raise SettingError("resume", f"goes on with the settings of {self.path.parent}, and these differ: {said}; leave them out")
+            changes = ", ".join(f"{name.split('.')[-1]} {ours.get(name)} (the run has {theirs.get(name)})" for name in names)
+            raise SettingError("resume", f"uses the settings of {self.path.parent}, and these differ: {changes}; leave them out")
         if self.document["data"] != data:
             what = "the training data, the validation data or their split are not those of the run"
-            raise SettingError("resume", f"cannot go on with {self.path.parent}: {what}; give the same files")
+            raise SettingError("resume", f"cannot continue {self.path.parent}: {what}; give the same files")
 
     @property
     def throughput(self) -> Throughput:
-        """The speed that was measured when the run began. Raises CheckpointError."""
+        """Return the speed measured when the run began; raise CheckpointError where the file has no three numbers for it."""
         try:
             return Throughput(*map(float, self.document["throughput"]))
         except (TypeError, ValueError):
-            raise CheckpointError(f"{self.path} is damaged: its throughput is no three numbers; train it anew") from None
+            raise CheckpointError(f"{self.path} is damaged: its throughput should be three numbers; train it again") from None
 
 
 def read_stored(folder: Path) -> tuple[Stored | None, list[str]]:
@@ -77,13 +72,13 @@ def read_stored(folder: Path) -> tuple[Stored | None, list[str]]:
             notes.append(str(error).split("; ")[0])
             continue
         if notes:
-            notes.append(f"going on from {folder / name}, which is whole, of update {stored.document['progress'].get('step')}")
+            notes.append(f"continuing from {folder / name}, which is whole, at update {stored.document['progress'].get('step')}")
         return stored, notes
     if any((folder / name).exists() for name in (TRAINING_FILE, PREVIOUS_FILE)):
-        raise CheckpointError(f"{'; '.join(notes)}; nothing to go on from: train it anew with --overwrite")
+        raise CheckpointError(f"{'; '.join(notes)}; there is no state to continue from: train it again with --overwrite")
     if (folder / MODEL_FILE).exists():
-        raise CheckpointError(f"{folder} holds a model but no {TRAINING_FILE} to go on from; train it anew with --overwrite")
-    return None, [f"{folder} holds nothing to go on from; beginning at the beginning"]
+        raise CheckpointError(f"{folder} holds a model but no {TRAINING_FILE} to continue from; train it again with --overwrite")
+    return None, [f"{folder} holds no run to continue; starting a new one"]
 
 
 def read_state(path: Path) -> Stored:

@@ -1,4 +1,4 @@
-"""A training run, whatever the task: a model in, a run folder out; a budget in minutes becomes a number of steps by the speed measured."""
+"""A training run of any task: from a model to a run folder; a budget in minutes becomes a number of steps by the measured speed."""
 
 import copy
 import time
@@ -23,19 +23,18 @@ from charnn.training.resume import Stored, fingerprint, read_stored
 from charnn.training.settings import BudgetSettings, SavingSettings
 from charnn.training.trainer import Trainer, is_finite, state_of, take_state
 
-PROBE_SECONDS, GLANCE_SECONDS = 3.0, 0.3  # Seconds of measuring where a budget in minutes depends on it, and where the speed is only shown
-
-WARM_STEPS = 3
+PROBE_SECONDS, GLANCE_SECONDS = 3.0, 0.3  # Seconds of measuring for a budget in minutes, and where the speed is only shown
+WARM_STEPS = 3  # Updates that are not measured: the first ones compile kernels and fill caches
 
 
 def measure(model: Model, device: torch.device, *, careful: bool = True) -> Throughput:
-    """Train for some seconds, put weights and random states back as they were, and return the speed."""
+    """Return the speed of training, measured for some seconds; weights and random states stay as they were."""
     weights = copy.deepcopy(model.network.state_dict())
     trainer = Trainer(model, model.settings.optimizer, model.settings.loop, steps=1_000_000, device=device)
     model.network.train()
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         seconds, counts = _time_updates(trainer, model, PROBE_SECONDS if careful else GLANCE_SECONDS)
-        # Compiles what only a validation runs, which the first of an installation would count ten times over otherwise.
+        # Compiles what only a validation runs; with that, the first one of an installation would take ten times as long.
         model.network.eval()
         with torch.no_grad():
             model.loss(next(model.batches.since(0)), None)
@@ -43,7 +42,7 @@ def measure(model: Model, device: torch.device, *, careful: bool = True) -> Thro
         trainer.validation(model.validate)
         validation = time.monotonic() - before
     model.network.load_state_dict(weights)
-    # The median shrugs off a neighbour's burst; document batches differ in size, so there the mean counts.
+    # The median ignores short loads of other processes; document batches differ in size, so there it is the mean.
     step = median(seconds) if len(set(counts)) == 1 else sum(seconds) / len(seconds)
     return Throughput(step, sum(counts) / len(counts), validation)
 
@@ -56,7 +55,7 @@ def _time_updates(trainer: Trainer, model: Model, most: float) -> tuple[list[flo
         before = time.monotonic()
         loss = trainer.advance(batch)
         _wait(trainer.device)
-        if number >= WARM_STEPS:  # The first ones compile kernels and fill caches.
+        if number >= WARM_STEPS:
             seconds.append(time.monotonic() - before)
             counts.append(loss.count)
         if sum(seconds) > most:
@@ -65,7 +64,7 @@ def _time_updates(trainer: Trainer, model: Model, most: float) -> tuple[list[flo
 
 
 def _wait(device: torch.device) -> None:
-    """Wait until the device has done its queue."""
+    """Wait until the device has finished its queue."""
     if device.type == "cuda":
         torch.cuda.synchronize()
     elif device.type == "mps":
@@ -76,13 +75,11 @@ VERSIONS = {"charnn": __version__, "torch": torch.__version__}
 
 
 class Run:
-    """A model's trainer, ready to go; `plan` says what it will do.
+    """A model's trainer and its run folder; `plan` describes what it will do, `notes` are warnings about resuming.
 
-    With `place.resume` it goes on where the run in the folder was, to the bit: the model it ends with is that of a run that was never
-    broken off, on the same machine with the same versions and threads. `notes` say what a person should know about that.
-
-    Raises SettingError before anything is written, BusyError where another trainer has the folder, CheckpointError where what is to
-    be resumed is damaged.
+    With `place.resume` it continues the run in the folder: with the same machine, versions and threads the result is that of a run
+    without an interruption, to the bit. Raises SettingError, before anything is written; BusyError where another trainer has the
+    folder; CheckpointError where the state to resume is damaged.
     """
 
     def __init__(self, place: Place, model: Model, budget: BudgetSettings, saving: SavingSettings | None = None) -> None:
@@ -110,10 +107,10 @@ class Run:
             try:
                 take_state(self.trainer, self._stored.tensors, self._stored.document["progress"])
             except CheckpointError as error:
-                raise CheckpointError(f"{self._stored.path} is damaged: {error}; train it anew with --overwrite") from None
+                raise CheckpointError(f"{self._stored.path} is damaged: {error}; train it again with --overwrite") from None
 
     def train(self) -> Iterator[Report]:
-        """Train, keep the best model on validation and the state of training in the run folder, and yield a report now and then."""
+        """Train, write the best model on validation and the state of training to the run folder, and yield reports."""
         late = self._begin()
         is_saved = False
         for report in self.trainer.run(self.model.batches, self.model.validate):
@@ -125,27 +122,27 @@ class Run:
                 self.saver.keep_model(self._best_model)
             if self.saver.is_due(at_report=is_validation):
                 is_saved = self.save()
-            said = self.saver.trouble if self.saver.trouble is not trouble else None
-            notes = [note for note in (late, report.note, said and f"{said}; training goes on, and saving is tried again") if note]
+            new = self.saver.trouble if self.saver.trouble is not trouble else None
+            notes = [note for note in (late, report.note, new and f"{new}; training continues, and saving is tried again") if note]
             late = None
             yield replace(report, note="; ".join(notes) or None)
         if not is_saved:
             self.save()
 
     def save(self) -> bool:
-        """Write the state of training; False where the disk refuses it, or where it is not finite and the older one is better."""
+        """Write the state of training and return whether that was done; not if the disk fails, or a number is not finite."""
         arrays, progress = state_of(self.trainer)
         return is_finite(arrays) and self.saver.keep_state(self._document(progress), arrays)
 
     def break_off(self) -> bool:
-        """Save the current state and release the folder; False where there is nothing on disk to resume from."""
+        """Save the current state, release the folder, and return whether there is a state on disk to resume from."""
         is_saved = self.save() or (self.place.folder / TRAINING_FILE).exists()
         if self.lock is not None:
             self.lock.release()
         return is_saved
 
     def finish(self) -> dict[str, Any]:
-        """Evaluate the best model, now in place, on the validation part, and write it and its card; `results` stay where that fails."""
+        """Evaluate the best model on the validation part, write it and its card, and return the results (also in `results`)."""
         with self.trainer.best_weights():
             self.model.network.eval()
             self.results = self.model.finish()
@@ -157,7 +154,7 @@ class Run:
         return self.results
 
     def saved_model(self) -> SavedModel:
-        """Return the current model as a model file would contain it."""
+        """Return the current model with the contents of a model file."""
         with self.trainer.kept_weights():
             return self._model({})
 
@@ -171,7 +168,7 @@ class Run:
             return self._model(self._best_metrics())
 
     def _best_metrics(self) -> dict[str, Any]:
-        # No time of day, no minutes: the same run writes the same file.
+        # Neither time of day nor minutes: the same run writes the same file.
         return {"step": self.trainer.progress.best_step, "valid_loss": self.trainer.progress.best_loss}
 
     def _plan(self, threads: int) -> Plan:
@@ -180,7 +177,7 @@ class Run:
         done = 0 if self._stored is None else int(self._stored.document["progress"].get("step", 0))
         steps = self._steps(throughput, done)
         resumed = [("resumed", f"at update {done:,} of {steps:,}")] if self._stored else []
-        reports = sum(number * steps / loop.reports > done for number in range(1, loop.reports + 1))
+        reports = sum(number * steps / loop.validations > done for number in range(1, loop.validations + 1))
         return Plan(
             facts=model.facts() + resumed,
             parameters=sum(one.numel() for one in model.network.parameters()),
@@ -196,20 +193,20 @@ class Run:
         )
 
     def _steps(self, throughput: Throughput, done: int) -> int:
-        """Return the length of the run. Raises SettingError for one that is over already."""
+        """Return the number of updates. Raises SettingError if more are done already."""
         budget, model = self.budget, self.model
         if self._stored is not None and budget.plain() == self._stored.document["budget"]:
             return int(self._stored.document["steps"])
         if budget.time is not None:
-            steps = throughput.steps_in(budget.time, model.settings.loop.reports)
+            steps = throughput.steps_in(budget.time, model.settings.loop.validations)
         else:
             steps = budget.steps if budget.steps is not None else (budget.epochs or 1) * model.batches.epoch_steps
         if steps < done:
-            raise SettingError("resume", f"goes on at update {done:,}, and the budget ends at {steps:,}; give a larger one")
+            raise SettingError("resume", f"continues at update {done:,}, and the budget ends at {steps:,}; give a larger one")
         return steps
 
     def _changes(self, document: Mapping[str, Any], threads: int) -> list[str]:
-        """Return notes on what keeps the resumed run from being the same to the bit."""
+        """Return notes on changes since the run began, because of which its result may differ."""
         ours = {"threads": threads, "device": str(self.device), **VERSIONS}
         theirs = {"threads": document["threads"], "device": document["device"], **document["versions"]}
         return [
@@ -219,7 +216,7 @@ class Run:
         ]
 
     def _begin(self) -> str | None:
-        """Lock the folder, make its files fit the state that training begins with, and return a note on damage there."""
+        """Lock the folder, save the first state or restore log and model of a resumed run; return a note on a damaged model, or None."""
         if self.lock is None:
             self.lock = Lock(self.place.folder)
         if self._stored is None:
@@ -233,15 +230,15 @@ class Run:
         return self._restore_model() if progress.best_step and progress.step < self.trainer.steps else None
 
     def _restore_model(self) -> str | None:
-        """Write the best model anew where the file is another, or none; return a note where it was damaged."""
+        """Write the best model again if the file is missing, damaged or another one; return a note if it was damaged."""
         path = self.place.folder / MODEL_FILE
         note = found = None
         try:
             found = read_document_file(path)[0]["sha256"]
         except CheckpointError as error:
-            note = f"{str(error).split('; ')[0]}; written anew from {TRAINING_FILE}"
+            note = f"{str(error).split('; ')[0]}; written again from {TRAINING_FILE}"
         if found != self.saver.model_sum:
-            # What is learned in validations, such as temperatures, belongs to the model.
+            # A validation fits parts of the model too, such as temperatures.
             with reading(), self.trainer.best_weights():
                 self.model.network.eval()
                 self.model.validate()

@@ -1,4 +1,4 @@
-"""Settings of every training run, whatever the task."""
+"""Settings of training runs."""
 
 from dataclasses import dataclass
 
@@ -48,7 +48,9 @@ class OptimizerSettings(Settings):
     weight_decay: float = setting(0.0, "Decoupled weight decay (adamw), or L2 penalty (the others).", least=0, most=100)
     clip_norm: float | None = setting(1.0, "Largest norm of the whole gradient.", above=0)
     clip_value: float | None = setting(None, "Largest absolute value of each part of the gradient.", above=0)
-    averaging: float | None = setting(None, "Decay of an exponential average of the weights, which is then the model.", above=0, below=1)
+    ema: float | None = setting(
+        None, "Decay of an exponential moving average of the weights, which is then the model.", above=0, below=1, was="averaging"
+    )
 
     @property
     def peak(self) -> float:
@@ -61,7 +63,7 @@ class LoopSettings(Settings):
     """Batches, validation and randomness of a run."""
 
     batch_size: int = setting(16, "Sequences side by side in an update.", least=1, most=65536)
-    reports: int = setting(10, "Validations, evenly spread over the run.", least=1, most=100_000)
+    validations: int = setting(10, "Validations, evenly spread over the run.", least=1, most=100_000, was="reports")
     patience: int | None = setting(None, "Validations without improvement after which training stops.", least=1)
     seed: int = setting(1, "Seed of every random choice.", least=0, most=2**31 - 1)
     precision: str = setting("float32", "Numbers in matrix products.", choices=("float32", "bfloat16"))
@@ -72,14 +74,16 @@ class WindowSettings(LoopSettings):
     """Batches of windows, validation and randomness of a run."""
 
     window: int = setting(64, "Tokens between two updates, through which gradients flow.", least=1, most=65536)
-    restarts: float = setting(0.05, "Share of windows of a running text that start without the state of the one before.", least=0, most=1)
+    state_resets: float = setting(
+        0.05, "Fraction of windows of a running text that start without the state of the one before.", least=0, most=1, was="restarts"
+    )
 
 
 @dataclass(frozen=True)
 class TextLoopSettings(LoopSettings):
     """Batches of texts, validation and randomness of a run."""
 
-    window: int = setting(512, "Tokens of a long text read at once: gradients end there, the state goes on.", least=1, most=1_000_000)
+    window: int = setting(512, "Tokens of a long text read at once: gradients end there, the state is carried on.", least=1, most=1_000_000)
 
     @property
     def budget(self) -> int:

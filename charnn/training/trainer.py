@@ -1,4 +1,4 @@
-"""The training loop, a generator of reports, whatever the task; how one update is made; the state of a trainer as arrays, to the bit."""
+"""The training loop of any task, a generator of reports; its updates; and the exact state of a trainer as arrays."""
 
 import math
 import time
@@ -22,9 +22,8 @@ from charnn.training.settings import OPTIMIZERS, SCHEDULES, LoopSettings, Optimi
 
 TICK = 0.25  # Seconds between two reports of progress
 
-BAD_STEPS, RETURNS = 10, 3
-"""Updates in a row without a finite loss after which the best weights come back with half the learning rate, and how often that is
-tried again before a run is given up."""
+BAD_STEPS = 10  # Updates in a row without a finite loss, after which the best weights come back with half the learning rate
+RETURNS = 3  # Most returns to the same best weights before training fails
 
 MAKERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     # Fused: one pass over each weight. The second beta adapts within 100 steps, as short runs want.
@@ -34,13 +33,9 @@ MAKERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "rmsprop": partial(torch.optim.RMSprop, alpha=0.95),
 }
 
-KEPT: dict[str, set[str]] = {
-    "adamw": {"step", "exp_avg", "exp_avg_sq"},
-    "adam": {"step", "exp_avg", "exp_avg_sq"},
-    "sgd": set(),
-    "rmsprop": {"step", "square_avg"},
-}
-"""The tensors that an optimizer keeps for each weight: a count, and numbers as many as the weight's."""
+_ADAM = {"step", "exp_avg", "exp_avg_sq"}
+KEPT: dict[str, set[str]] = {"adamw": _ADAM, "adam": _ADAM, "sgd": set(), "rmsprop": {"step", "square_avg"}}
+"""The tensors that an optimizer keeps for each weight: a number of steps, and others in the shape of the weight."""
 
 SHAPES: dict[str, Callable[[float], float]] = {
     "cosine": lambda progress: 0.01 + 0.99 * (1 + cos(pi * min(1.0, progress))) / 2,
@@ -56,8 +51,8 @@ assert SHAPES.keys() == set(SCHEDULES)
 class Trainer:
     """Trains a model over numbered batches.
 
-    The weights change in place. With averaging, `kept_weights()` are the average and validation sees them. Between two reports,
-    and where a validation was broken off, `progress`, `carry`, weights and optimizer belong together: training can go on from them.
+    The weights change in place. With an EMA of the weights, `kept_weights()` and validation use that. Between two reports, and
+    after an interrupted validation, `progress`, `carry`, weights and optimizer are consistent: training can continue from them.
     """
 
     def __init__(self, model: Trainable, optimizer: OptimizerSettings, loop: LoopSettings, *, steps: int, device: torch.device) -> None:
@@ -67,19 +62,19 @@ class Trainer:
         self.optimizer = MAKERS[optimizer.optimizer](
             [{"params": list(group.parameters)} for group in self.groups], lr=optimizer.peak, weight_decay=optimizer.weight_decay
         )
-        self.averages = None if optimizer.averaging is None else [one.detach().clone() for one in self.parameters]
+        self.averages = None if optimizer.ema is None else [one.detach().clone() for one in self.parameters]
         self.best = [one.detach().clone() for one in self.parameters]  # of the best validation; before the first, those at the start
         self.progress = Progress()
         self.carry: Any = None
-        self.is_validating = False  # then an exception may be thrown in from outside without harm
+        self.is_validating = False  # while it is true, an exception from outside does no harm
         self._note: str | None = None
         self._start = self._shown = time.monotonic()
 
     def run(self, batches: Batches[Any], validate: Callable[[], Score]) -> Iterator[Report]:
-        """Train to the last step or until patience ends; `validate` sees the weights to be kept. Raises DivergedError."""
+        """Train to the last step or until patience ends, and yield reports; `validate` uses kept_weights(). Raises DivergedError."""
         self._shown = time.monotonic()
         self._start = self._shown - self.progress.seconds
-        due = {round(number * self.steps / self.loop.reports) for number in range(1, self.loop.reports + 1)}
+        due = {round(number * self.steps / self.loop.validations) for number in range(1, self.loop.validations + 1)}
         self.model.network.train()
         source = batches.since(self.progress.step)
         while True:
@@ -96,14 +91,14 @@ class Trainer:
             raise DivergedError("the loss on validation was never finite; lower --learning-rate or --clip-norm")
 
     def advance(self, batch: Any) -> Loss:
-        """Update the weights once and return the loss."""
+        """Train on one batch and return its loss; skip one that is not finite, and raise DivergedError where that does not end."""
         rate = self._rate(self.progress.step)
         for group, options in zip(self.groups, self.optimizer.param_groups, strict=True):
             options["lr"] = rate * group.rate if self.progress.step >= group.thaw * self.steps else 0.0
         with autocast(self.device, self.loop.precision):
             loss = self.model.loss(batch, self.carry)
         (loss.total / max(1, loss.count)).backward()  # type: ignore[no-untyped-call]
-        # On a GPU this waits for the step; on a CPU it is free. A weight that became NaN cannot be taken back.
+        # On a GPU this waits for the step; on a CPU it is free. An update with NaN could not be undone.
         total, is_finite = float(loss.total.detach()), bool(torch.isfinite(clip(self.parameters, self.settings)))
         is_finite = is_finite and math.isfinite(total)
         if is_finite:
@@ -121,7 +116,7 @@ class Trainer:
         return loss
 
     def validation(self, validate: Callable[[], Score]) -> Score:
-        """Return the score of `validate`, with the network in evaluation mode and the weights that would be kept."""
+        """Return the score of `validate`, with the network in evaluation mode and kept_weights()."""
         self.model.network.eval()
         try:
             with torch.no_grad(), self.kept_weights():
@@ -134,24 +129,24 @@ class Trainer:
             self.model.network.train()
 
     def kept_weights(self) -> AbstractContextManager[None]:
-        """A context in which the network has the weights to be kept: the average where there is one."""
+        """Return a context in which the network has the EMA of its weights, if there is one."""
         return nullcontext() if self.averages is None else _swapped(self.parameters, self.averages)
 
     def best_weights(self) -> AbstractContextManager[None]:
-        """A context in which the network has the weights of the best validation."""
+        """Return a context in which the network has the weights of the best validation."""
         return _swapped(self.parameters, self.best)
 
     @torch.no_grad()
     def end(self) -> None:
-        """Leave the network with the weights of the best validation; training cannot continue from there."""
+        """Put the weights of the best validation into the network; training cannot continue after that."""
         torch._foreach_copy_(self.parameters, self.best)
 
     def _rate(self, step: int) -> float:
-        return self.settings.peak * self.progress.rate * rate_share(self.settings, step, self.steps)
+        return self.settings.peak * self.progress.rate * rate_fraction(self.settings, step, self.steps)
 
     @torch.no_grad()
     def _skip(self) -> None:
-        """Count an update that was not made; after some in a row go back to the best weights."""
+        """Count an update that was not made; after BAD_STEPS in a row return to the best weights."""
         self.progress.skipped += 1
         if self.progress.skipped < BAD_STEPS:
             return
@@ -161,15 +156,15 @@ class Trainer:
         torch._foreach_copy_(self.parameters, self.best)
         if self.averages is not None:
             torch._foreach_copy_(self.averages, self.best)
-        self.optimizer.state.clear()  # Its averages of gradients may hold what led astray.
+        self.optimizer.state.clear()  # Its averages may contain the gradients that caused this.
         self.progress.skipped, self.progress.returns, self.progress.rate = 0, self.progress.returns + 1, self.progress.rate / 2
         self._note = f"{where}; went back to the best weights, with the learning rate times {self.progress.rate:g}"
 
     def _validated(self, batches: Batches[Any], score: Score) -> Report:
-        """Return the report of a validation; weights better than all before are the best from now on."""
+        """Return the report of a validation, and store the weights if they are the best."""
         progress = self.progress
         error = score.loss if score.error is None else score.error
-        is_best = error < progress.best_error
+        is_best = (error, score.loss) < (progress.best_error, progress.best_loss)
         if is_best:
             with torch.no_grad():
                 torch._foreach_copy_(self.best, self.parameters if self.averages is None else self.averages)
@@ -195,7 +190,7 @@ class Trainer:
         )
 
 
-def rate_share(settings: OptimizerSettings, step: int, steps: int) -> float:
+def rate_fraction(settings: OptimizerSettings, step: int, steps: int) -> float:
     """Return the fraction of the peak learning rate at update `step` of `steps`, from 0: a linear rise, then the schedule."""
     if step < settings.warmup:
         return (step + 1) / (settings.warmup + 1)
@@ -203,7 +198,7 @@ def rate_share(settings: OptimizerSettings, step: int, steps: int) -> float:
 
 
 def clip(parameters: list[Tensor], settings: OptimizerSettings) -> Tensor:
-    """Clip the gradients in place, by value and by norm, and return their norm before (Pascanu et al. 2013)."""
+    """Clip the gradients in place, first by value, then by norm, and return the norm between the two (Pascanu et al. 2013)."""
     if settings.clip_value is not None:
         nn.utils.clip_grad_value_(parameters, settings.clip_value)
     return nn.utils.clip_grad_norm_(parameters, float("inf") if settings.clip_norm is None else settings.clip_norm)
@@ -211,15 +206,15 @@ def clip(parameters: list[Tensor], settings: OptimizerSettings) -> Tensor:
 
 @torch.no_grad()
 def blend(averages: list[Tensor], parameters: list[Tensor], settings: OptimizerSettings, step: int) -> None:
-    """Update the exponential moving average of the weights; it is nearly even at first, so that the start is soon forgotten."""
-    assert settings.averaging is not None
-    decay = min(settings.averaging, (step + 1) / (step + 10))
+    """Update the exponential moving average of the weights, with less decay at first, so that it forgets their start."""
+    assert settings.ema is not None
+    decay = min(settings.ema, (step + 1) / (step + 10))
     torch._foreach_lerp_(averages, parameters, 1 - decay)
 
 
 @contextmanager
 def _swapped(parameters: list[Tensor], others: list[Tensor]) -> Iterator[None]:
-    """Put other weights in the parameters' place for a while."""
+    """Exchange the parameters for other weights within a context."""
     _swap(parameters, others)
     try:
         yield
@@ -233,7 +228,7 @@ def _swap(parameters: list[Tensor], others: list[Tensor]) -> None:
 
 
 def state_of(trainer: Trainer) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """Return weights, averages, best weights, optimizer, carry, random states, and the progress as JSON-ready data; nothing is copied."""
+    """Return weights, EMA, best weights, optimizer, carry and random states as arrays that share the trainer's memory, and the progress."""
     tensors = dict(_weights(trainer))
     for number, entry in trainer.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{name}": value for name, value in entry.items() if isinstance(value, Tensor)}
@@ -244,7 +239,7 @@ def state_of(trainer: Trainer) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]
 
 
 def is_finite(arrays: Mapping[str, NDArray[Any]]) -> bool:
-    """Is every number finite? One infinity, or one NaN, shows in the sum."""
+    """Is every number finite? A single infinity or NaN makes the sum one."""
     return all(bool(torch.isfinite(torch.from_numpy(array).sum())) for array in arrays.values() if array.dtype.kind == "f" and array.size)
 
 
@@ -252,7 +247,7 @@ def is_finite(arrays: Mapping[str, NDArray[Any]]) -> bool:
 def take_state(trainer: Trainer, arrays: Mapping[str, NDArray[Any]], progress: Any) -> None:
     """Put state_of() another trainer into this one. Raises CheckpointError where it does not fit."""
     trainer.progress = Progress.restore(progress)
-    # Copies: memory that torch allocated is aligned, and results do not depend on where a file's bytes happened to lie.
+    # Copies, which torch aligns in memory: results must not depend on the alignment of a file's bytes.
     tensors = {name: torch.from_numpy(array.copy()).clone() for name, array in arrays.items()}
     for name, own in _weights(trainer):
         found = tensors.get(name)
@@ -291,7 +286,7 @@ def _take_optimizer(trainer: Trainer, tensors: Mapping[str, Tensor]) -> None:
 
 
 def _random_states(device: torch.device) -> dict[str, tuple[Callable[[], Tensor], Callable[[Tensor], None]]]:
-    """Return functions that read and take each random state."""
+    """Return functions that read and set each random state, by name."""
     states: dict[str, tuple[Callable[[], Tensor], Callable[[Tensor], None]]] = {"random.cpu": (torch.get_rng_state, torch.set_rng_state)}
     if device.type == "cuda":
         states["random.cuda"] = (partial(torch.cuda.get_rng_state, device), partial(torch.cuda.set_rng_state, device=device))

@@ -106,12 +106,12 @@ def test_nothing_learned_is_restored_too():
     assert counted(NGrams.restore(grams.learned(), grams.tensors()), TEXTS) == [{}] * len(TEXTS)
 
 
-UNSAID = "they should say unit, shortest, longest"
+MISSING = "expected the entries unit, shortest, longest"
 LEARNED_DAMAGE = [
-    (None, UNSAID),
-    ([], UNSAID),
-    ({"unit": "word", "shortest": 1}, UNSAID),
-    ({"unit": ["word"], "shortest": 1, "longest": 2}, UNSAID),
+    (None, MISSING),
+    ([], MISSING),
+    ({"unit": "word", "shortest": 1}, MISSING),
+    ({"unit": ["word"], "shortest": 1, "longest": 2}, MISSING),
     ({"unit": "syllable", "shortest": 1, "longest": 2}, "unit 'syllable', 1 to 2 symbols"),
     ({"unit": "word", "shortest": 3, "longest": 2}, "unit 'word', 3 to 2 symbols"),
     ({"unit": "word", "shortest": 1, "longest": 999}, "unit 'word', 1 to 999 symbols"),
@@ -126,14 +126,14 @@ def test_damaged_words_are_refused(learned, message):
 
 
 TENSOR_DAMAGE = [
-    ("symbols", None, "their symbols are no row of bytes"),
-    ("symbols", np.zeros(3, np.float32), "their symbols are no row of bytes"),
+    ("symbols", None, "their symbols are not an array of bytes"),
+    ("symbols", np.zeros(3, np.float32), "their symbols are not an array of bytes"),
     ("symbols", np.array([0xFF], np.uint8), "their symbols are not UTF-8"),
-    ("symbols", np.frombuffer(b"a\na", np.uint8), "a symbol stands twice"),
+    ("symbols", np.frombuffer(b"a\na", np.uint8), "a symbol occurs twice"),
     ("symbols", np.full(500_000, 10, np.uint8), "they have more than 500,000 symbols"),
-    ("prefixes2", None, "prefixes2 is no row of numbers below 17"),
-    ("lasts2", np.zeros(2, np.int64), "lasts2 is no row of numbers below 17"),
-    ("lasts2", np.array([99], np.int32), "lasts2 is no row of numbers below 17"),
+    ("prefixes2", None, "prefixes2 is not an array of numbers below 17"),
+    ("lasts2", np.zeros(2, np.int64), "lasts2 is not an array of numbers below 17"),
+    ("lasts2", np.array([99], np.int32), "lasts2 is not an array of numbers below 17"),
     ("lasts2", np.array([1], np.int32), "those of 2 symbols are not in order"),
 ]
 

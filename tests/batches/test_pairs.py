@@ -13,7 +13,7 @@ BATCH_SIZE, BUDGET = 8, 90
 
 
 def pairs_of(count=PAIRS, seed=0, longest=20):
-    """Each side is the pair's number, so many times, and an end."""
+    """Each side is the pair's number, repeated that many times, and an end."""
     lengths = np.random.default_rng(seed).integers(0, longest, (2, count))
     return PairSet(*(text_set([[number + 3] * length + [END] for number, length in enumerate(side)], np.array) for side in lengths))
 

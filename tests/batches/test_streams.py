@@ -18,7 +18,7 @@ def stream_batches(draw):
     """Batches of the text 0, 1, 2, ...: a token is its own position."""
     window = draw(st.integers(1, 9))
     length = draw(st.integers(window + 1, 200))
-    options = {"batch_size": draw(st.integers(1, 12)), "restarts": draw(st.sampled_from([0, 0.3, 1])), "seed": draw(st.integers(0, 99))}
+    options = {"batch_size": draw(st.integers(1, 12)), "state_resets": draw(st.sampled_from([0, 0.3, 1])), "seed": draw(st.integers(0, 99))}
     return StreamBatches(np.arange(length), window=window, **options)
 
 
@@ -93,7 +93,7 @@ def test_batches_are_what_an_embedding_reads_whatever_the_store(kind):
     ids = np.arange(50, dtype=kind)
     starts = np.array([0, 20, 50])
     for batches in (
-        StreamBatches(ids, batch_size=2, window=5, restarts=0, seed=0).since(0),
+        StreamBatches(ids, batch_size=2, window=5, state_resets=0, seed=0).since(0),
         DocumentBatches(ids, starts, None, batch_size=2, window=5, seed=0).since(0),
         windows(ids, 4, 3),
         streams(ids, 4, 3),
@@ -106,7 +106,7 @@ def test_batches_are_what_an_embedding_reads_whatever_the_store(kind):
 def test_another_epoch_or_seed_is_another_order(number):
     starts = np.arange(0, 1001, 10)
     for make in (
-        lambda seed: StreamBatches(np.arange(1001), batch_size=4, window=8, restarts=0, seed=seed),
+        lambda seed: StreamBatches(np.arange(1001), batch_size=4, window=8, state_resets=0, seed=seed),
         lambda seed: DocumentBatches(np.arange(1000), starts, None, batch_size=4, window=8, seed=seed),
     ):
         orders = [all_predicted(epoch(make(seed), number)).tolist() for seed in (1, 1, 2)]
@@ -118,7 +118,7 @@ def test_another_epoch_or_seed_is_another_order(number):
 @small
 @given(stream_batches())
 def test_a_row_goes_on_where_it_ended(batches):
-    """At the end of the text a row goes on at its beginning."""
+    """At the end of the text a row continues at its beginning."""
     last = batches.rows * batches.length - 1
     for number in range(EPOCHS):
         rows = np.concatenate([batch.inputs for batch in epoch(batches, number)], axis=1)
@@ -142,12 +142,12 @@ def test_no_stream_is_shorter_than_a_window(batches):
     assert batches.window <= batches.length
 
 
-@pytest.mark.parametrize("share", [0, 0.05, 0.5, 1])
-def test_a_share_of_the_rows_of_a_stream_starts_anew(share):
-    batches = StreamBatches(np.arange(20_001), batch_size=10, window=2, restarts=share, seed=0)
+@pytest.mark.parametrize("fraction", [0, 0.05, 0.5, 1])
+def test_a_fraction_of_the_rows_of_a_stream_lose_their_state(fraction):
+    batches = StreamBatches(np.arange(20_001), batch_size=10, window=2, state_resets=fraction, seed=0)
     later = np.array([batch.fresh for batch in epoch(batches, 0)[1:]])
-    assert later.mean() == pytest.approx(share, abs=0.01)
-    assert share in (0, 1) or (later.mean(axis=0) > 0).all()
+    assert later.mean() == pytest.approx(fraction, abs=0.01)
+    assert fraction in (0, 1) or (later.mean(axis=0) > 0).all()
 
 
 @small

@@ -123,7 +123,7 @@ def test_a_second_way_back_is_refused(cell):
 
 
 @pytest.mark.parametrize("cell", [cell for cell in CELLS if CELLS[cell].loaded_cell.reads_hidden])
-def test_recurrent_weights_begin_orthogonal_gate_by_gate(cell):
+def test_recurrent_weights_are_initialised_orthogonal_gate_by_gate(cell):
     layer = RecurrentLayer(4, StackSettings(cell=CELLS[cell].cell, activation=CELLS[cell].activation, hidden_size=16))
     blocks = layer.hidden_to_gates.detach().split(16)
     assert len(blocks) == len(layer.cell.blocks)
@@ -131,14 +131,14 @@ def test_recurrent_weights_begin_orthogonal_gate_by_gate(cell):
         torch.testing.assert_close(block @ block.T, torch.eye(16), atol=1e-5, rtol=0)
 
 
-def test_an_lstm_begins_by_remembering():
+def test_an_untrained_lstm_remembers():
     layer = RecurrentLayer(4, StackSettings(cell="lstm", hidden_size=5))
     biases = (layer.input_bias + layer.hidden_bias).detach().split(5)
     assert [block.unique().tolist() for block in biases] == [[0], [1], [0], [0]]
 
 
 @pytest.mark.parametrize("cell", [cell for cell in CELLS if CELLS[cell].loaded_cell.keepers])
-def test_gates_with_an_initial_memory_keep_a_state_for_up_to_so_many_steps(cell):
+def test_gates_with_an_initial_memory_keep_a_state_for_up_to_that_many_steps(cell):
     """A unit left alone loses all but 1/e of its state after as many steps as its span, all spans up to the memory being as likely."""
     torch.manual_seed(0)
     layer = RecurrentLayer(4, StackSettings(cell=cell, hidden_size=500, initial_memory=101))

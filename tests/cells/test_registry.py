@@ -1,4 +1,4 @@
-"""A new cell is one file and one line in the registry: it trains, writes and is looked into by the command line like the others."""
+"""A new cell is one file and one line in the registry: it trains, writes and is inspected by the command line like the others."""
 
 import json
 import os
@@ -36,7 +36,7 @@ TRAIN = [
     "2",
     "--steps",
     "12",
-    "--reports",
+    "--validations",
     "2",
     "--batch-size",
     "4",
@@ -61,7 +61,7 @@ def run(tmp_path):
     return run
 
 
-def test_a_cell_without_compiled_code_trains_writes_and_is_looked_into(run, tmp_path):
+def test_a_cell_without_compiled_code_trains_writes_and_is_inspected(run, tmp_path):
     (tmp_path / "verse.txt").write_text("The sea is wide, the sea is blue,\nthe sea has room for me and you.\n" * 20)
     start = ["--initial-memory", "9", "--initial-state", "learned"]
     sample = ["sample", "run", "The", "--length", "20", "--seed", "1"]

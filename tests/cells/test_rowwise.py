@@ -79,10 +79,10 @@ def test_whole_equals_step_by_step_to_the_bit(cell):
 def test_attention_is_that_of_training_source_by_source(kind):
     attention = MAKERS[kind](UNITS, 2 * UNITS)
 
-    def looked(queries: torch.Tensor, values: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def attended(queries: torch.Tensor, values: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, ...]:
         return attention(queries, attention.memory(values, mask))
 
-    agree(looked, numbers(ROWS, 4, UNITS), numbers(ROWS, TIME, 2 * UNITS), MASK)
+    agree(attended, numbers(ROWS, 4, UNITS), numbers(ROWS, TIME, 2 * UNITS), MASK)
 
 
 @pytest.mark.parametrize("kind", MAKERS)
@@ -92,9 +92,9 @@ def test_padding_changes_no_bit_of_attention(kind):
         contexts, weights = attention(queries, attention.memory(values, MASK))
         for row, length in enumerate(LENGTHS.tolist()):
             memory = attention.memory(values[row : row + 1, :length], MASK[row : row + 1, :length])
-            alone, shares = attention(queries[row : row + 1], memory)
+            alone, weights_alone = attention(queries[row : row + 1], memory)
             assert torch.equal(alone[0], contexts[row])
-            assert torch.equal(shares[0], weights[row, :, :length])
+            assert torch.equal(weights_alone[0], weights[row, :, :length])
             assert not weights[row, :, length:].any()
 
 
@@ -116,7 +116,7 @@ def test_pooling_is_that_of_training_text_by_text_and_piece_by_piece(pooling):
             assert torch.equal(pooled(pool, x[row : row + 1, :length], MASK[row : row + 1, :length])[0], whole[row])
 
 
-def test_weights_are_packed_once_while_they_stand_still_and_else_every_time():
+def test_weights_are_packed_once_within_a_reading_and_otherwise_every_time():
     """A fused optimizer changes weights without a trace, so nothing packed may outlive a reading."""
     layer, x = Linear(5, 3), numbers(4, 5)
     with reading():
@@ -133,7 +133,7 @@ def test_weights_are_packed_once_while_they_stand_still_and_else_every_time():
         torch.testing.assert_close(layer(x), nn.functional.linear(x, layer.weight, layer.bias))
 
 
-def test_other_numbers_and_whoever_asks_for_gradients_get_torchs_products():
+def test_other_precisions_and_gradients_use_torchs_products():
     x = torch.zeros(2, 3)
     assert not is_rowwise(x)
     with torch.no_grad():

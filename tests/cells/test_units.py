@@ -1,4 +1,4 @@
-"""Hidden units by name, and units held at a value while a network runs."""
+"""Hidden units by name, and units fixed at a value while a network runs."""
 
 import json
 
@@ -78,10 +78,10 @@ def test_clamps_change_neither_the_engine_they_come_from_nor_a_text_without_them
     assert trained.generator.clamped({}) is trained.generator
 
 
-def test_searching_predicting_and_talking_hold_units_too():
+def test_search_prediction_and_conversation_clamp_units_too():
     generator = random_model().generator
     clamped = generator.clamped({(2, unit): 2.0 for unit in range(37)})
-    # With the whole top layer held, what comes next cannot depend on the text.
+    # With the whole top layer fixed, the next token cannot depend on the text.
     assert clamped.predict("The") == clamped.predict("over 42")
     assert generator.predict("The") != generator.predict("over 42")
     assert clamped.search("The", length=5, beam=2) == clamped.search("fox", length=5, beam=2)
@@ -111,7 +111,7 @@ STACK = StackSettings(layers=2, hidden_size=8)
         ("１:2=1", "clamp must be LAYER:UNIT, such as 1:0; got '１:2'"),
     ],
 )
-def test_what_cannot_be_held_is_refused_in_a_sentence(text, message):
+def test_impossible_clamps_are_refused_in_a_sentence(text, message):
     with pytest.raises(SettingError) as caught:
         parse_clamps([text], STACK)
     assert str(caught.value) == message
@@ -130,7 +130,7 @@ def test_python_refuses_the_same(clamp):
         random_model().sample("The", clamp=clamp)
 
 
-def test_the_command_holds_units(tmp_path):
+def test_the_command_clamps_units(tmp_path):
     trained = random_model()
     save_model(tmp_path / "model.safetensors", SavedModel(trained.task, trained.settings.plain(), trained.learned(), trained.tensors()))
 
@@ -149,7 +149,7 @@ def test_the_command_holds_units(tmp_path):
     assert wrong.stderr == "Error: --clamp names unit 7:0, and this model has layers 1 to 2 with units 0 to 36.\n"
 
 
-def test_neither_clamps_nor_another_cell_compile_anything_anew():
+def test_neither_clamps_nor_another_cell_compile_anything_again():
     random_model().sample("The", length=10)
     before = len(_write.signatures)  # type: ignore[attr-defined]
     for cell in CELLS:

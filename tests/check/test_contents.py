@@ -80,14 +80,14 @@ BAD_ROWS = [
 @pytest.mark.parametrize(("task", "name", "content", "told", "count"), BAD_ROWS, ids=[f"{row[0]} {row[1]}" for row in BAD_ROWS])
 def test_every_bad_row_is_told_and_the_others_are_read(task: str, name: str, content: str, told: list[str], count: int) -> None:
     contents, problems = read(task, name, content)
-    assert (problems.told, problems.count) == (told, len(told))
+    assert (problems.first, problems.count) == (told, len(told))
     assert contents.facts["train"] + contents.facts["valid"] == count
 
 
 def test_bad_rows_of_a_language_model_s_table_are_told_too() -> None:
     rows = "text\tid\none\ntwo\t2\nthree\t3\n"
     contents, problems = read("lm", "a.tsv", rows, text_column="text")
-    assert problems.told == ["a.tsv:2: expected 2 columns (text, id), found 1"]
+    assert problems.first == ["a.tsv:2: expected 2 columns (text, id), found 1"]
     assert contents.facts["train"] + contents.facts["valid"] == 2
 
 
@@ -98,7 +98,7 @@ def test_bad_bytes_do_not_end_the_reading(task: str) -> None:
         "classifier": b"__label__x \xe9\n__label__y \xff\n",
     }
     contents, problems = read(task, "a.txt", rows[task] * 20)
-    assert problems.told == []
+    assert problems.first == []
     assert contents.facts["train"]
 
 
@@ -107,7 +107,7 @@ def test_an_empty_file_is_one_problem(task: str) -> None:
     contents, problems = read(task, "a.txt", "")
     assert contents.rows == []
     assert problems.count == 1
-    assert problems.told[0].startswith("a.txt: holds no ")
+    assert problems.first[0].startswith("a.txt: holds no ")
 
 
 def test_labels_that_are_rare_or_lopsided_are_told() -> None:
@@ -131,7 +131,7 @@ def test_labels_that_are_rare_or_lopsided_are_told() -> None:
     ],
 )
 def test_what_only_the_validation_part_has_is_a_problem(task: str, name: str, content: str, valid: str, told: str) -> None:
-    assert read(task, name, content, valid)[1].told == [told]
+    assert read(task, name, content, valid)[1].first == [told]
 
 
 @pytest.mark.parametrize(

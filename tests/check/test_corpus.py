@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from charnn.check import corpus as corpus_examination
 from charnn.check.contents import Finding
 from charnn.check.corpus import CorpusExamination, examine_corpus
-from charnn.check.symbols import Tally
+from charnn.check.symbols import SampledCounts
 from charnn.data import corpus, readers
 from charnn.data.corpus import Corpus
 from charnn.data.settings import CorpusSettings
@@ -36,8 +36,8 @@ def test_lines_that_stand_there_twice_or_in_both_parts_are_counted() -> None:
     assert found.lengths == {26: 1, 5: 2, 28: 1, 0: 1}
     assert found.lines() == [
         ("split", "70 characters to train on, 66 to validate on"),
-        ("duplicates", "1 line of 20 characters or more stands there before, for example a:4"),
-        ("warning", "1 line of 20 characters or more stands in both splits (40.6 % of the validation part), for example b:2"),
+        ("duplicates", "1 line of 20 characters or more repeats an earlier one, for example a:4"),
+        ("warning", "1 line of 20 characters or more is in both splits (40.6 % of the validation part), for example b:2"),
     ]
 
 
@@ -58,8 +58,8 @@ def test_documents_of_any_length_are_compared_and_their_labels_counted() -> None
     assert found.lines() == [
         ("documents", "4 to train on, 2 to validate on"),
         ("labels", "y 3 (75 %), x 1 (25 %)"),
-        ("duplicates", "1 document stands there before, for example a.csv:3"),
-        ("warning", "1 document stands in both splits (42.9 % of the validation part), for example b.csv:3"),
+        ("duplicates", "1 document repeats an earlier one, for example a.csv:3"),
+        ("warning", "1 document is in both splits (42.9 % of the validation part), for example b.csv:3"),
     ]
 
 
@@ -78,7 +78,7 @@ def test_a_line_in_parts_has_its_whole_length_and_is_not_compared(monkeypatch: p
 
 
 def test_of_very_many_lines_a_sample_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(corpus_examination, "Tally", lambda hashed: Tally(hashed, 500))
+    monkeypatch.setattr(corpus_examination, "SampledCounts", lambda hashed: SampledCounts(hashed, 500))
     lines = [f"{LINE} {number}\n" for number in range(4000)]
     found = examined("".join(lines + lines[:2000]), "".join(lines[:1000]))
     assert found.one_in == 16

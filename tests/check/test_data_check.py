@@ -56,24 +56,24 @@ def said(output: str, *names: str) -> list[str]:
     return [line for line in output.split("\n") if line.startswith(names)]
 
 
-UNTRIED = "training was not tried; nothing found speaks against it"
+UNTRIED = "training was not tried, and no problem was found"
 
 
 def test_a_text() -> None:
     write("sea.txt", "The sea is wide, the sea is blue,\nthe sea has room for me and you.\n\n" * 10)
     assert checked_output("sea.txt") == (
-        "task        lm (nothing tells of labels, tags, pairs or numbers; --task says otherwise)\n"
+        "task        lm (nothing points to labels, tags, pairs or numbers; --task says otherwise)\n"
         "files       1 file, 680 bytes, 30 lines\n"
         "encoding    utf-8, valid: 680 characters, 0 beyond ASCII\n"
         "line ends   LF 30\n"
         "split       612 characters to train on, 68 to validate on\n"
-        "duplicates  16 lines of 20 characters or more stand there before, for example sea.txt:4\n"
+        "duplicates  16 lines of 20 characters or more repeat earlier ones, for example sea.txt:4\n"
         "characters  22 different, 0 only once or twice\n"
         "words       11 different among 160, 0 (0 %) only once, 0 twice\n"
         "lengths     characters of a line, at most 33\n"
         "                0  10  ████████████████████████████████████████\n"
         "            31-35  20  ████████████████████████████████████████\n"
-        "warning     2 lines of 20 characters or more stand in both splits (100.0 % of the validation part), for example sea.txt:28\n"
+        "warning     2 lines of 20 characters or more are in both splits (100.0 % of the validation part), for example sea.txt:28\n"
         f"verdict     {UNTRIED}: charnn train lm sea.txt\n"
     ).replace("10  ████████████████████████████████████████", "10  ████████████████████")
 
@@ -114,7 +114,7 @@ def test_labelled_texts() -> None:
         "words       45 different among 200, 40 (89 %) only once, 0 twice\n"
         "lengths     words of a text, at most 5\n"
         "            5  40  ████████████████████████████████████████\n"
-        "warning     1 text stands in both splits, for example valid.csv:2\n"
+        "warning     1 text is in both splits, for example valid.csv:2\n"
         f"verdict     {UNTRIED}: charnn train classifier films.csv --valid valid.csv\n"
     )
 
@@ -125,7 +125,7 @@ def test_fasttext_lines() -> None:
     assert said(checked_output("films.txt"), "task", "labels", "duplicates", "verdict") == [
         "task        classifier (its lines begin with __label__; --task says otherwise)",
         "labels      x 14 (50 %), y 14 (50 %)",
-        "duplicates  2 texts stand there before, 1 of them with another label, for example films.txt:32",
+        "duplicates  2 texts repeat earlier ones, 1 of them with another label, for example films.txt:32",
         f"verdict     {UNTRIED}: charnn train classifier films.txt",
     ]
 
@@ -134,7 +134,7 @@ def test_tagged_sentences() -> None:
     write("a.conll", "".join(f"Ann{number}\tB-person\nleft\tO\n.\tO\n\n" for number in range(10)) + "New\tB-place\nYork\tI-place\n\n")
     write("b.conll", "Ann3\tB-person\nleft\tO\n.\tO\n\nBob\tB-person\n\n")
     assert checked_output("a.conll", "--valid", "b.conll") == (
-        "task        tagger (.conll files hold a token and its tag a line; --task says otherwise)\n"
+        "task        tagger (.conll files contain a token and its tag per line; --task says otherwise)\n"
         "files       2 files, 326 bytes, 49 lines\n"
         "encoding    utf-8, valid: 326 characters, 0 beyond ASCII\n"
         "line ends   LF 49\n"
@@ -147,7 +147,7 @@ def test_tagged_sentences() -> None:
         "lengths     tokens of a sentence, at most 3\n"
         "            2   1  ████\n"
         "            3  10  ████████████████████████████████████████\n"
-        "warning     1 sentence stands in both splits, for example b.conll:1\n"
+        "warning     1 sentence occurs in both splits, for example b.conll:1\n"
         "warning     the type 'place' has only 1 span, first at a.conll:41\n"
         f"verdict     {UNTRIED}: charnn train tagger a.conll --valid b.conll\n"
     )
@@ -198,7 +198,7 @@ def test_a_series() -> None:
 def test_a_series_whose_target_is_not_said() -> None:
     write("sold.csv", SERIES)
     assert said(checked_output("sold.csv", code=1), "task", "values", "times", "column", "warning", "verdict") == [
-        "task        forecaster (it holds times in month and numbers; --task says otherwise)",
+        "task        forecaster (it contains times in month and numbers; --task says otherwise)",
         "columns     month, sold, rain, divided by commas",
         "times       every month, from 2001-01 to 2010-12",
         "column      sold: 106 to 288",
@@ -364,18 +364,18 @@ def test_what_training_says_of_data_that_it_refuses_is_the_verdict() -> None:
     result = charnn(write("x.txt", "x"))
     assert result.exit_code == 1
     assert said(result.output, "warning", "verdict") == [
-        "verdict     cannot be trained on: x holds too little text to train on; give more.",
+        "verdict     cannot be trained on: x contains too little text to train on; give more.",
     ]
 
 
 REFUSED = [
     ([], 2, "give a file, or --source FILE --target FILE."),
     (["none.txt"], 1, "none.txt: no such file; "),
-    (["-"], 1, "standard input can be read only once, and a check reads several times; write it to a file and give that."),
-    (["a.txt", "--tag-column", "2", "--task", "lm"], 2, "--tag-column has no effect where the task is lm; leave it out, or say "),
-    (["a.txt", "--valid-source", "a.txt"], 2, "--valid-source has no effect where the task is lm; leave it out, or say another --task."),
-    (["a.txt", "--task", "lm", "--target", "x"], 2, "--target has no effect where the task is lm; leave it out, or say another --task."),
-    (["a.txt", "--inputs", "x", "--valid-source", "a.txt"], 2, "--valid-source has no effect where the task is forecaster; leave it out"),
+    (["-"], 1, "standard input can be read only once, and a check reads several times; write it to a file and give the file."),
+    (["a.txt", "--tag-column", "2", "--task", "lm"], 2, "--tag-column has no effect on the task lm; leave it out, or give "),
+    (["a.txt", "--valid-source", "a.txt"], 2, "--valid-source has no effect on the task lm; leave it out, or give another --task."),
+    (["a.txt", "--task", "lm", "--target", "x"], 2, "--target has no effect on the task lm; leave it out, or give another --task."),
+    (["a.txt", "--inputs", "x", "--valid-source", "a.txt"], 2, "--valid-source has no effect on the task forecaster; leave it out"),
     (["a.txt", "--source", "a.txt"], 2, "--source cannot be combined with a table of pairs; give one of the two."),
     (["a.txt", "--encoding", "none"], 2, "--encoding must name a text encoding such as utf-8, utf-16 or cp1252; got 'none'."),
     (["a.txt", "--valid", "none.txt"], 1, "none.txt: no such file; "),
@@ -395,10 +395,10 @@ def test_rows_are_wrapped_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("COLUMNS", "60")
     write("a.txt", "a line\n" * 30)
     one = Trial("lm", LanguageModelSettings(), Sources(["a.txt"]), LanguageModelInputs())
-    found = check_data(one, "nothing tells of labels, tags, pairs or numbers")
+    found = check_data(one, "nothing points to labels, tags, pairs or numbers")
     lines = list(trial.report(found, None, None, "charnn train lm a.txt"))
     assert lines[:2] == [
-        "task        lm (nothing tells of labels, tags, pairs or",
+        "task        lm (nothing points to labels, tags, pairs or",
         "            numbers; --task says otherwise)",
     ]
     assert max(map(len, lines)) <= 60

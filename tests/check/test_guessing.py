@@ -90,7 +90,7 @@ def test_a_table_without_a_name_of_one_is_recognised() -> None:
 
 def test_labels_without_a_header_are_told_with_the_options_that_read_them() -> None:
     content = "".join(f"{'ham' if number % 2 else 'spam'}\tGood {number}\n" for number in range(40))
-    message = "column 1 seems to hold labels (spam, ham), and no line names the columns; say --text-column 2 --label-column 1"
+    message = "column 1 seems to contain labels (spam, ham), and no line names the columns; say --text-column 2 --label-column 1"
     for name, form in (("sms.tsv", ""), ("SMS", " --input-format tsv")):
         with pytest.raises(DataError) as caught:
             guessed(name, content)
@@ -109,7 +109,7 @@ def test_a_line_that_is_not_all_read_tells_nothing() -> None:
         ("documents", Guess("lm", "only it has --documents")),
         ("time_column", Guess("forecaster", "only it has --time-column")),
         ("inputs", Guess("forecaster", "only it has --inputs")),
-        ("label_column", Guess("lm", "nothing tells of labels, tags, pairs or numbers")),
+        ("label_column", Guess("lm", "nothing points to labels, tags, pairs or numbers")),
     ],
 )
 def test_options_tell_the_task(given: str, guess: Guess) -> None:
@@ -131,8 +131,8 @@ def test_a_target_within_a_file_is_for_a_forecaster() -> None:
 
 
 def test_what_tells_a_series_is_said() -> None:
-    assert guessed("a.csv", "day,x\n2020-01-01,1\n2020-01-02,2\n") == Guess("forecaster", "it holds times in day and numbers")
-    assert guessed("a.txt", "1\n2\n") == Guess("forecaster", "it holds nothing but numbers")
+    assert guessed("a.csv", "day,x\n2020-01-01,1\n2020-01-02,2\n") == Guess("forecaster", "it contains times in day and numbers")
+    assert guessed("a.txt", "1\n2\n") == Guess("forecaster", "it contains nothing but numbers")
 
 
 def test_every_built_in_corpus_is_recognised() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charnn.check.contents import Finding
-from charnn.check.labelled import Examination, Lengths, examine
+from charnn.check.labelled import Examination, examine
 from charnn.data.labelled import Example, LabelledData, folded
 from charnn.errors import DataError
 
@@ -28,7 +28,7 @@ def test_everything_is_counted() -> None:
         contradictions=1,
         shared=Finding(2, "b:1"),
         empty=Finding(3, "a:5"),
-        lengths=Lengths(characters=(0, 3, 12, 12), words=(0, 1, 3, 3)),
+        lengths="0, 3, 12, 12 characters; 0, 1, 3, 3 words (at 5, 50, 95, 100 % of the texts)",
         unseen={"odd": "b:2", "far": "b:4"},
     )
 
@@ -40,8 +40,8 @@ def test_the_rows_say_it_in_words() -> None:
         ("labels", "neg 1,200 (100 %), pos 4 (under 1 %)"),
         ("validation", "neg 1 (33 %), odd 1 (33 %), pos 1 (33 %)"),
         ("lengths", "6, 6, 6, 9 characters; 1, 1, 1, 2 words (at 5, 50, 95, 100 % of the texts)"),
-        ("duplicates", "2 texts stand there before, always with the same label, for example a:2"),
-        ("warning", "2 texts stand in both splits, for example b:1"),
+        ("duplicates", "2 texts repeat earlier ones, always with the same label, for example a:2"),
+        ("warning", "2 texts are in both splits, for example b:1"),
         ("warning", "1 text is empty, for example a:1204"),
         ("warning", "training never saw the label 'odd' of the validation part, for example b:3"),
     ]
@@ -62,7 +62,7 @@ def test_of_many_labels_the_most_frequent_are_told() -> None:
 
 
 def test_nothing_to_train_on_is_refused() -> None:
-    with pytest.raises(DataError, match=r"^the training part holds no examples; give more, or hold out a smaller share$"):
+    with pytest.raises(DataError, match=r"^the training part holds no examples; give more, or hold out a smaller fraction$"):
         examine(iter(()), None)
 
 

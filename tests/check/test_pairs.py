@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charnn.check.contents import Finding
-from charnn.check.labelled import Lengths
 from charnn.check.pairs import PairExamination, examine_pairs
 from charnn.data.labelled import folded
 from charnn.data.pairs import Pair, PairData, usable
@@ -27,8 +26,8 @@ def test_everything_is_counted() -> None:
     assert examine_pairs(train, valid) == PairExamination(
         pairs=6,
         valid=5,
-        source=Lengths(characters=(0, 3, 7, 7), words=(0, 1, 2, 2)),
-        target=Lengths(characters=(0, 2, 10, 10), words=(0, 1, 2, 2)),
+        source="0, 3, 7, 7 characters; 0, 1, 2, 2 words (at 5, 50, 95, 100 % of the texts)",
+        target="0, 2, 10, 10 characters; 0, 1, 2, 2 words (at 5, 50, 95, 100 % of the texts)",
         duplicates=Finding(1, "a:2"),
         ambiguous=Finding(1, "a:3"),
         shared=Finding(2, "b:1"),
@@ -46,11 +45,11 @@ def test_the_rows_say_it_in_words() -> None:
         ("pairs", "1,204 to train on, 4 to validate on"),
         ("source", "13, 13, 13, 13 characters; 2, 2, 2, 2 words (at 5, 50, 95, 100 % of the texts)"),
         ("target", "2, 3, 4, 29 characters; 1, 1, 1, 6 words (at 5, 50, 95, 100 % of the texts)"),
-        ("duplicates", "1 pair stands there before, for example a:1202"),
+        ("duplicates", "1 pair repeats an earlier one, for example a:1202"),
         ("ambiguous", "1 source has several different targets, for example a:1201"),
-        ("warning", "2 pairs stand in both splits, for example b:1"),
-        ("warning", "1 validation pair has a source that training knows with another target, for example b:3"),
-        ("warning", "2 pairs are left out, having an empty side, for example c:2"),
+        ("warning", "2 pairs are in both splits, for example b:1"),
+        ("warning", "1 validation pair has a source that has another target in training, for example b:3"),
+        ("warning", "2 pairs with an empty side are left out, for example c:2"),
     ]
 
 
@@ -85,12 +84,12 @@ def test_of_empty_sides_only_lengths_and_their_number_are_told() -> None:
         ("pairs", "3 to train on, 1 to validate on"),
         ("source", "0, 0, 1, 1 characters; 0, 0, 0, 0 words (at 5, 50, 95, 100 % of the texts)"),
         ("target", "0, 1, 1, 1 characters; 0, 1, 1, 1 words (at 5, 50, 95, 100 % of the texts)"),
-        ("warning", "4 pairs are left out, having an empty side, for example a:1"),
+        ("warning", "4 pairs with an empty side are left out, for example a:1"),
     ]
 
 
 def test_nothing_to_train_on_is_refused() -> None:
-    with pytest.raises(DataError, match=r"^the training part holds no pairs; give more, or hold out a smaller share$"):
+    with pytest.raises(DataError, match=r"^the training part holds no pairs; give more, or hold out a smaller fraction$"):
         examine_pairs([], pairs(("one", "un")))
 
 

@@ -43,7 +43,7 @@ def test_the_rows_say_it_in_words() -> None:
         ("column", "sold, to predict: -700 to 3; 1 missing, first at a:3"),
         ("column", "rain, to predict from: always 0.5; 1 missing, first at a:3"),
         ("column", "place: text"),
-        ("warning", "1 time stands there before, for example a:4"),
+        ("warning", "1 time repeats an earlier one, for example a:4"),
         ("warning", "2 times do not come when they should, and are read as if they did, first a:4"),
     ]
 

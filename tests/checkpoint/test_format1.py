@@ -11,13 +11,13 @@ import pytest
 from click.testing import CliRunner
 from safetensors.numpy import load_file
 
-import charnn
 from charnn.cli.main import main
+from charnn.tasks.load import load
 
 FIXTURES = Path(__file__).parent / "format1"
 
 EXPECTED = json.loads((FIXTURES / "expected.json").read_text(encoding="utf-8"))
-"""Calls of loaded models and their results, command lines and their outputs, runs that were broken off and how they ended."""
+"""Calls of loaded models and their results, command lines and their outputs, interrupted runs and how they ended."""
 
 PASSING = ("seconds", "model", "data")
 """Keys of JSON lines that say when and where a command ran."""
@@ -43,7 +43,7 @@ def numbered(examples: list[dict[str, Any]]) -> list[Any]:
 
 @pytest.mark.parametrize("call", numbered(EXPECTED["calls"]))
 def test_a_loaded_model_answers_as_it_did(call: dict[str, Any]) -> None:
-    method = getattr(charnn.load(f"{call['model']}.safetensors"), call["method"])
+    method = getattr(load(f"{call['model']}.safetensors"), call["method"])
     assert_agrees(plain(method(*call["positional"], **call["named"])), call["result"], EXACT)
 
 

@@ -178,7 +178,7 @@ def test_another_format_is_refused_by_naming_both_numbers(tmp_path, monkeypatch,
 
 
 @pytest.mark.parametrize("make", [False, True], ids=["missing", "empty folder"])
-def test_a_missing_model_is_told_how_to_make_one(tmp_path, make):
+def test_a_missing_model_is_reported_how_to_make_one(tmp_path, make):
     path = tmp_path / "poems"
     if make:
         path.mkdir()

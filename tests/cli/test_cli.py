@@ -2,12 +2,15 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -15,7 +18,7 @@ from charnn.checkpoint.model import load_model, save_model
 from charnn.cli.main import main
 from tests.tools import charnn
 
-TINY = ["--steps", "30", "--hidden-size", "16", "--window", "16", "--batch-size", "4", "--reports", "2", "--progress", "plain"]
+TINY = ["--steps", "30", "--hidden-size", "16", "--window", "16", "--batch-size", "4", "--validations", "2", "--progress", "plain"]
 VERSE = "The sea is wide, the sea is blue,\nthe sea has room for me and you.\n"
 
 
@@ -85,8 +88,8 @@ def test_json_progress_is_one_object_a_line(tmp_path: Path) -> None:
 
 NETWORKS = [
     ["--cell", "rnn", "--activation", "relu", "--clip-value", "1", "--optimizer", "sgd"],
-    ["--cell", "lstm", "--layers", "2", "--dropout", "0.2", "--locked-dropout", "--residual", "--optimizer", "rmsprop"],
-    ["--cell", "gru", "--layer-norm", "--tie-weights", "--initial-state", "learned", "--averaging", "0.9", "--optimizer", "adam"],
+    ["--cell", "lstm", "--layers", "2", "--dropout", "0.2", "--variational-dropout", "--residual", "--optimizer", "rmsprop"],
+    ["--cell", "gru", "--layer-norm", "--tie-weights", "--initial-state", "learned", "--ema", "0.9", "--optimizer", "adam"],
     ["--cell", "mingru", "--layers", "2", "--initial-memory", "20", "--residual"],
     ["--tokenizer", "word", "--schedule", "step", "--lowercase", "--patience", "3"],
     ["--tokenizer", "subword", "--subword-model", "bpe", "--schedule", "constant"],
@@ -233,7 +236,7 @@ def bad_file(folder: Path, name: str, data: bytes) -> Path:
 
 BAD_CORPORA = {
     "empty": (b"", [], "holds no text; give a file that does"),
-    "one character": (b"a", [], "holds too little text to train on; give more"),
+    "one character": (b"a", [], "contains too little text to train on; give more"),
     "shorter than a window": (b"abc\n" * 10, [], "one window needs 65; give more text or a smaller --window"),
     "NUL bytes": (b"abc\0def\n" * 50, [], "byte 3"),
     "invalid UTF-8": (b"abc\xff\n" * 50, [], "byte 3 is not valid utf-8"),
@@ -271,16 +274,19 @@ def test_a_folder_without_text_and_a_missing_file_are_refused(tmp_path: Path) ->
 CONTRADICTIONS = [
     (["--minutes", "1", "--steps", "5"], "Error: --steps cannot be combined with minutes; give one of minutes, epochs, steps.\n"),
     (["--activation", "relu"], "Error: --activation is a choice of the rnn cell only, and the cell is gru.\n"),
-    (["--locked-dropout"], "Error: --locked-dropout has no effect without dropout; give dropout too.\n"),
+    (["--variational-dropout"], "Error: --variational-dropout has no effect without dropout; give dropout too.\n"),
     (["--tie-weights", "--embedding-size", "8"], "Error: --tie-weights needs an embedding_size equal to hidden_size, got 8 and 384.\n"),
     (["--min-count", "2", "--tokenizer", "byte"], "Error: --min-count has no effect on the tokenizer byte; leave it out.\n"),
     (["--adaptive-softmax"], "Error: --adaptive-softmax needs a vocabulary of at least 4,000 tokens, this one has 25.\n"),
     (["--quiet", "--progress", "json"], "Error: --quiet and --progress exclude each other; give one.\n"),
     (
-        ["--documents", "lines", "--restarts", "0.1"],
-        "Error: --restarts has no effect on documents, each of which starts anew; leave it out.\n",
+        ["--documents", "lines", "--state-resets", "0.1"],
+        "Error: --state-resets has no effect on documents, each of which starts from the initial state; leave it out.\n",
     ),
-    (["--valid", "verse.txt", "--valid-share", "0.2"], "Error: --valid-share and files to validate on exclude each other; give one.\n"),
+    (
+        ["--valid", "verse.txt", "--valid-fraction", "0.2"],
+        "Error: --valid-fraction and files to validate on exclude each other; give one.\n",
+    ),
 ]
 
 
@@ -299,7 +305,7 @@ def test_contradictory_flags_are_refused(options: list[str], said: str, tmp_path
     [
         (["--top-p", "1.5"], "must be above 0 and at most 1, got 1.5."),
         (["--length", "0"], "0 is not in the range x>=1."),
-        (["--beam", "3", "--temperature", "0.5"], "has no effect on a beam search, which draws nothing; leave it or --beam out."),
+        (["--beam", "3", "--temperature", "0.5"], "has no effect on a beam search, which is deterministic; leave it or --beam out."),
         (["--beam", "3", "--count", "4"], "--count can be at most the beam of 3, got 4."),
         (["--temperature", "0", "--top-k", "3"], "has no effect at temperature 0, which always takes the likeliest token; leave it out."),
         (["--label", "x"], "--label was given, and this model was trained without labels; leave it out."),
@@ -364,7 +370,7 @@ def test_weights_that_do_not_fit_the_settings_are_refused(verse_run: Path, tmp_p
 def test_interrupting_keeps_the_best_model_and_says_how_to_go_on(tmp_path: Path) -> None:
     (tmp_path / "verse.txt").write_text(VERSE * 100)
     command = [sys.executable, "-m", "charnn", "train", "lm", str(tmp_path / "verse.txt"), "--to", str(tmp_path / "run")]
-    options = ["--steps", "100000", "--reports", "10000", "--hidden-size", "16", "--progress", "plain"]
+    options = ["--steps", "100000", "--validations", "10000", "--hidden-size", "16", "--progress", "plain"]
     process = subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True)
     while not (tmp_path / "run" / "model.safetensors").exists():
         assert process.poll() is None
@@ -417,3 +423,45 @@ print(scipy.linalg.norm([3.0, 4.0]))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.stdout == "5.0\n", done.stderr
+
+
+def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The names of every command."""
+    for name in group.list_commands(click.Context(group)):
+        command = group.get_command(click.Context(group), name)
+        yield (*path, name)
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+
+
+@pytest.mark.parametrize("path", list(commands(main)), ids=" ".join)
+def test_a_help_page_fits_a_screen(path):
+    result = CliRunner().invoke(main, [*path, "--help"], terminal_width=80)
+    lines = result.stdout.split("\n")
+    assert len(lines) <= 46
+    assert max(map(len, lines)) <= 80
+    if "--help-all" in result.stdout:
+        every = CliRunner().invoke(main, [*path, "--help-all"], terminal_width=80)
+        assert every.exit_code == 0
+        options = [re.findall(r"^  (?:-\w, )?(--[a-z-]+)", page, re.MULTILINE) for page in (result.stdout, every.stdout)]
+        assert {*options[0]} < {*options[1]}
+
+
+@pytest.mark.parametrize("verb", ["predict", "evaluate"])
+@pytest.mark.parametrize("task", ["classifier", "tagger"])
+def test_the_page_of_a_model_shows_the_options_of_its_task(verb, task, request):
+    model = str(request.getfixturevalue(task) / "run")
+    page = CliRunner().invoke(main, [verb, model, "--help"], terminal_width=80).stdout
+    assert "(classifier" not in page
+    assert ("--abstain-below" in page) == (task == "classifier")
+    assert len(page.split("\n")) <= 51
+
+
+def test_a_setting_answers_to_its_older_name(here):
+    Path("verse.txt").write_text(VERSE * 30)
+    for index, names in enumerate((("--averaging", "--reports", "--valid-share"), ("--ema", "--validations", "--valid-fraction"))):
+        options = [word for pair in zip(names, ("0.9", "2", "0.2"), strict=True) for word in pair]
+        small = ("--steps", "4", "--hidden-size", "8", "--window", "16", "--batch-size", "4", "--quiet", "--to", f"run{index}")
+        assert charnn("train", "lm", "verse.txt", *options, *small).exit_code == 0
+    assert Path("run0/model.safetensors").read_bytes() == Path("run1/model.safetensors").read_bytes()
+    assert "--averaging" not in charnn("train", "lm", "--help-all").stdout

@@ -60,5 +60,5 @@ def test_a_trial_that_fails_is_told(answer: object, message: str, asked: Trial, 
 def test_training_itself_refuses_in_its_own_words(asked: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("a.txt").write_text("x")
-    with pytest.raises(DataError, match=r"^a holds too little text to train on; give more$"):
+    with pytest.raises(DataError, match=r"^a contains too little text to train on; give more$"):
         trial.try_out(asked)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from charnn.cli import pipe as module
-from charnn.cli.pipe import PipeResult, pipe, run_pipe
+from charnn.cli.pipe import pipe, run_pipe
 from charnn.data.answers import WRITERS
 from charnn.data.lines import Pause
 from charnn.data.rows import InputRow, Item, find_inputs, read_rows
@@ -122,7 +122,7 @@ def test_inputs_of_different_kinds_need_a_format(predicted: Callable[..., Said])
     with pytest.raises(DataError) as caught:
         predicted("a.csv", "b.jsonl", "c")
     assert str(caught.value) == (
-        "the inputs are of different kinds (csv, jsonl, text), so say how to write the result, such as --format jsonl"
+        "the inputs are of different kinds (csv, jsonl, text), so give the format of the result, such as --format jsonl"
     )
     assert predicted("a.csv", "b.jsonl", "c", format="jsonl") == (
         0,
@@ -172,7 +172,7 @@ def test_a_path_within_json_objects_is_a_column(predicted: Callable[..., Said]) 
 
 
 def test_what_may_be_the_name_of_a_file_is_told(predicted: Callable[..., Said]) -> None:
-    assert predicted("new_reviews")[2] == "There is no file named new_reviews, so it is taken as a text.\n"
+    assert predicted("new_reviews")[2] == "There is no file named new_reviews, so it is read as a text.\n"
     for name in ("new.en", "data/new", "missing.conll"):
         with pytest.raises(DataError) as caught:
             predicted(name)
@@ -187,7 +187,7 @@ def test_what_may_be_the_name_of_a_file_is_told(predicted: Callable[..., Said]) 
 def test_rows_out_are_rows_in_whatever_the_block(block: int, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
     texts = ["x" * (n % 5) + str(n) for n in range(100)]
     result = run_pipe(plain_rows(*texts), lengths, WRITERS["jsonl"](None), block=block)
-    assert result == PipeResult(100, 0)
+    assert result == (100, 0)
     answers = [json.loads(line) for line in capsysbinary.readouterr().out.splitlines()]
     assert [answer["text"] for answer in answers] == texts
     assert [answer["label"] for answer in answers] == [answer["label"] for answer in lengths(texts)]
@@ -289,7 +289,7 @@ def test_memory_does_not_grow_with_the_input(form: str, monkeypatch: pytest.Monk
         result = run_pipe(read_rows(find_inputs(["-"], settings), settings), lengths, WRITERS["jsonl"](None), block=64)
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-        assert result.rows >= rows - 1
+        assert result[0] >= rows - 1
         return most
 
     peak(300)  # what is made once
@@ -304,7 +304,7 @@ def test_bad_rows_are_told_as_they_come(capsysbinary: pytest.CaptureFixture[byte
         told.append(capsysbinary.readouterr().err.decode())
         yield from plain_rows("a")
 
-    assert run_pipe(rows(), lengths, WRITERS["text"](None)) == PipeResult(1, 1)
+    assert run_pipe(rows(), lengths, WRITERS["text"](None)) == (1, 1)
     assert told == ["Error: test:1: is bad.\n"]
 
 

@@ -83,7 +83,7 @@ def test_a_picture_is_written_where_it_is_asked_for(tmp_path: Path, name: str) -
         (["--to", "a.gif"], "--to must end in .png or .svg, got a.gif."),
         (["--to", "none/a.png"], "none/a.png cannot be written: there is no folder none; make it, or name another file."),
         (["--data", "x"], "--data has no effect on the losses; leave it out."),
-        (["--confusion"], "--confusion needs data to ask the model about; give --data FILE."),
+        (["--confusion"], "--confusion needs data to predict; give --data FILE."),
         (["--confusion", "--log"], "--log has no effect on --confusion; leave it out."),
         (["--confusion", "--calibration"], "--calibration cannot be combined with --confusion; draw one after the other."),
         (["other", "--calibration", "--data", "x"], "--calibration draws one run, got 2; name the data with --data FILE."),
@@ -125,5 +125,5 @@ def test_a_tagger_has_a_confusion_and_refuses_what_it_has_not(tmp_path: Path) ->
 
 
 def test_every_kind_has_its_help() -> None:
-    shown = charnn("plot", "--help").stdout
+    shown = charnn("plot", "--help-all").stdout
     assert all(f"--{name}" in shown for name in list(KINDS)[1:])

@@ -5,11 +5,26 @@ from pathlib import Path
 
 import pytest
 
+from charnn.checkpoint.model import load_model
 from charnn.tasks.classifier.report import in_colours, with_numbers
 from tests.runs import SENTENCES, TABLE
 from tests.tools import charnn
 
-TINY = ["--steps", "60", "--hidden-size", "8", "--embedding-size", "8", "--batch-size", "8", "--reports", "2", "--quiet", "--dropout", "0"]
+TINY = [
+    "--steps",
+    "60",
+    "--hidden-size",
+    "8",
+    "--embedding-size",
+    "8",
+    "--batch-size",
+    "8",
+    "--validations",
+    "2",
+    "--quiet",
+    "--dropout",
+    "0",
+]
 ROWS = 'id,review,label\r\n1,a fine film,x\r\n2,"I hated\nit",y\r\n'
 
 
@@ -114,7 +129,7 @@ def test_evaluating_a_classifier_shows_every_model_and_label(labels_run: Path, t
     result = charnn("evaluate", labels_run, tmp_path / "test.tsv")
     assert result.exit_code == 0, result.output
     firsts = [line.split("  ")[0] for line in result.stdout.splitlines()]
-    assert [one for one in firsts if one][:3] == ["network", "linear", "blend"]
+    assert [one for one in firsts if one][:3] == ["network", "baseline", "blend"]
     assert "true \\ found" in result.stdout
     found = json.loads(charnn("evaluate", labels_run, tmp_path / "test.tsv", "--json", "--abstain-below", "0.6").stdout)
     keys = {"task", "model", "data", "examples", "seconds", "accuracy", "macro_f1", "ece", "labels", "confusion", "intervals", "coverage"}
@@ -167,10 +182,16 @@ def test_a_classifier_writes_nothing_and_a_language_model_is_asked_for(labels_ru
     assert result.stderr == f"Error: {labels_run} is a classifier, and this needs a lm; name another model.\n"
 
 
-def test_training_data_must_be_named_for_an_evaluation(labels_run: Path) -> None:
-    result = charnn("evaluate", labels_run)
+def test_without_data_an_evaluation_gives_the_validation_part_of_the_training(labels_run: Path) -> None:
+    shown = charnn("evaluate", labels_run).stdout
+    assert shown.startswith("data: the validation part, at the end of training\n\n")
+    found = json.loads(charnn("evaluate", labels_run, "--json").stdout)
+    assert found["data"] == ["the validation part, at the end of training"]
+    saved = load_model(labels_run).metrics["valid"]
+    assert found["accuracy"] == saved.get("blend", saved["network"])["accuracy"]
+    result = charnn("evaluate", labels_run, "--abstain-below", "0.9")
     assert result.exit_code == 2
-    assert result.stderr.endswith("Error: name the data to measure this classifier on.\n")
+    assert result.stderr == "Error: --abstain-below has no effect without data; name some.\n"
 
 
 def test_a_tokenizer_that_ignores_the_defaults_of_words_is_no_contradiction(tmp_path: Path) -> None:

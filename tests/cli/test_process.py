@@ -12,7 +12,7 @@ from charnn.cli.process import EXIT_CODES, Patience, Terminated
 from charnn.training.folder import TRAINING_FILE
 from tests.models import TEXT
 
-TRAIN = ("train", "lm", "foxes.txt", "--to", "run", "--hidden-size", "16", "--batch-size", "4", "--window", "16", "--reports", "3")
+TRAIN = ("train", "lm", "foxes.txt", "--to", "run", "--hidden-size", "16", "--batch-size", "4", "--window", "16", "--validations", "3")
 
 
 def start(folder, *arguments):

@@ -13,8 +13,8 @@ from charnn.training.run import Run
 from tests.models import TEXT
 from tests.runs import PAIRS, SERIES, TABLE
 
-SMALL = ("--hidden-size", "16", "--batch-size", "4", "--window", "16", "--reports", "4")
-LM = ("train", "lm", "foxes.txt", *SMALL, "--dropout", "0.1", "--valid-share", "0.2", "--steps", "12", "--quiet")
+SMALL = ("--hidden-size", "16", "--batch-size", "4", "--window", "16", "--validations", "4")
+LM = ("train", "lm", "foxes.txt", *SMALL, "--dropout", "0.1", "--valid-fraction", "0.2", "--steps", "12", "--quiet")
 RUN = ("--to", "run")
 
 
@@ -27,7 +27,7 @@ def desk(tmp_path, monkeypatch):
     """A folder with data, where one is; nothing hangs on a measurement."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("charnn.training.run.GLANCE_SECONDS", 0.01)
-    monkeypatch.setattr("charnn.training.folder.LARGEST_SHARE", 1e9)
+    monkeypatch.setattr("charnn.training.folder.LARGEST_FRACTION", 1e9)
     Path("foxes.txt").write_text(TEXT, encoding="utf-8")
     Path("table.tsv").write_text(TABLE, encoding="utf-8")
     Path("series.csv").write_text(SERIES, encoding="utf-8")
@@ -68,10 +68,10 @@ def done(*arguments):
 
 COMMANDS = {
     "lm": LM,
-    "classifier": ("train", "classifier", "table.tsv", *SMALL, "--embedding-size", "8", "--no-referee", "--steps", "12", "--quiet"),
+    "classifier": ("train", "classifier", "table.tsv", *SMALL, "--embedding-size", "8", "--no-baseline", "--steps", "12", "--quiet"),
     "translator": (
         *("train", "translator", "--source", "source.txt", "--target", "target.txt", "--reverse"),
-        *("--layers", "1", "--hidden-size", "16", "--reports", "4", "--steps", "12", "--quiet"),
+        *("--layers", "1", "--hidden-size", "16", "--validations", "4", "--steps", "12", "--quiet"),
     ),
     "forecaster": ("train", "forecaster", "series.csv", *SMALL, "--target", "sold", "--inputs", "rain", "--steps", "12", "--quiet"),
 }
@@ -110,7 +110,7 @@ def test_other_settings_are_refused_by_name(desk, breaking):
     breaking(True)
     invoke(*LM, *RUN)
     result = invoke("train", "lm", "--resume", *RUN, "--dropout", "0.3")
-    told = "Error: --resume goes on with the settings of run, and these differ: dropout 0.3 (the run has 0.1); leave them out.\n"
+    told = "Error: --resume uses the settings of run, and these differ: dropout 0.3 (the run has 0.1); leave them out.\n"
     assert (result.exit_code, result.stderr) == (2, told)
 
 
@@ -136,5 +136,5 @@ def test_what_was_said_is_kept_as_it_was_said(desk):
     said = read_header(Path("run/training.safetensors"))["command"]
     assert said == {
         "data": ["foxes.txt"],
-        **{"hidden_size": 16, "batch_size": 4, "window": 16, "reports": 4, "dropout": 0.1, "valid_share": 0.2, "steps": 12},
+        **{"hidden_size": 16, "batch_size": 4, "window": 16, "validations": 4, "dropout": 0.1, "valid_fraction": 0.2, "steps": 12},
     }

@@ -18,7 +18,7 @@ def test_a_built_in_corpus_is_real_text_and_always_the_same(name: str) -> None:
     assert "\0" not in first.decode("utf-8")
 
 
-def test_a_python_without_its_documentation_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_python_without_its_documentation_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pydoc_data.topics", None)
     with pytest.raises(DataError, match=r"^python-docs: this Python came without pydoc_data; give a text file of your own$"):
         list(builtin.python_docs())

@@ -96,7 +96,7 @@ class TestConll:
             ("\n-DOCSTART-\tO\n\n", {}, "a: holds no sentences; give lines of 'token<TAB>tag', a blank line between sentences"),
         ],
     )
-    def test_bad_lines_are_told(self, content: str, values: dict[str, str], message: str) -> None:
+    def test_bad_lines_are_reported(self, content: str, values: dict[str, str], message: str) -> None:
         assert error_of(content, **values) == message
 
     @pytest.mark.parametrize("value", ["0", "ner", "", "-1", "9" * 10])
@@ -132,7 +132,7 @@ class TestConllu:
             (WORD.replace("DET", "_"), "a.conllu:2: has no tag in column 4; fill it in or leave the sentence out"),
         ],
     )
-    def test_bad_lines_are_told(self, line: str, message: str) -> None:
+    def test_bad_lines_are_reported(self, line: str, message: str) -> None:
         assert error_of(WORD + line, "a.conllu") == message
 
 
@@ -144,7 +144,7 @@ class TestUntagged:
         assert list(token_sentences(CONLLU.splitlines(keepends=True), "a")) == [["The", "dogs", "'"]]
         assert list(token_sentences([], "a")) == []
 
-    def test_bad_lines_are_told(self) -> None:
+    def test_bad_lines_are_reported(self) -> None:
         with pytest.raises(DataError, match=r"^a:2: expected 1 column as in the first sentence, found 2; they are divided by spaces$"):
             list(token_sentences(["Rome", "New York"], "a"))
         with pytest.raises(DataError, match=r"^a:1: has 1 column, so there is no column 3$"):

@@ -254,11 +254,11 @@ class TestDocuments:
             ("a.csv", "text\n", {"text_column": "text"}, "a.csv: holds no documents: no line or row has any text; give a file that does"),
         ],
     )
-    def test_bad_tables_are_told_with_their_line(self, name: str, content: str, values: dict[str, str], message: str) -> None:
+    def test_bad_tables_are_reported_with_their_line(self, name: str, content: str, values: dict[str, str], message: str) -> None:
         write(name, content)
         assert error_of(name, **values) == message
 
-    def test_json_that_is_none_is_told_with_its_line(self) -> None:
+    def test_json_that_is_none_is_reported_with_its_line(self) -> None:
         for content in ('{"text": "x"', "[" * 100_000):
             write("a.jsonl", f'{{"text": "fine"}}\n{content}\n')
             assert error_of("a.jsonl", text_column="text").startswith("a.jsonl:2: is not valid JSON: ")

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charnn.data.labelled import Example, LabelledData, fingerprint, hold_out, label_set, split_examples
+from charnn.data.labelled import Example, LabelledData, folded, hold_out, label_set, split_examples
 from charnn.data.settings import LabelledSettings
 from charnn.errors import DataError, SettingError
 from tests.tools import write
@@ -58,7 +58,7 @@ class TestTables:
         assert read("a.csv", "b.jsonl") == [Example("one", "x", "a.csv:2"), Example("two", "y", "b.jsonl:1")]
 
     @pytest.mark.parametrize(
-        ("header", "said", "columns"),
+        ("header", "options", "columns"),
         [
             ("label,text", {}, (1, 0)),
             ("id,airline_sentiment,reason,text", {}, (3, 1)),
@@ -74,14 +74,14 @@ class TestTables:
         ],
     )
     def test_columns_are_known_by_their_names_and_of_two_by_the_other(
-        self, header: str, said: dict[str, str], columns: tuple[int, int]
+        self, header: str, options: dict[str, str], columns: tuple[int, int]
     ) -> None:
         cells = [f"cell{number}" for number in range(header.count(",") + 1)]
         write("a.csv", f"{header}\n{','.join(cells)}\n")
-        assert read("a.csv", **said) == [Example(cells[columns[0]], cells[columns[1]], "a.csv:2")]
+        assert read("a.csv", **options) == [Example(cells[columns[0]], cells[columns[1]], "a.csv:2")]
 
     @pytest.mark.parametrize(
-        ("content", "said", "message"),
+        ("content", "options", "message"),
         [
             (
                 "phrase,stars\na,1\n",
@@ -111,11 +111,11 @@ class TestTables:
             ("label,text\n", {}, "a.csv: holds no examples; give a file with texts and their labels"),
         ],
     )
-    def test_bad_tables_are_told_with_their_line(self, content: str, said: dict[str, str], message: str) -> None:
+    def test_bad_tables_are_reported_with_their_line(self, content: str, options: dict[str, str], message: str) -> None:
         write("a.csv", content)
-        assert error_of("a.csv", **said) == message
+        assert error_of("a.csv", **options) == message
 
-    def test_a_label_that_json_lacks_is_told_with_its_line(self) -> None:
+    def test_a_label_that_json_lacks_is_reported_with_its_line(self) -> None:
         write("a.jsonl", '{"text": "one", "label": "x"}\n{"text": "two"}\n')
         assert error_of("a.jsonl") == "a.jsonl:2: has no column 'label'; there are text"
         assert error_of(write("b.jsonl", '{"text": 1, "label": null}\n')) == "b.jsonl:1: the column text should hold text, got 1"
@@ -151,7 +151,7 @@ class TestLines:
     def test_a_line_has_one_label(self, line: str, message: str) -> None:
         assert error_of(write("a", f"__label__x one\n{line}\n")) == message
 
-    def test_a_single_file_without_labels_is_told_what_formats_there_are(self) -> None:
+    def test_a_single_file_without_labels_is_reported_what_formats_there_are(self) -> None:
         assert error_of(write("a.txt", "\nonly text\n")) == f"a.txt:2: has no label; {FORMATS}"
 
     def test_several_files_are_each_a_label_by_name_or_by_extension(self) -> None:
@@ -206,10 +206,12 @@ class TestFolders:
 
     def test_a_folder_of_folders_of_labels_is_refused(self) -> None:
         write("aclImdb/train/pos/1.txt", "one")
-        message = "aclImdb/train/pos/1.txt: lies too deep to tell its label; give the folder that holds the folders of the labels"
+        message = (
+            "aclImdb/train/pos/1.txt: is too deep in its folder to have a label; give the folder that contains the folders of the labels"
+        )
         assert error_of("aclImdb") == message
 
-    def test_a_folder_without_files_and_a_missing_file_are_told(self) -> None:
+    def test_a_folder_without_files_and_a_missing_file_are_reported(self) -> None:
         Path("empty").mkdir()
         assert error_of("empty") == "empty: the folder has no files; name one that holds text"
         assert error_of("no").startswith("no: no such file; ")
@@ -242,28 +244,28 @@ class TestReading:
 
 class TestSplit:
     @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 20)), max_size=80), st.floats(0.01, 0.9), st.integers(0, 3))
-    def test_equal_texts_stay_together_and_a_label_keeps_two_and_loses_no_more_than_its_share(
-        self, rows: list[tuple[str, int]], share: float, seed: int
+    def test_equal_texts_stay_together_and_a_label_keeps_two_and_loses_no_more_than_its_fraction(
+        self, rows: list[tuple[str, int]], fraction: float, seed: int
     ) -> None:
         labels = [label for label, _ in rows]
         texts = [f"text {number}" for _, number in rows]
-        held = split_examples(labels, iter(texts), share, seed)
+        held = split_examples(labels, iter(texts), fraction, seed)
         assert held.shape == (len(rows),)
         assert not {text for text, out in zip(texts, held, strict=True) if out} & {
             text for text, out in zip(texts, held, strict=True) if not out
         }
         for label, total in Counter(labels).items():
             out = sum(held[number] for number, one in enumerate(labels) if one == label)
-            assert out <= min(np.ceil(share * total), max(total - 2, 0))
+            assert out <= min(np.ceil(fraction * total), max(total - 2, 0))
 
-    def test_the_share_of_every_label_is_held_out(self) -> None:
+    def test_the_fraction_of_every_label_is_held_out(self) -> None:
         labels = ["many"] * 1000 + ["few"] * 30 + ["three"] * 3 + ["two"] * 2 + ["one"]
         held = split_examples(labels, map(str, range(len(labels))), 0.1, 0)
         assert Counter(np.array(labels)[held].tolist()) == {"many": 100, "few": 3, "three": 1}
 
     def test_texts_are_equal_but_for_white_space_and_case(self) -> None:
-        assert fingerprint(" Good\n\tFILM ") == fingerprint("good film")
-        assert fingerprint("good film") != fingerprint("goodfilm")
+        assert folded(" Good\n\tFILM ") == folded("good film")
+        assert folded("good film") != folded("goodfilm")
         for seed in range(20):
             held = split_examples(["x"] * 4, ["A  b", "a b ", "c", "d"], 0.5, seed)
             assert held[0] == held[1]

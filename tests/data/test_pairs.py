@@ -83,7 +83,7 @@ class TestTabs:
             ("a\tb\0\n", {}, "a.tsv:1: character 3 is NUL, so this is no text; leave it out, or say --errors replace"),
         ],
     )
-    def test_bad_lines_are_told(self, content: str, values: dict[str, str], message: str) -> None:
+    def test_bad_lines_are_reported(self, content: str, values: dict[str, str], message: str) -> None:
         assert error_of(write("a.tsv", content), **values) == message
 
     def test_standard_input_is_a_tsv_and_is_read_again_and_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +107,7 @@ class TestTables:
         assert [(one.source, one.target) for one in data.pairs()] == [("one", "un"), ("deux", "two"), ("three", "trois")]
 
     @pytest.mark.parametrize(
-        ("header", "said", "columns"),
+        ("header", "options", "columns"),
         [
             ("en,fr", {}, (0, 1)),
             ("target,source", {}, (1, 0)),
@@ -122,14 +122,14 @@ class TestTables:
         ],
     )
     def test_columns_are_as_said_else_known_by_name_else_the_two_there_are(
-        self, header: str, said: dict[str, str], columns: tuple[int, int]
+        self, header: str, options: dict[str, str], columns: tuple[int, int]
     ) -> None:
         cells = [f"cell{number}" for number in range(header.count(",") + 1)]
         write("a.csv", f"{header}\n{','.join(cells)}\n")
-        assert read("a.csv", **said) == [Pair(cells[columns[0]], cells[columns[1]], "a.csv:2")]
+        assert read("a.csv", **options) == [Pair(cells[columns[0]], cells[columns[1]], "a.csv:2")]
 
     @pytest.mark.parametrize(
-        ("content", "said", "message"),
+        ("content", "options", "message"),
         [
             (
                 "id,en,fr\n1,2,3\n",
@@ -147,10 +147,10 @@ class TestTables:
             ("en,fr\n", {}, "a.csv: holds no pairs; give sources and their targets"),
         ],
     )
-    def test_bad_tables_are_told(self, content: str, said: dict[str, str], message: str) -> None:
-        assert error_of(write("a.csv", content), **said) == message
+    def test_bad_tables_are_reported(self, content: str, options: dict[str, str], message: str) -> None:
+        assert error_of(write("a.csv", content), **options) == message
 
-    def test_json_that_is_no_text_is_told(self) -> None:
+    def test_json_that_is_no_text_is_reported(self) -> None:
         write("a.jsonl", '{"source": "one", "target": "un"}\n{"source": "two", "target": null}\n')
         assert error_of("a.jsonl") == "a.jsonl:2: the column target should hold text, got None"
 
@@ -182,11 +182,11 @@ class TestParallel:
             ),
         ],
     )
-    def test_texts_of_unlike_length_are_told_with_both_counts(self, sources: list[str], targets: list[str], message: str) -> None:
+    def test_texts_of_unlike_length_are_reported_with_both_counts(self, sources: list[str], targets: list[str], message: str) -> None:
         names = [[write(f"{side}{number}", text) for number, text in enumerate(texts)] for side, texts in (("s", sources), ("t", targets))]
         assert error_of(source=names[0], target=names[1]) == message
 
-    def test_no_lines_at_all_are_told(self) -> None:
+    def test_no_lines_at_all_are_reported(self) -> None:
         assert error_of(source=[write("a", "")], target=[write("b", "")]) == "a: holds no pairs; give sources and their targets"
 
     @settings(max_examples=60, deadline=None)
@@ -238,7 +238,7 @@ class TestFiles:
     def test_settings_that_contradict_each_other_are_refused(self, values: dict[str, Any], message: str) -> None:
         assert error_of(kind=SettingError, **values) == message
 
-    def test_no_files_and_a_missing_file_are_told(self) -> None:
+    def test_no_files_and_a_missing_file_are_reported(self) -> None:
         assert error_of() == "there are no files to read; give a table of pairs, or --source FILE --target FILE"
         assert error_of(source=[write("a", "x")], target=["no"]).startswith("no: no such file; ")
 
@@ -265,22 +265,22 @@ class TestSplit:
     @given(
         st.lists(st.integers(0, 20), max_size=60).filter(lambda numbers: len(set(numbers)) > 1), st.floats(0.01, 0.99), st.integers(0, 3)
     )
-    def test_equal_sources_stay_together_and_no_part_is_empty(self, numbers: list[int], share: float, seed: int) -> None:
+    def test_equal_sources_stay_together_and_no_part_is_empty(self, numbers: list[int], fraction: float, seed: int) -> None:
         pairs = pairs_of([f"source  {number}" if place % 2 else f"Source {number}\t" for place, number in enumerate(numbers)])
-        train, valid = split_pairs(pairs, share, seed)
+        train, valid = split_pairs(pairs, fraction, seed)
         assert train
         assert valid
         assert sorted(train + valid, key=pairs.index) == pairs
         assert [train, valid] == [sorted(part, key=pairs.index) for part in (train, valid)]
         assert not {folded(one.source) for one in train} & {folded(one.source) for one in valid}
 
-    @pytest.mark.parametrize(("count", "share", "held"), [(1000, 0.05, 50), (30, 0.1, 3), (31, 0.1, 4), (2, 0.01, 1), (3, 0.99, 2)])
-    def test_the_share_is_held_out_rounded_up(self, count: int, share: float, held: int) -> None:
-        train, valid = split_pairs(pairs_of([str(number) for number in range(count)]), share, 0)
+    @pytest.mark.parametrize(("count", "fraction", "held"), [(1000, 0.05, 50), (30, 0.1, 3), (31, 0.1, 4), (2, 0.01, 1), (3, 0.99, 2)])
+    def test_the_fraction_is_held_out_rounded_up(self, count: int, fraction: float, held: int) -> None:
+        train, valid = split_pairs(pairs_of([str(number) for number in range(count)]), fraction, 0)
         assert (len(train), len(valid)) == (count - held, held)
 
     @pytest.mark.parametrize("seed", range(5))
-    def test_where_the_share_is_smaller_than_any_source_the_rarest_is_held_out(self, seed: int) -> None:
+    def test_where_the_fraction_is_smaller_than_any_source_the_rarest_is_held_out(self, seed: int) -> None:
         _, valid = split_pairs(pairs_of(["a"] * 9 + ["b"] * 4 + ["c"] * 7), 0.1, seed)
         assert [one.source for one in valid] == ["b"] * 4
 

@@ -41,7 +41,7 @@ def texts_of(*arguments: str, **values: object) -> list[str]:
     return [row.text for row in rows_of(*arguments, **values)]
 
 
-def told(*arguments: str, **values: object) -> list[str]:
+def outputs(*arguments: str, **values: object) -> list[str]:
     """Each row as its text, each bad one as its message."""
     items = items_of(*arguments, **values)
     return [item.text if isinstance(item, InputRow) else item.message for item in items if isinstance(item, InputRow | BadRow)]
@@ -93,7 +93,7 @@ def test_settings_without_effect_are_refused() -> None:
     )
 
 
-def test_an_incomplete_gzip_file_is_told() -> None:
+def test_an_incomplete_gzip_file_is_reported() -> None:
     Path("a.gz").write_bytes(gzip.compress(b"so\n" * 1000)[:-8])
     assert error_of("a.gz").startswith("a.gz: is not a complete gzip file: ")
 
@@ -114,13 +114,13 @@ def test_every_line_is_a_row_the_empty_ones_too() -> None:
 
 def test_a_line_that_is_no_text_does_not_stop_the_rest() -> None:
     content = b"\xef\xbb\xbfone\ncaf\xe9\nnul \0\nlast\n"
-    assert told(write("a", content)) == [
+    assert outputs(write("a", content)) == [
         "one",
         "a:2: byte 3 is not valid utf-8; say the right --encoding, or --errors replace",
         "a:3: character 4 is NUL, so this is no text; leave it out, or say --errors replace",
         "last",
     ]
-    assert told("a", errors="replace") == ["one", "caf\ufffd", "nul \ufffd", "last"]
+    assert outputs("a", errors="replace") == ["one", "caf\ufffd", "nul \ufffd", "last"]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32", "cp1252", "cp500"])
@@ -133,24 +133,24 @@ def test_only_the_first_byte_order_mark_is_one() -> None:
     assert texts_of(write("a", "\ufeff\ufeffso\n\ufeffso\n")) == ["\ufeffso", "\ufeffso"]
 
 
-def test_a_foreign_byte_order_mark_is_told() -> None:
+def test_a_foreign_byte_order_mark_is_reported() -> None:
     assert error_of(write("a", codecs.BOM_UTF16_LE + "so".encode("utf-16-le"))) == (
         "a: begins with the byte order mark of utf-16; say --encoding utf-16"
     )
 
 
-def test_bad_bytes_where_lines_cannot_be_told_apart_stop_the_input() -> None:
+def test_bad_bytes_where_lines_cannot_be_distinguished_stop_the_input() -> None:
     assert error_of(write("a", "so\n".encode("utf-16") + b"\0"), encoding="utf-16") == (
         "a: is not valid utf-16; say the right --encoding, or --errors replace"
     )
 
 
 def test_an_argument_that_is_no_unicode_is_a_bad_row() -> None:
-    assert told("so", "\udce9") == [
+    assert outputs("so", "\udce9") == [
         "so",
         "argument 2: the text holds half of a surrogate pair, which is no character; correct it, or say --errors replace",
     ]
-    assert told("\udce9!", errors="replace") == ["\ufffd!"]
+    assert outputs("\udce9!", errors="replace") == ["\ufffd!"]
 
 
 # CSV and TSV
@@ -174,7 +174,7 @@ def test_a_tsv_knows_no_quotes() -> None:
 
 def test_a_bad_row_of_a_csv_does_not_stop_the_rest() -> None:
     content = b'n,text\n1,one\n2,t,w,o\n3,"th"ree\n4,fo\xffur\n5,"fi\nv\xffe"\n6,s\0ix\n7,"seven"\n'
-    assert told(write("a.csv", content)) == [
+    assert outputs(write("a.csv", content)) == [
         "one",
         "a.csv:3: expected 2 columns (n, text), found 4",
         "a.csv:4: has ree behind the closing quote of a cell; write a quote within a quoted cell twice",
@@ -189,13 +189,13 @@ def test_a_bad_row_of_a_csv_does_not_stop_the_rest() -> None:
 def test_a_quote_that_is_never_closed_costs_one_row(rest: str) -> None:
     """csv.reader alone gives up everything up to the next quote, or to the end of the file."""
     good = texts_of(write("good.csv", "n,text\n" + rest))
-    bad, *others = told(write("bad.csv", 'n,text\n1,"one\n' + rest))
+    bad, *others = outputs(write("bad.csv", 'n,text\n1,"one\n' + rest))
     assert bad.startswith("bad.csv:2: a quote that is opened here is ")
     assert others == good
 
 
 def test_a_bad_row_of_a_tsv_does_not_stop_the_rest() -> None:
-    assert told(write("a.tsv", b"n\ttext\n1\tone\n2\n\n3\t\xff\n4\tfour")) == [
+    assert outputs(write("a.tsv", b"n\ttext\n1\tone\n2\n\n3\t\xff\n4\tfour")) == [
         "one",
         "a.tsv:3: expected 2 columns (n, text), found 1",
         "a.tsv:5: byte 2 is not valid utf-8; say the right --encoding, or --errors replace",
@@ -231,7 +231,7 @@ def test_values_of_jsonl_stay_as_they_are_in_their_order() -> None:
 
 def test_a_bad_row_of_jsonl_does_not_stop_the_rest() -> None:
     content = b'{"text": "one"}\n\n{"text": 2}\n{"txt": ""}\n[3]\n{"text"\n{"text": "\xff"}\n{"text": "\\ud83d"}\n{"text": "last"}'
-    assert told(write("a.jsonl", content)) == [
+    assert outputs(write("a.jsonl", content)) == [
         "one",
         "a.jsonl:3: the column text should hold text, got 2",
         "a.jsonl:4: has no column 'text'; there are txt",
@@ -254,8 +254,8 @@ def test_shards_are_the_whole_with_bad_rows_in_one_of_them(name: str) -> None:
         "a.jsonl": "".join(f'{{"text": "t{n}"}}\n' for n in range(9)) + "bad\n",
         "a.txt": "".join(f"t{n}\n" for n in range(10)),
     }
-    whole = told(write(name, contents[name]), "more", name)
-    shards = [told(name, "more", name, shard=f"{part}/3") for part in (1, 2, 3)]
+    whole = outputs(write(name, contents[name]), "more", name)
+    shards = [outputs(name, "more", name, shard=f"{part}/3") for part in (1, 2, 3)]
     assert shards == [whole[first::3] for first in range(3)]
 
 

@@ -78,13 +78,13 @@ class TestDetection:
             (["B-x I-x O", "O B"], "a:2: this sentence has the tag 'B', no tag of IOB1, BIO or BIOES as the others are; correct it"),
         ],
     )
-    def test_what_fits_no_scheme_is_told(self, tags: list[str], message: str) -> None:
+    def test_what_fits_no_scheme_is_reported(self, tags: list[str], message: str) -> None:
         with pytest.raises(DataError) as caught:
             detect_scheme(sentences(*tags))
         assert str(caught.value) == message
 
     @given(st.lists(LEGAL_BIO, max_size=4))
-    def test_every_scheme_is_told_from_the_others(self, layouts: list[list[tuple[int, str, int]]]) -> None:
+    def test_every_scheme_is_reported_from_the_others(self, layouts: list[list[tuple[int, str, int]]]) -> None:
         written = [bio(layout) for layout in layouts]
         is_empty = all(tag == "O" for tags in written for tag in tags)
         for scheme, convert in (("BIO", list), ("IOB1", iob1), ("BIOES", lambda tags: to_bioes(tags, "BIO"))):

@@ -1,4 +1,4 @@
-"""Series: what tables hold, and what is said of what they should not hold."""
+"""Series: columns of tables, and errors for bad cells."""
 
 import gzip
 from pathlib import Path

@@ -65,14 +65,16 @@ def test_seconds_later_and_back_is_where_it_began(begin, seconds, steps):
 def test_angles_stand_still_over_a_whole_cycle():
     hourly, _ = find_clock(["2021-03-01 00:00", "2021-03-01 01:00"])
     assert hourly.cycles == ("month", "weekday", "hour")
-    monday, next_monday, noon = hourly.angles(["2021-03-01 00:00", "2021-03-08 00:00", "2021-03-01 12:00"])
+    monday, next_monday, noon = hourly.time_features(["2021-03-01 00:00", "2021-03-08 00:00", "2021-03-01 12:00"])
     assert monday == next_monday
     assert monday[:4] == noon[:4]
     assert (monday[4:], noon[4:]) == ([0.0, 1.0], [pytest.approx(0.0, abs=1e-12), -1.0])
     monthly, _ = find_clock(["2021-03", "2021-04"])
-    assert monthly.angles(["2021-04"]) == [[pytest.approx(math.sin(2 * math.pi * 3 / 12)), pytest.approx(math.cos(2 * math.pi * 3 / 12))]]
+    assert monthly.time_features(["2021-04"]) == [
+        [pytest.approx(math.sin(2 * math.pi * 3 / 12)), pytest.approx(math.cos(2 * math.pi * 3 / 12))]
+    ]
     yearly, _ = find_clock(["2021", "2022"])
-    assert yearly.angles(["2021"]) == [[]]
+    assert yearly.time_features(["2021"]) == [[]]
 
 
 def test_a_clock_comes_back_from_a_model_file():

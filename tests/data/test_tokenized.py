@@ -27,12 +27,12 @@ def test_ids_come_back_in_the_smallest_type(tmp_path: Path, size: int, kind: typ
     store = TokenStore.write(arrays, size, tmp_path)
     assert store.ids.dtype == kind
     assert store.ids.tolist() == [0, size - 1, 1]
-    assert len(store) == 3
+    assert len(store.ids) == 3
 
 
 @pytest.mark.parametrize("arrays", [[], [np.array([], np.uint8)]])
 def test_no_tokens_are_allowed(tmp_path: Path, arrays: list[np.ndarray]) -> None:
-    assert len(TokenStore.write(arrays, 10, tmp_path)) == 0
+    assert len(TokenStore.write(arrays, 10, tmp_path).ids) == 0
 
 
 @pytest.mark.parametrize("arrays", [[], [np.array([1], np.uint8)]])
@@ -43,7 +43,7 @@ def test_ids_are_read_only(tmp_path: Path, arrays: list[np.ndarray]) -> None:
 
 def test_the_file_has_no_name_even_while_it_is_used(tmp_path: Path) -> None:
     store = TokenStore.write([np.ones(5, np.uint8)], 10, tmp_path)
-    assert len(store) == 5
+    assert len(store.ids) == 5
     assert list(tmp_path.iterdir()) == []
 
 
@@ -69,11 +69,11 @@ def test_memory_holds_one_array_whatever_the_length(tmp_path: Path) -> None:
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert len(store) == 200 << 18
+    assert len(store.ids) == 200 << 18
     assert peak < 8 << 18
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     folder = tmp_path / "none"
     with pytest.raises(StorageError, match=f"^cannot keep the token ids in {folder}: No such file or directory; free some space there$"):
         TokenStore.write([], 10, folder)
@@ -183,21 +183,21 @@ def test_a_label_the_model_lacks_is_refused(tmp_path, label, shown):
 
 
 @pytest.mark.parametrize("size", [10, 999, 1000, 1001])
-@pytest.mark.parametrize("share", [0.1, 0.25, 0.9])
-def test_the_end_of_a_running_text_is_held_out(corpus_of, size, share):
+@pytest.mark.parametrize("fraction", [0.1, 0.25, 0.9])
+def test_the_end_of_a_running_text_is_held_out(corpus_of, size, fraction):
     text = "".join(chr(0x4E00 + number) for number in range(size))
-    train, valid = (list(part.chunks()) for part in split_corpus(corpus_of(text), share, seed=1))
+    train, valid = (list(part.chunks()) for part in split_corpus(corpus_of(text), fraction, seed=1))
     assert "".join(train + valid) == text
-    assert sum(map(len, valid)) == pytest.approx(share * size, abs=1)
+    assert sum(map(len, valid)) == pytest.approx(fraction * size, abs=1)
 
 
-@pytest.mark.parametrize("share", [0.1, 0.5])
-def test_a_random_share_of_documents_is_held_out(corpus_of, share):
+@pytest.mark.parametrize("fraction", [0.1, 0.5])
+def test_a_random_fraction_of_documents_is_held_out(corpus_of, fraction):
     corpus = corpus_of("".join(f"{number}\n" for number in range(100)), LINES)
-    parts = split_corpus(corpus, share, seed=1)
+    parts = split_corpus(corpus, fraction, seed=1)
     train, valid = ([document.text for document in part.documents()] for part in parts)
     assert Counter(train + valid) == Counter(map(str, range(100)))
-    assert len(valid) == 100 * share
+    assert len(valid) == 100 * fraction
     assert train == sorted(train, key=int)
     assert valid != [str(number) for number in range(100)][-len(valid) :]
 

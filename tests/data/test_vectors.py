@@ -89,11 +89,11 @@ def test_memory_is_that_of_the_wanted_words() -> None:
         ("one\ntwo\n", None, f"v.txt: holds no word vectors; {ADVICE}"),
     ],
 )
-def test_a_bad_file_is_told(content: str, width: int | None, message: str) -> None:
+def test_a_bad_file_is_reported(content: str, width: int | None, message: str) -> None:
     assert error_of(content, width) == message
 
 
-def test_a_file_that_cannot_be_read_is_told() -> None:
+def test_a_file_that_cannot_be_read_is_reported() -> None:
     with pytest.raises(DataError, match=r"^no\.txt: cannot be read: No such file or directory$"):
         vectors_width("no.txt")
     assert error_of(b"no gzip", name="v.gz").startswith("v.gz: is not a complete gzip file: ")

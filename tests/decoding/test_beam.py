@@ -30,7 +30,7 @@ def log_probability(table, tokens):
 def search(beam, *, seed=0, end=None, count=1, penalty=0.0, length=LENGTH):
     _, first, state, step = chain(seed)
     parts = BeamSearch(step, lambda last, rows: last[rows], BeamSettings(beam, penalty), end)
-    return parts.best(first, state, length, count)
+    return parts.search(first, state, [length], count)[0]
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -88,7 +88,7 @@ def test_impossible_tokens_are_never_in_a_sequence():
 
     start = np.full((1, 5), -np.inf)
     start[0, 2] = 0.0
-    found = BeamSearch(step, lambda state, rows: state, BeamSettings(5)).best(likeliest(start, 5), None, 3, 5)
+    found = BeamSearch(step, lambda state, rows: state, BeamSettings(5)).search(likeliest(start, 5), None, [3], 5)[0]
     assert {one.tokens for one in found} == {(2, a, b) for a in (2, 4) for b in (2, 4)}
 
 
@@ -106,7 +106,7 @@ def test_scores_equal_forced_decoding(cell):
 
     state = engine.start(1)
     first = likeliest(log_probabilities(engine.read([1], state)), 14)
-    found = BeamSearch(step, lambda state, rows: state.pick(rows), BeamSettings(7), end=2).best(first, state, 30, 7)
+    found = BeamSearch(step, lambda state, rows: state.pick(rows), BeamSettings(7), end=2).search(first, state, [30], 7)[0]
     assert len(found) == 7
     for one in found:
         ids = [1, *one.tokens, *([2] if one.is_ended else [])]
@@ -123,10 +123,10 @@ def test_many_searches_at_once_find_what_each_finds_alone(beam):
     together = parts.search(first, lasts, lengths, 2)
     for row, length in enumerate(lengths):
         alone = type(first)(first.log_probabilities[row : row + 1], first.tokens[row : row + 1])
-        assert together[row] == parts.best(alone, lasts[row : row + 1], length, 2)
+        assert together[row] == parts.search(alone, lasts[row : row + 1], [length], 2)[0]
 
 
-def test_what_stood_before_counts_in_every_score():
+def test_earlier_log_probabilities_count_in_every_score():
     _, first, state, step = chain(2)
     parts = BeamSearch(step, lambda last, rows: last[rows], BeamSettings(3), FINISH)
     (plain,), (moved,) = parts.search(first, state, [5]), parts.search(first, state, [5], totals=[-2.5])

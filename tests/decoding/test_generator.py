@@ -197,18 +197,18 @@ def score_of(generator, prompt, text):
 
 
 def test_a_conversation_is_one_text(plain):
-    """Each reply continues from all that was said before, stop texts included."""
+    """Each reply continues from the whole conversation, stop texts included."""
     greedy = SamplingSettings(temperature=0.0)
     talk = plain.conversation(settings=greedy)
-    said = ""
+    text = ""
     for turn in ("the quick", " brown", ""):
-        said += turn
+        text += turn
         reply = "".join(talk.reply(turn, length=9))
-        assert reply == plain.sample(said, settings=greedy, length=9)[0]
-        said += reply
+        assert reply == plain.sample(text, settings=greedy, length=9)[0]
+        text += reply
 
 
-def test_a_conversation_stands_right_after_the_stop_text(plain):
+def test_a_conversation_continues_right_after_the_stop_text(plain):
     settings = SamplingSettings(temperature=0.0)
     whole = plain.sample("fox", settings=settings, length=40)[0]
     stop = whole[5:8]

@@ -84,14 +84,14 @@ def test_top_k_keeps_the_k_likeliest(count):
     assert kept(after("top_k", count, logits)) == set(np.argsort(-logits)[:count].tolist())
 
 
-@pytest.mark.parametrize("share", [0.01, 0.3, 0.5, 0.9, 0.999, 1.0])
-def test_top_p_keeps_the_fewest_tokens_that_reach_it(share):
+@pytest.mark.parametrize("probability", [0.01, 0.3, 0.5, 0.9, 0.999, 1.0])
+def test_top_p_keeps_the_fewest_tokens_that_reach_it(probability):
     for seed in range(20):
         logits = np.random.default_rng(seed).standard_normal(50).astype(np.float32) * 3
         order = np.argsort(-logits)
         reached = np.cumsum(softmax(logits)[order])
-        count = 50 if share == 1 else int(np.searchsorted(reached, share)) + 1
-        assert kept(after("top_p", share, logits)) == set(order[:count].tolist())
+        count = 50 if probability == 1 else int(np.searchsorted(reached, probability)) + 1
+        assert kept(after("top_p", probability, logits)) == set(order[:count].tolist())
 
 
 def test_equal_tokens_at_the_border_stay_together():
@@ -112,7 +112,7 @@ def test_forbidden_tokens_stay_forbidden(name):
     assert 1 not in kept(after(name, EXPECTED[name][0], logits))
 
 
-def test_repetition_penalty_counts_a_token_once_and_looks_back_on_a_window():
+def test_repetition_penalty_counts_a_token_once_within_a_window():
     logits, history = row([2.0, -1.0, 1.0]), [2] + [0, 1] * (PENALTY_WINDOW // 2)
     np.testing.assert_allclose(after("repetition_penalty", 2.0, logits, history), [1.0, -2.0, 1.0])
 
@@ -124,7 +124,7 @@ def test_no_repeat_forbids_what_would_complete_a_run_seen_before():
     assert kept(after("no_repeat", 4, history=[1, 2])) == set(range(6))
 
 
-def test_no_repeat_stands_back_where_nothing_would_be_left():
+def test_no_repeat_has_no_effect_where_no_token_would_be_left():
     assert kept(after("no_repeat", 1, history=range(6))) == set(range(6))
     few = np.where(np.arange(6) < 2, LOGITS, -np.inf)
     assert kept(after("no_repeat", 1, few, history=[0, 1])) == {0, 1}
@@ -186,7 +186,7 @@ def watched(stops, pieces):
     return "".join([*map(watch.push, pieces), watch.finish()])
 
 
-def test_a_stop_watch_holds_back_no_more_than_it_must():
+def test_a_stop_watch_delays_no_more_text_than_necessary():
     watch = StopWatch(("END",))
     assert [watch.push(piece) for piece in ("some E", "N", "x E", "ND and more", "more")] == ["some ", "", "ENx ", "", ""]
     assert watch.is_stopped

@@ -58,7 +58,7 @@ def test_a_last_line_that_is_not_written_to_its_end_is_left_out(tmp_path: Path, 
         ("{", "is no JSON"),
         ("", "is no JSON"),
         ("[" * 100_000, "is no JSON"),
-        ("[1]", "is no report, which has names and numbers"),
+        ("[1]", "is no report, an object of names and numbers"),
         ('{"step": "x"}', "'step' should be a number, got 'x'"),
         ('{"step": [1]}', "'step' should be a number, got [1]"),
         ('{"step": 1' + "0" * 400 + "}", "'step' should be a number, got one that is too large"),
@@ -69,7 +69,7 @@ def test_a_bad_line_is_named(tmp_path: Path, line: str, said: str) -> None:
     folder = run(tmp_path / "run", f"{json.dumps(REPORTS[0])}\n{line}\n{json.dumps(REPORTS[1])}\n")
     with pytest.raises(DataError) as raised:
         read(folder)
-    assert str(raised.value) == f"{folder}/metrics.jsonl:2: {said}; copy the file anew, or take the line out"
+    assert str(raised.value) == f"{folder}/metrics.jsonl:2: {said}; copy the file again, or remove the line"
 
 
 def test_what_holds_no_reports_is_refused(tmp_path: Path) -> None:
@@ -77,8 +77,8 @@ def test_what_holds_no_reports_is_refused(tmp_path: Path) -> None:
     file.write_bytes(b"")
     empty.mkdir()
     said = {
-        file: f"{file} is a file, and the losses of a run are in its folder; give that",
-        empty: f"{empty} holds no metrics.jsonl; give a run folder that charnn train wrote",
+        file: f"{file} is a file, and losses are in the run folder; give that",
+        empty: f"{empty} has no metrics.jsonl; give a run folder that charnn train wrote",
         tmp_path / "none": f"{tmp_path}/none is no run folder; give a run folder that charnn train wrote",
     }
     for path, expected in said.items():
@@ -88,7 +88,7 @@ def test_what_holds_no_reports_is_refused(tmp_path: Path) -> None:
     new = run(tmp_path / "new", "")
     with pytest.raises(DataError) as late:
         read(new)
-    assert str(late.value) == f"{new}/metrics.jsonl holds no report yet; the first comes with the first validation"
+    assert str(late.value) == f"{new}/metrics.jsonl has no report yet; wait for the first validation"
 
 
 def test_an_unknown_metric_is_refused_with_those_there_are(tmp_path: Path) -> None:

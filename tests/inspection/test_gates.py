@@ -127,7 +127,7 @@ def test_what_a_user_can_get_wrong_ends_in_a_sentence(run, arguments, code, mess
 def test_a_plain_network_has_no_gates_and_is_told_so(tmp_path):
     save_model(tmp_path / "model.safetensors", saved(random_model(cell="rnn")))
     result = inspect(tmp_path, "The")
-    said = f"this model is of plain rnn cells, which have no gates; see its units by: charnn inspect neurons {tmp_path} FILE"
+    said = f"this model has rnn cells, which have no gates; look at its units with: charnn inspect neurons {tmp_path} FILE"
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", f"Error: {said}.\n")
     assert inspect(tmp_path).stderr.endswith("Error: give a text, - for standard input, or --file.\n")
 

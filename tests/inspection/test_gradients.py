@@ -12,11 +12,11 @@ from click.testing import CliRunner
 from charnn.cells.settings import StackSettings
 from charnn.cli.main import main
 from charnn.inspection.gradients import (
-    Clipping,
     Reach,
     Unrolled,
+    clipping_facts,
+    gradient_norms,
     groups,
-    measure_clipping,
     reach_chart,
     state_norms,
     unrolled_lag,
@@ -131,18 +131,17 @@ def test_windows_are_spread_over_the_text_from_its_begin_to_its_end(length, begi
 
 
 def reach_of(norms):
-    return Reach("gru trained", "gru", True, np.array(norms), Clipping([0.5, 3.0, 2.0, math.inf], 2.0))
+    return Reach("gru", True, np.array(norms), clipping_facts([0.5, 3.0, 2.0, math.inf], 2.0))
 
 
-def test_what_is_left_is_a_share_of_the_first_norm():
+def test_what_is_left_is_a_fraction_of_the_first_norm():
     reach = reach_of([2.0, 1.0, *[0.5] * 8, 1e-4, 0.0, 1e-5])
-    assert (reach.at(1), reach.at(10), reach.at(100)) == (0.5, 5e-5, None)
-    assert reach.vanished == 10
-    assert reach_of([1.0, 0.5]).vanished is None
+    assert reach.name == "gru trained"
+    assert reach_of([1.0, 0.5]).facts()["vanished"] is None
     facts = json.loads(json.dumps(reach.facts()))
     assert facts["shares"] == {"1": 0.5, "10": 5e-5}
     assert facts["vanished"] == 10
-    assert len(list(reach_chart([reach], "a text").lines[0].points())) == 12  # a share of nothing has no place
+    assert len(list(reach_chart([reach], "a text").lines[0].points())) == 12  # a fraction of 0 has no place
 
 
 def test_gradients_that_are_not_finite_are_null():
@@ -152,30 +151,30 @@ def test_gradients_that_are_not_finite_are_null():
 
 
 def test_clipping_shortens_what_is_longer_and_leaves_the_rest():
-    facts = Clipping([0.5, 3.0, 2.0, 8.0], 2.0).facts()
+    facts = clipping_facts([0.5, 3.0, 2.0, 8.0], 2.0)
     assert facts == {"median_before": 2.5, "median_after": 2.0, "largest_before": 8.0, "largest_after": 2.0, "clipped": 0.5}
-    assert Clipping([0.5, 3.0], None).facts()["largest_after"] == 3.0
-    assert Clipping([0.5, 3.0], None).facts()["clipped"] == 0
-    assert Clipping([math.nan, 0.5], 2.0).facts()["clipped"] == 0.5
+    assert clipping_facts([0.5, 3.0], None)["largest_after"] == 3.0
+    assert clipping_facts([0.5, 3.0], None)["clipped"] == 0
+    assert clipping_facts([math.nan, 0.5], 2.0)["clipped"] == 0.5
 
 
 def test_norms_before_clipping_are_those_of_the_batches_and_nothing_is_changed():
     problem = PROBLEMS["adding"]
     task, batches = LagTask(problem, lag_stack("gru", 6, None), 1), LagBatches(problem, 5, 4, 1)
     before = [weight.clone() for weight in task.network.parameters()]
-    found = measure_clipping(task, batches.since(0), 3, 0.1)
+    found = gradient_norms(task, batches.since(0), 3)
     expected = []
     for _, batch in zip(range(3), batches.since(0), strict=False):
         gradients = torch.autograd.grad(problem.losses(task.network(batch.inputs), batch.targets).mean(), list(task.network.parameters()))
         expected.append(math.sqrt(sum(float(one.double().square().sum()) for one in gradients)))
-    assert found.norms == pytest.approx(expected, rel=1e-5)
+    assert found == pytest.approx(expected, rel=1e-5)
     assert all(torch.equal(one, other) and other.grad is None for one, other in zip(before, task.network.parameters(), strict=True))
 
 
 def test_nothing_is_dropped_while_gradients_are_measured(tmp_path):
     model = small_model(dropout=0.5)
     text = running_text(model, tmp_path)
-    twice = [measure_clipping(model, model.batches_of(text).since(0), 3, 1.0).norms for _ in range(2)]
+    twice = [gradient_norms(model, model.batches_of(text).since(0), 3) for _ in range(2)]
     assert twice[0] == twice[1]
 
 
@@ -184,20 +183,20 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A language model of a sentence, and the sentence."""
     folder = tmp_path_factory.mktemp("gradients")
     (folder / "text.txt").write_text(TEXT)
-    sizes = ["--hidden-size", 8, "--batch-size", 4, "--window", 16, "--reports", 1, "--steps", 20]
+    sizes = ["--hidden-size", 8, "--batch-size", 4, "--window", 16, "--validations", 1, "--steps", 20]
     result = CliRunner().invoke(main, ["train", "lm", str(folder / "text.txt"), "--to", str(folder / "run"), "--quiet", *map(str, sizes)])
     assert result.exit_code == 0, result.output
     return folder / "run"
 
 
-def test_a_run_stands_beside_its_untrained_self(run, tmp_path):
+def test_a_run_is_compared_with_its_untrained_self(run, tmp_path):
     options = ["--steps", 20, "--sequences", 3, "--batches", 4, "--plot", tmp_path / "a.svg"]
     result = inspect_gradients(run, run.parent / "text.txt", *options)
     assert result.exit_code == 0, result.output
     chart, left, clipped = result.stdout.split("\n\n")
     title = f"Gradient of the last step's loss by the state k steps back: {run} on {run.parent / 'text.txt'}"
     assert chart.replace("\n", " ").startswith(title)
-    assert [line.split("  ")[0] for line in left.splitlines()] == ["share of the norm left", "gru untrained", "gru trained"]
+    assert [line.split("  ")[0] for line in left.splitlines()] == ["fraction of the norm left", "gru untrained", "gru trained"]
     assert left.splitlines()[0].split("  ")[1:] == ["k = 1", "k = 10", "below 1e-4 from"]
     assert [line.split("  ")[0] for line in clipped.splitlines()] == ["gradient by all weights", "gru untrained", "gru trained"]
     assert result.stderr == f"Wrote {tmp_path / 'a.svg'}.\n"
@@ -246,12 +245,14 @@ def test_large_recurrent_weights_explode_and_clipping_shortens_their_gradient():
 def test_cells_learn_a_text_and_are_looked_at_in_its_end(tmp_path):
     (tmp_path / "text.txt").write_text(TEXT)
     options = ["--steps", 15, "--hidden-size", 6, "--updates", 4, "--batches", 2, "--batch-size", 4, "--json"]
-    result = inspect_gradients("--cell", "rnn,gru", tmp_path / "text.txt", *options)
+    result = inspect_gradients("--cell", "rnn-relu,gru", tmp_path / "text.txt", *options)
     facts = json.loads(result.stdout)
     assert facts["data"] == str(tmp_path / "text.txt")
-    assert len(facts["networks"]) == 4
+    assert [one["cell"] for one in facts["networks"]] == ["rnn-relu", "rnn-relu", "gru", "gru"]
     assert [len(one["norms"]) for one in facts["networks"]] == [16] * 4
-    assert [line.split(" and ")[0] for line in result.stderr.splitlines()] == [f"{cell}: trained for 4 updates" for cell in ("rnn", "gru")]
+    assert [line.split(" and ")[0] for line in result.stderr.splitlines()] == [
+        f"{cell}: trained for 4 updates" for cell in ("rnn-relu", "gru")
+    ]
 
 
 MISSING = (
@@ -262,12 +263,12 @@ MISSING = (
 
 def test_a_model_of_documents_has_no_text_of_its_own(tmp_path):
     (tmp_path / "names.txt").write_text("anna\notto\n" * 30)
-    sizes = ["--hidden-size", "8", "--reports", "1", "--steps", "5", "--quiet", "--documents", "lines"]
+    sizes = ["--hidden-size", "8", "--validations", "1", "--steps", "5", "--quiet", "--documents", "lines"]
     result = CliRunner().invoke(main, ["train", "lm", str(tmp_path / "names.txt"), "--to", str(tmp_path / "run"), *sizes])
     assert result.exit_code == 0, result.output
     result = inspect_gradients(tmp_path / "run")
     assert result.exit_code == 2
-    assert result.stderr.endswith(f"Error: {tmp_path / 'run'} was trained on documents; name a FILE of such.\n")
+    assert result.stderr.endswith(f"Error: {tmp_path / 'run'} was trained on documents; name a FILE of documents.\n")
     assert inspect_gradients(tmp_path / "run", tmp_path / "names.txt", "--steps", 9, "--batches", 1).exit_code == 0
 
 

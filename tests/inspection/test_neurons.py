@@ -156,7 +156,7 @@ def test_documents_begin_anew_each_with_its_label(tmp_path):
     assert passage.symbols(trained.tokenizer)[:4] == ["<start>", "a", "n", "n"]
     assert not passage.is_cut
     (tmp_path / "z.txt").write_text("o\n")
-    with pytest.raises(DataError, match=r"z.txt:1: the label 'z' does not exist in this model; say one of x, y by --label$"):
+    with pytest.raises(DataError, match=r"z.txt:1: the label 'z' does not exist in this model; give one of x, y with --label$"):
         read_files(trained, [tmp_path / "z.txt"], 100)
     assert read_files(trained, [tmp_path / "z.txt"], 100, "y").labels == (1,)
     with pytest.raises(SettingError, match=r"^label must be one of x, y; got 'z'$"):
@@ -209,7 +209,7 @@ def test_units_that_follow_a_feature_are_found():
     for name, place in places.items():
         best = found[name].units[0]
         assert best.unit == (place // 20 + 1, place % 20)
-        assert best.held_out == pytest.approx(-3 / 10**0.5, abs=0.08)
+        assert best.correlation == pytest.approx(-3 / 10**0.5, abs=0.08)
         assert len(found[name].units) == 2
     assert [one.name for one in followers(values, passage)[-4:]] == ABSENT
     assert found["in a tag <...>"].units == []
@@ -220,7 +220,7 @@ def test_a_correlation_is_measured_where_the_unit_was_not_chosen():
     values, passage = made_up({}, 0.0, TEXT)
     found = [one.units[0] for one in followers(values, passage) if one.units]
     assert np.mean([abs(one.found) for one in found]) > 0.15
-    assert np.mean([one.held_out * np.sign(one.found) for one in found]) < 0.05
+    assert np.mean([one.correlation * np.sign(one.found) for one in found]) < 0.05
 
 
 def test_correlations_are_those_of_numpy_and_none_where_nothing_varies():
@@ -255,7 +255,7 @@ def test_a_memory_cell_is_shown_as_its_tanh_and_only_an_lstm_has_one():
 def test_a_model_that_has_diverged_is_told_so():
     trained = random_model(cell="rnn-relu")
     trained.weights["stack.cells.0.hidden_to_gates"] = trained.weights["stack.cells.0.hidden_to_gates"] * np.float32(1e9)
-    with pytest.raises(CharnnError, match=r"^the model's states are no finite numbers; train it again with a lower learning rate$"):
+    with pytest.raises(CharnnError, match=r"^the model's states are not finite numbers; train it again with a lower learning rate$"):
         trace(trained, read_passage(trained, TEXT))
 
 

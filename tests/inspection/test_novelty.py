@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charnn.inspection.novelty import WORD, Overlaps, around, compare, covered, new_shares
+from charnn.inspection.novelty import WORD, Overlaps, around, compare, covered, new_fractions
 from charnn.tasks.lm.data import excerpts
 from tests.tools import charnn
 
@@ -47,7 +47,7 @@ def test_matches_are_the_longest_and_stand_where_they_are_said_to(texts: list[st
 def test_new_runs_are_those_that_do_not_stand_in_the_long_text(texts: list[str], long: str, size: int) -> None:
     runs = [text[begin : begin + size] for text in texts for begin in range(len(text) - size + 1)]
     expected = sum(run not in long for run in runs) / len(runs) if runs else None
-    (found,) = new_shares([one for one, _ in read(texts, long, []).matches()], [size])
+    (found,) = new_fractions([one for one, _ in read(texts, long, []).matches()], [size])
     assert (found is None) == (expected is None)
     assert found is None or abs(found - (expected or 0)) < 1e-12
 
@@ -94,7 +94,7 @@ def test_half_a_surrogate_pair_is_a_character() -> None:
     assert read(["\udcffa"], "b\udcffa", []).matches()[0][0].tolist() == [1, 2]
 
 
-TINY = ["--steps", "30", "--hidden-size", "16", "--window", "16", "--batch-size", "4", "--reports", "2", "--quiet"]
+TINY = ["--steps", "30", "--hidden-size", "16", "--window", "16", "--batch-size", "4", "--validations", "2", "--quiet"]
 VERSE = "The sea is wide, the sea is blue,\nthe sea has room for me and you.\n"
 LONG = "It was a bright cold day in April, and the clocks were striking thirteen.\n"
 TEXT = VERSE * 15 + LONG + VERSE * 15
@@ -171,8 +171,8 @@ def test_the_report_shows_the_copy_in_both_texts_and_real_text_beside_it(run: Pa
     training = int(len(TEXT) * 0.9)
     assert lines[:3] == [
         "samples        81 characters, as given",
-        f"training text  {corpus}: {training:,} characters; what the model was trained on",
-        "real text      the part that is held out of it: 81 characters from its beginning",
+        f"training text  {corpus}: {training:,} characters; the model was trained on it",
+        "real text      its validation part: 81 characters from its beginning",
     ]
     assert lines[5].split() == ["longest", "verbatim", "overlap,", "characters", "73", "81"]
     shown = "»It was a bright cold day in Ap … clocks were striking thirteen.«"
@@ -195,17 +195,17 @@ def test_samples_are_drawn_by_a_seed(run: Path) -> None:
 def test_another_corpus_is_told_from_the_one_that_was_trained_on(run: Path, tmp_path: Path) -> None:
     (tmp_path / "other.txt").write_text(TEXT.replace("blue", "deep"))
     result = charnn("inspect", "novelty", run, "--length", 50, "--corpus", tmp_path / "other.txt")
-    assert "not what the model was trained on, by its fingerprint, or divided otherwise" in result.stdout
+    assert "the model was not trained on it, by its fingerprint, or it was split otherwise" in result.stdout
     copied = tmp_path / "copied.txt"
     copied.write_text(TEXT)
-    assert "; what the model was trained on\n" in charnn("inspect", "novelty", run, "--length", 50, "--corpus", copied).stdout
+    assert "; the model was trained on it\n" in charnn("inspect", "novelty", run, "--length", 50, "--corpus", copied).stdout
 
 
 def test_a_model_file_by_itself_needs_its_corpus(run: Path, tmp_path: Path) -> None:
     model = tmp_path / "model.safetensors"
     model.write_bytes((run / "model.safetensors").read_bytes())
     result = charnn("inspect", "novelty", model)
-    assert result.stderr == f"Error: --corpus must be given: beside {model} nothing says what it was trained on.\n"
+    assert result.stderr == f"Error: --corpus must be given: beside {model} no file records what the model was trained on.\n"
     found = json.loads(charnn("inspect", "novelty", model, "--corpus", run.parent / "verse.txt", "--length", 50, "--json").stdout)
     assert (found["is_training_text"], found["held_out"], found["corpus_characters"]) == (None, None, len(TEXT))
 
@@ -260,8 +260,8 @@ def test_files_to_validate_on_are_the_real_text(tmp_path: Path) -> None:
     assert (found["is_training_text"], found["held_out"]) == (None, None)
     (tmp_path / "verse.txt").unlink()
     result = charnn(*asked)
-    said = f"--corpus must be given, as what {tmp_path / 'run'} was trained on is not there: {tmp_path / 'verse.txt'}: no such file; "
-    assert result.stderr.startswith(f"Error: {said}")
+    missing = f"--corpus must be given, as the text that {tmp_path / 'run'} was trained on is missing: "
+    assert result.stderr.startswith(f"Error: {missing}{tmp_path / 'verse.txt'}: no such file; ")
 
 
 def test_a_text_that_changed_since_is_not_what_was_trained_on(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def test_a_read_only_installation_works(tmp_path, has_home):
 
 
 def test_a_change_in_any_kernel_makes_the_cache_stale(monkeypatch):
-    """numba looks at the file of the compiled function only, though it compiles functions of other files into it."""
+    """numba checks the file of the compiled function only, though it compiles functions of other files into it."""
 
     @compiled
     def double(x: int) -> int:

@@ -44,7 +44,7 @@ def queries_and_values() -> tuple[Tensor, Tensor]:
     return queries, values
 
 
-def looked(attention: Attention, queries: Tensor, values: Tensor, lengths: Tensor = LENGTHS) -> tuple[Tensor, Tensor]:
+def attended(attention: Attention, queries: Tensor, values: Tensor, lengths: Tensor = LENGTHS) -> tuple[Tensor, Tensor]:
     return attention(queries, attention.memory(values, torch.arange(values.shape[1]) < lengths[:, None]))
 
 
@@ -60,7 +60,7 @@ def test_every_attention_of_the_settings_is_built_and_tested() -> None:
 
 @every_attention
 def test_weights_sum_to_one_and_are_zero_on_padding(kind: str) -> None:
-    _, weights = looked(attention_of(kind), *queries_and_values())
+    _, weights = attended(attention_of(kind), *queries_and_values())
     torch.testing.assert_close(weights.sum(-1), torch.ones(3, TARGET, dtype=torch.float64))
     is_padding = (torch.arange(SOURCE) >= LENGTHS[:, None])[:, None].expand_as(weights)
     assert not weights[is_padding].any()
@@ -70,21 +70,23 @@ def test_weights_sum_to_one_and_are_zero_on_padding(kind: str) -> None:
 @pytest.mark.parametrize("kind", SCORES)
 def test_contexts_and_weights_equal_their_written_out_equations(kind: str) -> None:
     attention, (queries, values) = attention_of(kind), queries_and_values()
-    contexts, weights = looked(attention, queries, values)
+    contexts, weights = attended(attention, queries, values)
     for row, length in enumerate(LENGTHS.tolist()):
         for time in range(TARGET):
             scores = torch.stack([SCORES[kind](attention, queries[row, time], values[row, place]) for place in range(length)])
-            shares = scores.exp() / scores.exp().sum()
-            torch.testing.assert_close(weights[row, time, :length], shares)
-            torch.testing.assert_close(contexts[row, time], sum(share * value for share, value in zip(shares, values[row], strict=False)))
+            expected = scores.exp() / scores.exp().sum()
+            torch.testing.assert_close(weights[row, time, :length], expected)
+            torch.testing.assert_close(
+                contexts[row, time], sum(weight * value for weight, value in zip(expected, values[row], strict=False))
+            )
 
 
 @every_attention
 def test_more_padding_changes_neither_values_nor_gradients(kind: str) -> None:
     attention, (queries, values) = attention_of(kind), queries_and_values()
-    contexts, weights = looked(attention, queries, values)
+    contexts, weights = attended(attention, queries, values)
     padding = torch.full((3, 4, 2 * UNITS), 1e6, dtype=torch.float64)
-    more_contexts, more_weights = looked(attention, queries, torch.cat([values, padding], 1))
+    more_contexts, more_weights = attended(attention, queries, torch.cat([values, padding], 1))
     torch.testing.assert_close(more_contexts, contexts)
     torch.testing.assert_close(more_weights, nn.functional.pad(weights, (0, 4)))
     if kind != "none":
@@ -95,10 +97,10 @@ def test_more_padding_changes_neither_values_nor_gradients(kind: str) -> None:
 @every_attention
 def test_a_source_alone_equals_the_source_in_a_batch(kind: str) -> None:
     attention, (queries, values) = attention_of(kind), queries_and_values()
-    contexts, weights = looked(attention, queries, values)
+    contexts, weights = attended(attention, queries, values)
     for row, length in enumerate(LENGTHS):
         alone = slice(row, row + 1)
-        own_contexts, own_weights = looked(attention, queries[alone], values[alone, :length], LENGTHS[alone])
+        own_contexts, own_weights = attended(attention, queries[alone], values[alone, :length], LENGTHS[alone])
         torch.testing.assert_close(own_contexts[0], contexts[row])
         torch.testing.assert_close(own_weights[0], weights[row, :, :length])
 
@@ -106,7 +108,7 @@ def test_a_source_alone_equals_the_source_in_a_batch(kind: str) -> None:
 @pytest.mark.parametrize("kind", SCORES)
 def test_padding_has_no_part_in_any_gradient(kind: str) -> None:
     attention, (queries, values) = attention_of(kind), queries_and_values()
-    contexts, _ = looked(attention, queries, values)
+    contexts, _ = attended(attention, queries, values)
     found = slopes(attention, contexts, values)[0]
     assert found is not None
     assert found.any(-1).tolist() == (torch.arange(SOURCE) < LENGTHS[:, None]).tolist()
@@ -132,7 +134,7 @@ def test_rows_picked_from_a_memory_find_what_they_found_before(kind: str) -> Non
 @every_attention
 def test_a_source_without_any_token_gives_numbers_and_gradients_that_are_numbers(kind: str) -> None:
     attention, (queries, values) = attention_of(kind), queries_and_values()
-    contexts, weights = looked(attention, queries, values, torch.tensor([6, 0, 4]))
+    contexts, weights = attended(attention, queries, values, torch.tensor([6, 0, 4]))
     assert contexts.isfinite().all()
     assert weights.isfinite().all()
     if kind != "none":
@@ -148,14 +150,14 @@ def test_scores_far_apart_overflow_in_no_precision(kind: str, precision: torch.d
     with torch.no_grad():
         for weight in attention.parameters():
             weight *= 100
-        contexts, weights = looked(attention, 100 * queries.to(precision), 100 * values.to(precision))
+        contexts, weights = attended(attention, 100 * queries.to(precision), 100 * values.to(precision))
     assert contexts.isfinite().all()
     assert not weights[(torch.arange(SOURCE) >= LENGTHS[:, None])[:, None].expand_as(weights)].any()
     torch.testing.assert_close(weights.sum(-1), torch.ones(3, TARGET, dtype=precision), atol=1e-2, rtol=0)
 
 
 def test_no_attention_has_no_units_and_even_weights() -> None:
-    contexts, weights = looked(attention_of("none"), *queries_and_values())
+    contexts, weights = attended(attention_of("none"), *queries_and_values())
     assert contexts.shape == (3, TARGET, 0)
     assert weights[:, 0].tolist() == [pytest.approx([1 / length] * length + [0] * (SOURCE - length)) for length in LENGTHS.tolist()]
     assert (weights == weights[:, :1]).all()

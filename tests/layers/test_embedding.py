@@ -82,7 +82,7 @@ def test_a_word_without_characters_has_a_vector_of_zeros():
     assert not embedding.read_words(nothing).any()
 
 
-def test_the_characters_stand_where_the_index_says():
+def test_the_characters_are_at_the_places_of_the_index():
     embedding, _ = embedding_of(word_characters=True)
     index = [[4, 0, 0], [2, 4, 1]]
     x = embedding(torch.zeros(2, 3, dtype=torch.int64), spelling_of(WORDS, index))
@@ -91,7 +91,7 @@ def test_the_characters_stand_where_the_index_says():
             torch.testing.assert_close(vector[6:], alone(embedding, WORDS[word]), atol=1e-6, rtol=1e-5)
 
 
-def test_embedding_dropout_leaves_a_word_out_wherever_it_stands():
+def test_embedding_dropout_drops_a_word_everywhere():
     embedding, _ = embedding_of(embedding_dropout=0.5)
     tokens = torch.arange(20).repeat(3, 1)
     x = embedding(tokens)
@@ -101,7 +101,7 @@ def test_embedding_dropout_leaves_a_word_out_wherever_it_stands():
     torch.testing.assert_close(x[0, kept], 2 * embedding.embedding.weight[kept])
 
 
-def test_embedding_dropout_is_drawn_anew_for_every_update_and_never_in_evaluation():
+def test_embedding_dropout_is_drawn_again_for_every_update_and_never_in_evaluation():
     embedding, _ = embedding_of(embedding_dropout=0.5)
     tokens = torch.arange(20)[None]
     assert (embedding(tokens) != embedding(tokens)).any()

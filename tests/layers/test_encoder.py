@@ -49,7 +49,7 @@ def test_the_gradient_of_a_reversal_is_reversed():
     assert (found == reverse(outer, LENGTHS)).all()
 
 
-def test_within_is_true_where_a_token_stands():
+def test_within_is_true_where_there_is_a_token():
     assert within(torch.tensor([2, 0]), 3).tolist() == [[True, True, False], [False, False, False]]
 
 
@@ -89,7 +89,7 @@ def test_texts_without_tokens_have_no_outputs(bidirectional):
     assert encoder(torch.empty(2, 0, UNITS), torch.zeros(2, dtype=torch.int64)).shape == (2, 0, encoder.output_size)
 
 
-def test_the_directions_share_no_weights():
+def test_the_directions_have_separate_weights():
     encoder = encoder_of("gru")
     assert [stack is found for stack, found in zip((encoder.forward_stack, encoder.backward_stack), encoder.stacks, strict=True)] == [
         True

@@ -37,7 +37,7 @@ def output_of(output, legal=None):
 def sentences():
     generator = torch.Generator().manual_seed(2)
     scores = torch.randn(4, 4, TAGS, generator=generator, dtype=torch.float64)
-    return scores, torch.tensor([[2, 0, 2, 1], [0, -1, 9, 9], [0, 0, 0, 9], [9, 9, 9, 9]])  # whatever stands on padding
+    return scores, torch.tensor([[2, 0, 2, 1], [0, -1, 9, 9], [0, 0, 0, 9], [9, 9, 9, 9]])  # padding has any id
 
 
 def is_legal(path, legal):
@@ -184,5 +184,5 @@ def test_a_crf_learns_what_follows_what():
 
 @every_output
 def test_what_is_legal_is_not_saved(output):
-    """It follows from the tags' names, which a model file holds."""
+    """It follows from the tags' names, which a model file contains."""
     assert set(TAG_OUTPUTS[output](3, BIO).state_dict()) == {name for name, _ in TAG_OUTPUTS[output](3, BIO).named_parameters()}

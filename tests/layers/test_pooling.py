@@ -79,7 +79,7 @@ def test_an_empty_text_gives_zeros_and_its_gradient_is_a_number(pooling):
 
 
 @every_pooling
-def test_what_stands_on_padding_does_not_matter(pooling):
+def test_padding_does_not_matter(pooling):
     pool, x = pool_of(pooling), outputs()
     mask = torch.arange(TIME) < LENGTHS[:, None]
     other = torch.where(mask[..., None], x, 1e6)

@@ -15,7 +15,7 @@ LABELS = 3
 TIME = 7
 
 CLOSE = {torch.float64: {"atol": 1e-9, "rtol": 1e-9}, torch.float32: {"atol": 1e-4, "rtol": 1e-3}}
-"""Single precision runs on other kernels than double precision, so the laws are held against both."""
+"""Single precision runs on other kernels than double precision, so the laws are tested on both."""
 
 every_cell = pytest.mark.parametrize("cell", CELLS)
 every_precision = pytest.mark.parametrize("kind", CLOSE, ids=["double", "single"])
@@ -151,28 +151,28 @@ def test_detach_cuts_the_history_and_keeps_the_numbers():
     torch.testing.assert_close(detach(state), state, atol=0, rtol=0)
 
 
-@pytest.mark.parametrize("locked", [False, True])
-def test_dropout_does_nothing_in_evaluation(locked):
+@pytest.mark.parametrize("variational", [False, True])
+def test_dropout_does_nothing_in_evaluation(variational):
     x = torch.randn(3, 4, 5)
-    assert (Dropout(0.5, locked=locked).eval()(x) == x).all()
+    assert (Dropout(0.5, variational=variational).eval()(x) == x).all()
 
 
-@pytest.mark.parametrize("locked", [False, True])
-def test_dropout_keeps_the_expectation(locked):
+@pytest.mark.parametrize("variational", [False, True])
+def test_dropout_keeps_the_expectation(variational):
     torch.manual_seed(4)
-    dropped = Dropout(0.3, locked=locked)(torch.ones(2000, 2, 50))
+    dropped = Dropout(0.3, variational=variational)(torch.ones(2000, 2, 50))
     assert dropped.unique().tolist() == pytest.approx([0, 1 / 0.7], rel=1e-4)
     assert float(dropped.mean()) == pytest.approx(1, abs=0.01)
 
 
-def test_a_locked_mask_is_the_same_over_time_and_another_in_each_row():
+def test_a_variational_mask_is_the_same_over_time_and_another_in_each_row():
     torch.manual_seed(5)
-    mask = Dropout(0.5, locked=True)(torch.ones(4, 9, 64))
+    mask = Dropout(0.5, variational=True)(torch.ones(4, 9, 64))
     assert (mask == mask[:, :1]).all()
     assert len(mask[:, 0].unique(dim=0)) == 4
 
 
-def test_a_mask_that_is_not_locked_changes_over_time():
+def test_a_mask_that_is_not_variational_changes_over_time():
     torch.manual_seed(5)
     assert len(Dropout(0.5)(torch.ones(1, 9, 64))[0].unique(dim=0)) == 9
 
@@ -233,7 +233,7 @@ def test_a_label_moves_the_initial_state_and_every_input(cell):
     assert (outputs[0] != outputs[1]).any()
 
 
-def test_a_label_begins_without_an_effect_on_the_state():
+def test_an_untrained_label_has_no_effect_on_the_state():
     network = LanguageNetwork(OPTIONS["plain"], vocabulary_size=9, labels=2)
     assert not any(part.any() for part in network.start(2, torch.tensor([0, 1])))
 

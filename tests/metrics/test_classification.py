@@ -71,7 +71,7 @@ def test_the_better_model_weighs_more():
     assert fit_blend(log_softmax(noise), log_softmax(scores), labels) <= 0.1
 
 
-def test_equal_models_share_equally():
+def test_equal_models_get_equal_weights():
     scores, labels = drawn(100, 3)
     assert fit_blend(log_softmax(scores), log_softmax(scores), labels) == 0.5
 
@@ -97,12 +97,12 @@ def test_a_half_is_within_its_interval_and_certainty_is_never_certain():
 
 def test_the_comparison_is_a_sentence():
     right = np.arange(109) < 61
-    assert paired_line(right, ~right, ("network", "linear")) == (
-        "network right and linear wrong on 61, the other way round on 48: no significant difference (McNemar p = 0.25)"
+    assert paired_line(right, ~right) == (
+        "network right and baseline wrong on 61, the other way round on 48: no significant difference (McNemar p = 0.25)"
     )
     right = np.arange(1100) < 100
-    assert paired_line(right, ~right, ("network", "linear")) == (
-        "network right and linear wrong on 100, the other way round on 1,000: linear is better (McNemar p < 0.0001)"
+    assert paired_line(right, ~right) == (
+        "network right and baseline wrong on 100, the other way round on 1,000: baseline is better (McNemar p < 0.0001)"
     )
 
 
@@ -146,7 +146,7 @@ def test_scores_are_those_of_scikit_learn(pairs):
     assert [found[f"macro_{rate}"] for rate in ("precision", "recall", "f1")] == pytest.approx(macro[:3])
 
 
-def test_intervals_hold_what_they_are_of():
+def test_intervals_contain_their_scores():
     scores, labels = drawn(1000, 3)
     found = classification_metrics(log_softmax(scores), labels, ["x", "y", "z"], resamples=200)
     for name in ("accuracy", "macro_f1", "macro_precision", "macro_recall"):
@@ -274,7 +274,7 @@ def test_token_scores_are_those_of_scikit_learn():
         assert list(scores["per_label"][label].values()) == pytest.approx([column[number] for column in expected])
 
 
-def test_intervals_hold_what_they_are_of_and_json_takes_them():
+def test_intervals_contain_their_scores_and_json_takes_them():
     sentences = [{(0, 1, "A")}, {(0, 1, "A"), (2, 3, "B")}, set()] * 10
     found = [{(0, 1, "A")}, {(0, 1, "A"), (2, 4, "B")}, set()] * 10
     scores = span_metrics(sentences, found, resamples=200)

@@ -1,4 +1,4 @@
-"""Measures of forecasts, written out; and the naive forecasts beside which they stand."""
+"""Measures of forecasts, written out; and the naive forecasts that they are compared with."""
 
 import numpy as np
 import pytest
@@ -39,8 +39,8 @@ def test_the_naive_error_is_that_of_one_step():
 
 
 def test_coverage_counts_what_is_within():
-    courses = np.arange(101.0)[None, :, None].repeat(2, 2)  # (1 origin, courses, 2 steps)
-    low, high = interval(courses, 0.8)
+    paths = np.arange(101.0)[None, :, None].repeat(2, 2)  # (1 origin, paths, 2 steps)
+    low, high = interval(paths, 0.8)
     assert (low[0, 0], high[0, 0]) == (pytest.approx(10), pytest.approx(90))
     assert coverage(np.array([[50.0, 95.0]]), low, high) == (0.5, pytest.approx(80.0))
 
@@ -62,7 +62,7 @@ def test_where_there_is_no_season_none_is_found():
 
 @pytest.mark.parametrize("count", [2_000, 20_000, 60_000])
 def test_a_wave_too_slow_to_be_a_season_is_none(count):
-    """Rounding once made seasons of 59 to 589 values of two turns of a sine."""
+    """Rounding once made seasons of 59 to 589 values for two periods of a sine."""
     assert find_season(np.sin(4 * np.pi * np.arange(count) / count)) is None
 
 

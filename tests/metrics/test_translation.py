@@ -19,10 +19,10 @@ def written(sentences, seed=0):
     return [" ".join(generator.choices(WORDS, k=generator.randint(7, 12))) + "." for _ in range(sentences)]
 
 
-def garbled(sentences, share, seed):
-    """Sentences with a share of their words replaced."""
+def garbled(sentences, fraction, seed):
+    """Sentences with a fraction of their words replaced."""
     generator = random.Random(seed)
-    return [" ".join(generator.choice(WORDS) if generator.random() < share else word for word in line.split()) for line in sentences]
+    return [" ".join(generator.choice(WORDS) if generator.random() < fraction else word for word in line.split()) for line in sentences]
 
 
 def test_a_perfect_translation_scores_100():
@@ -69,7 +69,7 @@ def test_lowercase_forgives_the_case():
 
 
 @pytest.mark.parametrize("metric", ["bleu", "chrf"])
-def test_intervals_hold_the_score_and_narrow_with_more_sentences(metric):
+def test_intervals_contain_the_score_and_narrow_with_more_sentences(metric):
     widths = []
     for sentences in (20, 320):
         references = written(sentences)
@@ -120,10 +120,10 @@ def test_metrics_are_a_function_of_the_seed_and_json_takes_them():
     json.dumps([translation_metrics(found, references, resamples=5), first], allow_nan=False)
 
 
-@pytest.mark.parametrize("share", [0.3, 0.31, 0.33, 0.5])
-def test_p_values_are_those_of_sacrebleu(share):
+@pytest.mark.parametrize("fraction", [0.3, 0.31, 0.33, 0.5])
+def test_p_values_are_those_of_sacrebleu(fraction):
     references = written(100)
-    first, second = garbled(references, 0.3, 1), garbled(references, share, 2)
+    first, second = garbled(references, 0.3, 1), garbled(references, fraction, 2)
     ours = compare_translations(first, second, references, seed=7)
     systems = [("first", first), ("second", second)]
     metrics = {"bleu": sacrebleu.BLEU(references=[references]), "chrf": sacrebleu.CHRF(references=[references])}

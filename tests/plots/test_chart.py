@@ -5,7 +5,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from charnn.plots.chart import LARGEST, NARROWEST, SMALLEST, Axis, Chart, Line, has_place, tick_label
@@ -23,7 +23,7 @@ def test_an_axis_has_a_length_and_a_place_for_every_number_that_can_be_drawn(val
     assert not is_log or axis.least > 0
     for value in values:
         if has_place(value) and (not is_log or value >= SMALLEST):
-            share = axis.share(value)
+            share = axis.fraction(value)
             assert share is not None
             assert 0 <= share <= 1
 
@@ -32,7 +32,7 @@ def test_an_axis_has_a_length_and_a_place_for_every_number_that_can_be_drawn(val
 @given(VALUES, st.booleans())
 def test_the_ends_of_an_axis_are_its_least_and_largest_number(values: list[float], is_log: bool) -> None:
     axis = Axis.around(values, is_log)
-    assert (axis.share(axis.least), axis.share(axis.most)) == (0.0, 1.0)
+    assert (axis.fraction(axis.least), axis.fraction(axis.most)) == (0.0, 1.0)
 
 
 @settings(deadline=None)
@@ -40,12 +40,13 @@ def test_the_ends_of_an_axis_are_its_least_and_largest_number(values: list[float
 def test_a_constant_stands_within_its_axis(value: float, is_log: bool) -> None:
     if not has_place(value) or (is_log and value < SMALLEST):
         return
-    share = Axis.around([value, value], is_log).share(value)
+    share = Axis.around([value, value], is_log).fraction(value)
     assert share == pytest.approx(0.5)
 
 
 @settings(deadline=None)
 @given(VALUES, st.booleans(), st.integers(2, 12))
+@example([-1.0, -42.0], False, 2)
 def test_ticks_lie_on_the_axis_in_order_and_are_not_too_many(values: list[float], is_log: bool, most: int) -> None:
     axis = Axis.around(values, is_log)
     ticks = axis.ticks(most)
@@ -119,4 +120,4 @@ def test_what_is_too_large_to_compute_on_is_left_out() -> None:
 def test_a_logarithm_has_no_place_for_zero() -> None:
     axis = Axis.around([0, -1, 1, 100], is_log=True)
     assert (axis.least, axis.most) == (1, 100)
-    assert [axis.share(value) for value in (0, -1, 10)] == [None, None, pytest.approx(0.5)]
+    assert [axis.fraction(value) for value in (0, -1, 10)] == [None, None, pytest.approx(0.5)]

@@ -75,7 +75,7 @@ def test_confusions_of_any_size_are_drawn(tmp_path: Path, suffix: str, size: int
 def test_a_page_has_the_counts_in_its_cells(tmp_path: Path) -> None:
     write_heatmap(tmp_path / "a.html", CONFUSION)
     page = (tmp_path / "a.html").read_text(encoding="utf-8")
-    assert '<td class="cell dark" style="--share:1.000" data-said="good found as good  1,500  99.3%">1,500</td>' in page
+    assert '<td class="cell dark" style="--share:1.000" data-text="good found as good  1,500  99.3%">1,500</td>' in page
     assert "<td>true → found</td>" in page
 
 

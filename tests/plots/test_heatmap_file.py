@@ -53,7 +53,7 @@ def test_a_page_names_the_words_and_the_percentage_of_each_cell(tmp_path: Path) 
     found = page(tmp_path / "attention.html", SMALL, "A red bike")
     assert found.texts["h1"] == found.texts["title"] == ["A red bike"]
     assert found.texts["th"] == ["Ein", "rotes", "Rad", "A", "red"]
-    assert [cell["data-said"] for cell in found.cells] == [
+    assert [cell["data-text"] for cell in found.cells] == [
         *("A ← Ein  80.0%", "A ← rotes  15.0%", "A ← Rad  5.0%"),
         *("red ← Ein  4.0%", "red ← rotes  50.0%", "red ← Rad  46.0%"),
     ]
@@ -65,7 +65,7 @@ def test_words_and_titles_are_never_html(tmp_path: Path) -> None:
     found = page(tmp_path / "attention.html", HOSTILE, "<script>alert('$title')\n</script>")
     assert found.texts["th"] == ["<b>&\"'", "$x$", "-->", "中\ufffd\ufffd", "</script>", "${title}"]
     assert found.texts["h1"] == ["<script>alert('$title') </script>"]
-    assert found.cells[0]["data-said"] == "</script> ← <b>&\"'  25.0%"
+    assert found.cells[0]["data-text"] == "</script> ← <b>&\"'  25.0%"
     assert (found.tags.count("script"), found.tags.count("b"), len(found.cells)) == (1, 0, 8)
 
 
@@ -133,7 +133,10 @@ def test_a_folder_of_others_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("os.access", lambda folder, mode: False)
     with pytest.raises(StorageError) as raised:
         write_heatmap(tmp_path / "attention.html", SMALL, "title")
-    assert str(raised.value) == f"{tmp_path / 'attention.html'} cannot be written: {tmp_path} is not yours to write to; name another file"
+    assert (
+        str(raised.value)
+        == f"{tmp_path / 'attention.html'} cannot be written: you have no permission to write to {tmp_path}; name another file"
+    )
     assert list(tmp_path.iterdir()) == []
 
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from charnn.plots.letters import cut, ends, folded, letters_of, one_line, upright, visible, wrapped
+from charnn.plots.letters import cut, ends, letters_of, one_line, upright, visible, wrapped
 
 
 @settings(deadline=None)
@@ -41,4 +41,4 @@ def test_letters_keep_their_accents_and_stand_on_each_other() -> None:
 
 
 def test_nothing_is_one_empty_line() -> None:
-    assert (folded("", 10), list(wrapped([], 10))) == ([""], [""])
+    assert list(wrapped([], 10)) == [""]

@@ -42,7 +42,7 @@ def made(symbols: list[str], layers: int = 2, hidden: int = 5, seed: int = 0, **
         "probabilities": shares.astype(np.float32),
         "nats": nats,
         "values": values.astype(np.float32),
-        "found": [FoundUnit("in double quotes", 7, (1, 3), 0.5, 0.75), FoundUnit("place in line", 1000, (2, 0), -0.25, None)],
+        "found": [FoundUnit("in double quotes", 7, (1, 3), 0.6, 0.5, 0.75), FoundUnit("place in line", 1000, (2, 0), 0.1, -0.25, None)],
         "wanted": [],
     }
     return NeuronPage(**{**facts, **changes})
@@ -245,7 +245,7 @@ class Spans(HTMLParser):
 def test_a_browser_draws_the_text_in_the_colours_of_the_unit(tmp_path, steps):
     """The page's own script, without an error: a span for each symbol, of the class that its value has."""
     symbols = [*HOSTILE, *(f"w{number}" for number in range(300)), "\n"]
-    page = made(symbols, title="</script>", found=[] if steps == "coarse" else [FoundUnit("x", 1, (2, 4), 0.1, None)])
+    page = made(symbols, title="</script>", found=[] if steps == "coarse" else [FoundUnit("x", 1, (2, 4), 0.2, 0.1, None)])
     write_neuron_page(tmp_path / "a.html", page)
     if steps == "coarse":  # as if the unit shown first were not among the fine ones
         html = (tmp_path / "a.html").read_text(encoding="utf-8")

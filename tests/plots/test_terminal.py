@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from charnn.plots.chart import Chart, Line
-from charnn.plots.letters import bar, filled
+from charnn.plots.letters import bar
 from charnn.plots.terminal import DOTS, MARKS, Canvas, drawn
 from tests.tools import in_colour
 
@@ -152,9 +152,5 @@ def test_a_terminal_gets_dots_in_the_colour_of_each_line(terminal: pytest.Monkey
     assert found.endswith("\x1b[0m b")
 
 
-def test_a_bar_is_as_long_as_its_share() -> None:
+def test_a_bar_is_as_long_as_its_fraction() -> None:
     assert [bar(share, 4) for share in (0, 1e-9, 0.125, 0.5, 1, 7, -1)] == ["", "▏", "▌", "██", "████", "████", ""]
-
-
-def test_columns_are_equally_wide() -> None:
-    assert filled(["ab", "中文字", "e\u0301"], 4) == ["ab  ", "中 …", "e\u0301   "]

@@ -11,7 +11,7 @@ from tests.stress.running import Forks, Outcome, complaint
 FILE = "FILE"
 """Stands for the file of a case among its arguments."""
 
-TRAINING = ["--steps", "1", "--hidden-size", "4", "--reports", "1", "--threads", "1", "--quiet", "--to", "new"]
+TRAINING = ["--steps", "1", "--hidden-size", "4", "--validations", "1", "--threads", "1", "--quiet", "--to", "new"]
 
 Check = Callable[[Outcome, Path], str | None]
 """Says what is wrong with an outcome, if anything is, given the folder in which it came about."""

@@ -52,7 +52,7 @@ BUDGETS = {"minutes", "epochs", "steps", "rounds", "length", "count", "threads",
 
 TINY = {
     "steps": "1",
-    "reports": "1",
+    "validations": "1",
     "hidden_size": "4",
     "embedding_size": "4",
     "rounds": "1",

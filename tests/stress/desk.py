@@ -19,7 +19,7 @@ PROSE = "\n".join(topics[name] for name in ("strings", "numbers", "naming", "obj
 PLANES = "".join(chr((plane << 16) + 0x1234) for plane in range(17))
 SIGNS = f"שלום עולם مرحبا नमस्ते re\u0301sume\u0301 👩\u200d👩\u200d👧 \u202eabc\u202c 你好\u2028x {PLANES}\n"
 
-SMALL = ["--steps", "3", "--hidden-size", "8", "--reports", "1", "--threads", "1", "--quiet"]
+SMALL = ["--steps", "3", "--hidden-size", "8", "--validations", "1", "--threads", "1", "--quiet"]
 MODELS = {
     "lm": ["lm", "corpus.txt", "--window", "16"],
     "named": ["lm", "names", "--labels-from-files", "--window", "16"],

@@ -16,7 +16,7 @@ from charnn.training.resume import read_stored
 from tests.stress.row import Row
 from tests.stress.victims import End, Victim, command, crashes, model_bytes, trained, write_data
 
-CASE = ("--steps", "20", "--reports", "2")
+CASE = ("--steps", "20", "--validations", "2")
 """A run so short that each of its calls can fail once."""
 
 CALLS = ("fsync", "replace", "rename", "unlink", "link", "mkdir")

@@ -17,7 +17,7 @@ LITTLE = 2_000_000
 ALLOWED = 200
 """Megabytes of resident memory that the line may take beyond that file."""
 
-TINY = ["--steps", "3", "--hidden-size", "16", "--reports", "1", "--threads", "1", "--quiet", "--overwrite", "--to", "run"]
+TINY = ["--steps", "3", "--hidden-size", "16", "--validations", "1", "--threads", "1", "--quiet", "--overwrite", "--to", "run"]
 
 KINDS = {
     "characters": (1.0, ["--tokenizer", "char"]),
@@ -34,7 +34,8 @@ def run(scale: float = 1.0) -> Row:
     """One line read as each kind of token, and as little text of the same kind."""
     failures, notes = [], []
     with tempfile.TemporaryDirectory(dir=scratch_folder()) as place:
-        for name, (share, options) in KINDS.items():
+        for name in list(KINDS)[: max(1, round(len(KINDS) * min(1.0, 100 * scale)))]:
+            share, options = KINDS[name]
             least = round(LITTLE * min(1.0, 20 * scale))
             size = max(least, round(SIZE * share * scale))
             little, much = (_trained(Path(place), length, options) for length in (least, size))
@@ -44,7 +45,7 @@ def run(scale: float = 1.0) -> Row:
             if more > ALLOWED:
                 failures.append(f"{name}: {size / 1e6:,.0f} MB took {more:,.0f} MB of memory more than {LITTLE / 1e6:.0f} MB")
     note = f"memory beyond that of {LITTLE / 1e6:.0f} MB of text: {', '.join(notes)}"
-    return Row("a line without end", f"{len(KINDS)} trainings", len(failures), note, tuple(failures))
+    return Row("a line without end", f"{len(notes)} trainings", len(failures), note, tuple(failures))
 
 
 def write_line(path: Path, size: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-import charnn
+from charnn.tasks.load import load
 from tests.stress.desk import PROSE, SIGNS, desk
 from tests.stress.row import Row
 
@@ -52,7 +52,7 @@ def _stream(model: Any) -> Any:
 
 def run(scale: float = 1.0) -> Row:
     """All kinds of calls, one kind after the other."""
-    models = {name: charnn.load(desk() / name) for name in {kind.model for kind in KINDS}}
+    models = {name: load(desk() / name) for name in {kind.model for kind in KINDS}}
     notes, failures, total = [], [], 0
     for kind in KINDS:
         calls = max(20, round(kind.calls * scale))

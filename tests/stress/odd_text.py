@@ -64,8 +64,8 @@ def cases() -> Iterator[Case]:
         yield Case(f"sample {name} as JSON", ["sample", "lm", "--length", "5", "--json", "--", prompt], (0,), check=_is_json)
         yield Case(f"search from {name}", ["sample", "lm", "--length", "5", "--beam", "2", "--", prompt], (0,), check=_begins_with(prompt))
         for model in ("lm", "classifier", "tagger", "translator"):
-            is_no_text = not _is_text(prompt) and model != "lm"
-            yield Case(f"predict by {model} {name}", ["predict", model, "--", prompt], (1,) if is_no_text else (0,))
+            is_refused = not _is_text(prompt) or ("/" in prompt and " " not in prompt)  # the latter as a path that does not exist
+            yield Case(f"predict by {model} {name}", ["predict", model, "--", prompt], (1,) if is_refused else (0,))
         yield Case(f"predict by forecaster {name}", ["predict", "forecaster", "--", prompt], (1,))
     for name, data in BYTES.items():
         yield Case(f"{name} as prompt", ["sample", "lm", "-", "--length", "5"], (0, 1), stdin=data)

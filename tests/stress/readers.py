@@ -23,9 +23,9 @@ def run(scale: float = 1.0) -> Row:
         place, seconds, readers = root / "run", max(1.0, SECONDS * scale), max(2, round(READERS * scale))
 
         def hurry(_: int) -> None:
-            charnn.training.folder.LARGEST_SHARE = 1e9
+            charnn.training.folder.LARGEST_FRACTION = 1e9
 
-        more = ("--steps", "1000000", "--reports", "20000")
+        more = ("--steps", "1000000", "--validations", "20000")
         trainer = Victim(command("lm gru", place, *more), root, hurry)
         while not (place / "model.safetensors").exists():
             time.sleep(0.01)

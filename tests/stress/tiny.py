@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from charnn.baselines.linear import Referee, View
+from charnn.baselines.linear import LinearBaseline, View
 from charnn.baselines.ngrams import NGrams
 from charnn.batches.texts import Speller
 from charnn.checkpoint.documents import write_document_file
@@ -53,7 +53,7 @@ def _classifier() -> SavedModel:
     model = Classifier(settings, fit_tokenizer(lambda: texts, settings.tokens), ["bad", "good"], Speller.fit(texts))
     grams = [NGrams.fit(texts, "word", 1, 2, least=5, most=1000), NGrams.fit(texts, "character", 2, 3, least=20, most=1000)]
     views = (View(one, np.ones(one.size, np.float32), np.ones((one.size, 1), np.float32)) for one in grams)
-    model.referee = Referee(tuple(views), np.zeros(1, np.float32), "binary", "tf-idf", 1.0)
+    model.baseline = LinearBaseline(tuple(views), np.zeros(1, np.float32), "binary", "tf-idf", 1.0)
     return saved(model)
 
 
@@ -65,7 +65,7 @@ def _tagger() -> SavedModel:
 def _translator() -> SavedModel:
     """With a vocabulary for each language."""
     settings = translator_settings(tokenizer="subword", min_count=1, shared_vocabulary=False)
-    return saved(Translator(settings, Languages(*(fit_tokenizer(lambda: [PAIRS], settings.tokens) for _ in range(2)), signs=2)))
+    return saved(Translator(settings, Languages(*(fit_tokenizer(lambda: [PAIRS], settings.tokens) for _ in range(2)), placeholders=2)))
 
 
 def _forecaster() -> SavedModel:
@@ -110,7 +110,7 @@ def tiny(kind: str) -> SavedModel:
 
 def state_file(path: Path, shift: int = 0) -> None:
     """The state of a run that has just begun; with a shift that of another one of the same sizes."""
-    model = small_model(averaging=0.9)
+    model = small_model(ema=0.9)
     trainer = Trainer(model, model.settings.optimizer, model.settings.loop, steps=10, device=torch.device("cpu"))
     arrays, progress = state_of(trainer)
     moved = {name: array + np.float32(shift) if array.dtype.kind == "f" else array for name, array in arrays.items()}

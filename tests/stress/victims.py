@@ -26,10 +26,10 @@ CRASHED = 70
 """Exit code of a victim that ended in a traceback."""
 
 COMMON = ("--quiet", "--device", "cpu", "--threads", "1", "--dropout", "0.1", "--save-every", "0.001", "--learning-rate", "0.01")
-SMALL = ("--batch-size", "8", "--reports", "6")
+SMALL = ("--batch-size", "8", "--validations", "6")
 
 CASES: dict[str, tuple[str, ...]] = {
-    "lm gru": ("lm", "foxes.txt", *SMALL, "--steps", "300", "--hidden-size", "24", "--window", "16", "--averaging", "0.9"),
+    "lm gru": ("lm", "foxes.txt", *SMALL, "--steps", "300", "--hidden-size", "24", "--window", "16", "--ema", "0.9"),
     "lm lstm": ("lm", "foxes.txt", *SMALL, "--steps", "300", "--hidden-size", "24", "--window", "16", "--cell", "lstm", "--layers", "2"),
     "lm rnn": ("lm", "foxes.txt", *SMALL, "--steps", "300", "--hidden-size", "24", "--window", "16", "--cell", "rnn", "--optimizer", "sgd"),
     "classifier": ("classifier", "table.tsv", *SMALL, "--steps", "150", "--hidden-size", "16", "--embedding-size", "16"),

@@ -32,7 +32,7 @@ def small(task: str) -> list[str]:
     """Return the options that make a small model of the task, trained for a moment."""
     names = {param.name for param in train_command(TASKS[task]).params}
     options = [word for name, value in SMALL.items() if name in names for word in ("--" + name.replace("_", "-"), value)]
-    return [*options, "--steps", "4", "--reports", "2", "--threads", "1", "--quiet"]
+    return [*options, "--steps", "4", "--validations", "2", "--threads", "1", "--quiet"]
 
 
 def data_of(task: str, folder: Path) -> str:
@@ -69,8 +69,8 @@ def check(task: str, folder: Path) -> None:
     assert len(errors["worst"]) == 3
     assert run("inspect", "errors", "model", data, "--top", "3", "--threads", "1").stdout
     loaded = charnn.load("model")
-    assert loaded.task == task
-    assert type(loaded) is record.model_class
+    assert (loaded.task, type(loaded).__name__) == (task, record.model)
+    assert type(loaded.model_) is record.model_class
     predictions = [run("predict", "model", *words, "--json").stdout for words in asked(task)]
     assert predictions[0] == predictions[1], "a prediction is the same alone and beside others"
 

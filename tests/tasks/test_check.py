@@ -14,7 +14,7 @@ from charnn.training.model import Sources
 
 SMALL = {
     "lm": {"network": {"stack": {"hidden_size": 16}}},
-    "classifier": {"network": {"encoder": {"stack": {"hidden_size": 16, "dropout": 0.5}}}, "objective": {"referee": False}},
+    "classifier": {"network": {"encoder": {"stack": {"hidden_size": 16, "dropout": 0.5}}}, "objective": {"baseline": False}},
     "tagger": {"network": {"encoder": {"stack": {"hidden_size": 16, "dropout": 0.5}, "embedding_size": 8}}},
     "translator": {
         "tokens": {"tokenizer": "word"},
@@ -64,7 +64,7 @@ def test_every_task_is_tried_out_and_nothing_is_written(task: str) -> None:
 
 def test_what_training_refuses_is_refused() -> None:
     Path("short.txt").write_text("x")
-    with pytest.raises(DataError, match=r"^short holds too little text to train on; give more$"):
+    with pytest.raises(DataError, match=r"^short contains too little text to train on; give more$"):
         measure_cost(Trial("lm", LanguageModelSettings(), Sources(["short.txt"]), LanguageModelInputs()))
 
 

@@ -40,7 +40,7 @@ def test_a_label_is_made_of_the_outputs_by_the_weights_that_are_shown(classifier
     network = model.network
     network.eval()
     with torch.no_grad():
-        looks = network.looks(tokens, lengths)
+        looks = network.attention_weights(tokens, lengths)
         x, parts = network.embedding(tokens), []
         for number, (stack, turn) in enumerate(zip(network.encoder.stacks, (lambda y, n: y, reverse), strict=False)):
             outputs = turn(stack(turn(x, lengths), stack.start(1))[0], lengths)
@@ -66,8 +66,8 @@ def test_a_word_that_was_never_seen_is_shown_as_it_stands(classifier: Path, tmp_
 @pytest.mark.parametrize(
     ("text", "options", "said"),
     [
-        ("", [], "the text is empty, so there is nothing to look at; give one."),
-        (" \n", [], "the text is empty, so there is nothing to look at; give one."),
+        ("", [], "the text is empty; give one with words."),
+        (" \n", [], "the text is empty; give one with words."),
         ("a", ["--plot", "a.gif"], "--plot must end in .png, .svg or .html, got a.gif."),
     ],
 )

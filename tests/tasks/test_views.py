@@ -19,7 +19,7 @@ from charnn.tasks.views import Worst
 from tests.runs import SERIES, forecaster_run, trained, translator_run
 from tests.tools import charnn
 
-TINY = ["--steps", "30", "--hidden-size", "16", "--window", "16", "--batch-size", "4", "--reports", "2", "--quiet"]
+TINY = ["--steps", "30", "--hidden-size", "16", "--window", "16", "--batch-size", "4", "--validations", "2", "--quiet"]
 VERSE = "The sea is wide, the sea is blue,\nthe sea has room for me and you.\n"
 
 
@@ -60,8 +60,7 @@ def forecaster(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_worst_are_kept_whatever_the_order(losses: list[float], count: int) -> None:
     worst = Worst(count)
     for number, loss in enumerate(losses):
-        if worst.takes(loss, number):
-            worst.keep(loss, number, {"number": number})
+        worst.keep(loss, number, {"number": number})
         worst.add("ab"[number % 2], loss)
     expected = sorted(range(len(losses)), key=lambda number: (-losses[number], number))[:count]
     assert [one["number"] for one in worst.worst] == expected
@@ -221,7 +220,7 @@ def test_a_forecasters_mistakes_are_the_values_furthest_from_what_was_expected(t
 
 def test_the_confusion_and_calibration_of_a_classifier_are_those_of_its_evaluation(classifier: Path) -> None:
     model = load(classifier / "run")
-    found, expected = model.verdicts([str(classifier / "table.tsv")]), model.evaluate([classifier / "table.tsv"])
+    found, expected = model.predictions([str(classifier / "table.tsv")]), model.evaluate([classifier / "table.tsv"])
     assert found.confusion.tolist() == expected["confusion"]
     assert calibration_error(found.confidence, found.is_right) == pytest.approx(expected["ece"])
     assert found.is_right.mean() == pytest.approx(expected["accuracy"])
@@ -229,7 +228,7 @@ def test_the_confusion_and_calibration_of_a_classifier_are_those_of_its_evaluati
 
 def test_the_spans_of_a_tagger_are_counted_by_type_and_tokens_by_tag(tagger: Path) -> None:
     model = load(tagger / "run")
-    found, expected = model.verdicts([str(tagger / "sentences.conll")]), model.evaluate([tagger / "sentences.conll"])
+    found, expected = model.predictions([str(tagger / "sentences.conll")]), model.evaluate([tagger / "sentences.conll"])
     assert list(found.labels) == ["person", "place", "O"]
     lines = [line.split("\t")[1] for line in (tagger / "sentences.conll").read_text().splitlines() if line]
     kinds = [lines.count(f"B-{kind}") + lines.count(f"I-{kind}") for kind in ("person", "place")]

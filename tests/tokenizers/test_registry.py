@@ -109,7 +109,7 @@ def charnn(*words):
 
 Path("song.txt").write_text("the sea is wide, the sea is blue\\n" * 40)
 Path("songs.tsv").write_text("text\\tlabel\\n" + "".join(f"the sea is {w} {n}\\t{w}\\n" for n in range(40) for w in ("wide", "blue")))
-small = ("--steps", "12", "--hidden-size", "8", "--threads", "1", "--reports", "2", "--quiet")
+small = ("--steps", "12", "--hidden-size", "8", "--threads", "1", "--validations", "2", "--quiet")
 assert "syllable" in charnn("train", "lm", "--help")
 charnn("train", "lm", "song.txt", "--tokenizer", "syllable", "--to", "song", *small)
 assert charnn("sample", "song", "the ", "--length", "5", "--seed", "1").startswith("the ")

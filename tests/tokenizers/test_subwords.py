@@ -205,7 +205,7 @@ def test_alpha_says_how_far_from_the_best_division_it_goes(model: str, tame: flo
     tokenizer = fit(TEXT, subword_model=model)
     plain = [tokenizer.encode(text) for text in SAMPLED]
     # Two divisions of one text may be equally likely.
-    assert sum(map(np.array_equal, tokenizer.encode_sampled(SAMPLED, tame, 1), plain)) >= len(plain) - 1
+    assert sum(map(np.array_equal, tokenizer.encode_sampled(SAMPLED, tame, 1), plain)) >= 0.9 * len(plain)
     assert sum(ids.size for ids in tokenizer.encode_sampled(SAMPLED, wild, 1)) > 1.5 * sum(ids.size for ids in plain)
 
 

@@ -72,7 +72,7 @@ def test_a_foreign_file_is_refused(tmp_path: Path, content: bytes) -> None:
         read_torchtext_vocabulary(tmp_path / "v.pt")
 
 
-def test_a_missing_file_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none.pt: cannot be read: No such file or directory"):
         read_torchtext_vocabulary(tmp_path / "none.pt")
 

@@ -20,11 +20,11 @@ time.sleep(60)
 def test_a_lock_keeps_others_out_and_names_its_owner(tmp_path):
     folder = tmp_path / "run"
     lock = Lock(folder)
-    told = f"{folder} is in the hands of another trainer, process {os.getpid()}; wait for it, or name another folder"
+    sentence = f"{folder} is in use by another trainer, process {os.getpid()}; wait for it, or name another folder"
     for take in (Lock, check_free):
         with pytest.raises(BusyError) as caught:
             take(folder)
-        assert str(caught.value) == told
+        assert str(caught.value) == sentence
         assert caught.value.exit_code == 1
     lock.release()
     Lock(folder).release()
@@ -50,7 +50,7 @@ def test_what_a_killed_trainer_left_half_written_goes(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"mine.tmp"}
 
 
-def test_a_place_that_cannot_be_written_is_told(tmp_path):
+def test_a_place_that_cannot_be_written_is_reported(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError) as caught:
         Lock(tmp_path / "file" / "run")
@@ -62,7 +62,7 @@ def test_a_run_that_was_broken_off_is_not_overwritten_by_mistake(tmp_path):
     with pytest.raises(SettingError) as caught:
         check_free(tmp_path)
     assert str(caught.value) == (
-        f"to {tmp_path} holds a run that was broken off; go on with --resume, name another folder, or give --overwrite"
+        f"to {tmp_path} holds an interrupted run; continue it with --resume, name another folder, or give --overwrite"
     )
     check_free(tmp_path, resume=True)
     check_free(tmp_path, overwrite=True)

@@ -1,4 +1,4 @@
-"""A run that was broken off and resumed ends as one that never was, whatever the task and wherever it stopped."""
+"""A run that was interrupted and resumed ends like one without an interruption, whatever the task and wherever it stopped."""
 
 import json
 import re
@@ -28,13 +28,13 @@ def _quick_probe(monkeypatch):
     """Nothing here hangs on a measurement; every report is one to save at."""
     monkeypatch.setattr("charnn.training.run.PROBE_SECONDS", 0.01)
     monkeypatch.setattr("charnn.training.run.GLANCE_SECONDS", 0.01)
-    monkeypatch.setattr("charnn.training.folder.LARGEST_SHARE", 1e9)
+    monkeypatch.setattr("charnn.training.folder.LARGEST_FRACTION", 1e9)
 
 
 def lm_run(folder, steps=STEPS, *, budget=None, resume=False, **changes):
     (folder / "foxes.txt").write_text(TEXT, encoding="utf-8")
     place = Place(folder / "run", device="cpu", threads=1, overwrite=not resume, resume=resume)
-    changes = {"dropout": 0.2, "reports": 4, "restarts": 0.3, **changes}
+    changes = {"dropout": 0.2, "validations": 4, "state_resets": 0.3, **changes}
     model = LanguageModel.prepare(Sources([folder / "foxes.txt"]), small_settings(**changes))
     return Run(place, model, budget or BudgetSettings(steps=steps))
 
@@ -43,12 +43,12 @@ DRAWN = {"subword_sampling": 0.2, "tokenizer": "subword", "min_count": 1, "sched
 
 RUNS = {
     "lm": lm_run,
-    "lm lstm": lambda folder, **options: lm_run(folder, cell="lstm", averaging=0.9, **options),
+    "lm lstm": lambda folder, **options: lm_run(folder, cell="lstm", ema=0.9, **options),
     "lm documents": lambda folder, **options: lm_run(folder, documents="lines", tokenizer="word", **options),
-    "classifier": lambda folder, **options: classifier_run(folder, STEPS, dropout=0.2, reports=4, referee=True, **options),
-    "tagger": lambda folder, **options: tagger_run(folder, STEPS, dropout=0.2, reports=4, averaging=0.9, **options),
-    "translator": lambda folder, **options: translator_run(folder, STEPS, dropout=0.2, reports=4, **DRAWN, **options),
-    "forecaster": lambda folder, **options: forecaster_run(folder, STEPS, dropout=0.2, reports=4, averaging=0.9, horizon=2, **options),
+    "classifier": lambda folder, **options: classifier_run(folder, STEPS, dropout=0.2, validations=4, baseline=True, **options),
+    "tagger": lambda folder, **options: tagger_run(folder, STEPS, dropout=0.2, validations=4, ema=0.9, **options),
+    "translator": lambda folder, **options: translator_run(folder, STEPS, dropout=0.2, validations=4, **DRAWN, **options),
+    "forecaster": lambda folder, **options: forecaster_run(folder, STEPS, dropout=0.2, validations=4, ema=0.9, horizon=2, **options),
 }
 
 
@@ -109,7 +109,7 @@ def test_a_run_that_was_killed_before_its_first_save_begins_anew(tmp_path):
     whole = ended(lm_run(tmp_path))
     shutil.rmtree(tmp_path / "run")
     run = lm_run(tmp_path, resume=True)
-    assert run.notes == [f"{tmp_path / 'run'} holds nothing to go on from; beginning at the beginning"]
+    assert run.notes == [f"{tmp_path / 'run'} holds no run to continue; starting a new one"]
     assert ended(run) == whole
 
 
@@ -129,9 +129,9 @@ def test_early_stopping_goes_on_counting(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"), [(lambda path: path.write_bytes(path.read_bytes()[:-1]), "damaged"), (lambda path: path.unlink(), "missing")]
+    ("damage", "sentence"), [(lambda path: path.write_bytes(path.read_bytes()[:-1]), "damaged"), (lambda path: path.unlink(), "missing")]
 )
-def test_where_the_last_state_is_not_whole_the_one_before_serves(tmp_path, damage, said):
+def test_where_the_last_state_is_not_whole_the_one_before_serves(tmp_path, damage, sentence):
     (tmp_path / "whole").mkdir()
     whole = ended(lm_run(tmp_path / "whole"))
     broken_off(lm_run(tmp_path), 9)
@@ -139,8 +139,8 @@ def test_where_the_last_state_is_not_whole_the_one_before_serves(tmp_path, damag
     run = lm_run(tmp_path, resume=True)
     assert len(run.notes) == 2
     assert str(tmp_path / "run" / TRAINING_FILE) in run.notes[0]
-    assert said in run.notes[0]
-    assert run.notes[1] == f"going on from {tmp_path / 'run' / PREVIOUS_FILE}, which is whole, of update 6"
+    assert sentence in run.notes[0]
+    assert run.notes[1] == f"continuing from {tmp_path / 'run' / PREVIOUS_FILE}, which is whole, at update 6"
     assert ended(run) == whole
 
 
@@ -151,7 +151,7 @@ def test_where_no_state_is_whole_nothing_is_resumed(tmp_path):
     model = (tmp_path / "run" / MODEL_FILE).read_bytes()
     with pytest.raises(CheckpointError) as caught:
         lm_run(tmp_path, resume=True)
-    assert str(caught.value).endswith("; nothing to go on from: train it anew with --overwrite")
+    assert str(caught.value).endswith("; there is no state to continue from: train it again with --overwrite")
     assert (tmp_path / "run" / MODEL_FILE).read_bytes() == model
 
 
@@ -160,7 +160,7 @@ def test_a_model_without_its_state_is_not_trained_over(tmp_path):
     (tmp_path / "run" / TRAINING_FILE).unlink()
     with pytest.raises(CheckpointError) as caught:
         lm_run(tmp_path, resume=True)
-    assert str(caught.value) == f"{tmp_path / 'run'} holds a model but no {TRAINING_FILE} to go on from; train it anew with --overwrite"
+    assert str(caught.value) == f"{tmp_path / 'run'} holds a model but no {TRAINING_FILE} to continue from; train it again with --overwrite"
 
 
 @pytest.mark.parametrize("make", [RUNS["lm"], RUNS["classifier"]], ids=["lm", "classifier"])
@@ -174,7 +174,7 @@ def test_a_best_model_that_is_lost_is_written_anew(tmp_path, make, harm, monkeyp
     run = make(tmp_path, resume=True)
     first = next(run.train())
     assert path.read_bytes() == whole
-    assert "written anew from training.safetensors" in first.note
+    assert "written again from training.safetensors" in first.note
 
 
 def test_other_settings_are_named_and_refused(tmp_path):
@@ -182,7 +182,7 @@ def test_other_settings_are_named_and_refused(tmp_path):
     with pytest.raises(SettingError) as caught:
         lm_run(tmp_path, resume=True, hidden_size=8, learning_rate=0.5)
     assert str(caught.value) == (
-        f"resume goes on with the settings of {tmp_path / 'run'}, and these differ: hidden_size 8 (the run has 16), "
+        f"resume uses the settings of {tmp_path / 'run'}, and these differ: hidden_size 8 (the run has 16), "
         "embedding_size 8 (the run has 16), learning_rate 0.5 (the run has None); leave them out"
     )
 
@@ -193,14 +193,14 @@ def test_other_data_are_refused(tmp_path, monkeypatch):
     with pytest.raises(SettingError) as caught:
         lm_run(tmp_path, resume=True)
     what = "the training data, the validation data or their split are not those of the run"
-    assert str(caught.value) == f"resume cannot go on with {tmp_path / 'run'}: {what}; give the same files"
+    assert str(caught.value) == f"resume cannot continue {tmp_path / 'run'}: {what}; give the same files"
 
 
 def test_a_run_of_another_task_is_refused(tmp_path):
-    broken_off(tagger_run(tmp_path, STEPS, reports=4), 3)
+    broken_off(tagger_run(tmp_path, STEPS, validations=4), 3)
     with pytest.raises(SettingError) as caught:
         lm_run(tmp_path, resume=True)
-    assert str(caught.value) == f"resume cannot go on: {tmp_path / 'run'} is a run of train tagger, not of train lm"
+    assert str(caught.value) == f"resume cannot continue {tmp_path / 'run'}: it is a run of train tagger, not of train lm"
 
 
 def test_a_longer_budget_goes_on_behind_the_end(tmp_path):
@@ -214,7 +214,7 @@ def test_a_budget_that_is_over_is_refused(tmp_path):
     broken_off(lm_run(tmp_path), 9)
     with pytest.raises(SettingError) as caught:
         lm_run(tmp_path, 5, resume=True)
-    assert str(caught.value) == "resume goes on at update 9, and the budget ends at 5; give a larger one"
+    assert str(caught.value) == "resume continues at update 9, and the budget ends at 5; give a larger one"
 
 
 def test_minutes_are_those_of_the_whole_run(tmp_path):

@@ -40,11 +40,11 @@ def names(tmp_path):
     return path
 
 
-def run_of(corpus, folder, budget=None, *, valid=None, valid_share=None, overwrite=False, **changes):
+def run_of(corpus, folder, budget=None, *, valid=None, valid_fraction=None, overwrite=False, **changes):
     own = () if valid is None else (valid,)
     place = Place(folder, device="cpu", threads=1, overwrite=overwrite)
     check_free(place.folder, overwrite=place.overwrite, resume=place.resume)
-    model = LanguageModel.prepare(Sources([corpus], own, valid_share), small_settings(**changes))
+    model = LanguageModel.prepare(Sources([corpus], own, valid_fraction), small_settings(**changes))
     return Run(place, model, budget or BudgetSettings(steps=STEPS))
 
 
@@ -69,7 +69,7 @@ def test_a_run_folder_holds_the_model_its_metrics_and_its_card(corpus, tmp_path)
 
 
 def test_every_validation_is_a_line_of_json(corpus, tmp_path):
-    trained(corpus, tmp_path / "run", reports=5)
+    trained(corpus, tmp_path / "run", validations=5)
     lines = metrics_lines(tmp_path / "run")
     assert [line["step"] for line in lines] == [2, 4, 6, 8, 10]
     assert {"epoch", "seconds", "predictions", "learning_rate", "train_loss", "valid_loss", "is_best", "time"} <= lines[0].keys()
@@ -107,7 +107,7 @@ def test_the_results_are_what_evaluating_the_model_file_gives(corpus, tmp_path):
 
 
 def test_the_best_model_is_kept_not_the_last(corpus, tmp_path, monkeypatch):
-    run, losses, seen = run_of(corpus, tmp_path / "run", reports=3), iter([2.0, 1.0, 3.0]), []
+    run, losses, seen = run_of(corpus, tmp_path / "run", validations=3), iter([2.0, 1.0, 3.0]), []
     monkeypatch.setattr(run.model, "validate", lambda: Score(next(losses)))
     for report in run.train():
         if report.valid_loss is not None:
@@ -118,7 +118,7 @@ def test_the_best_model_is_kept_not_the_last(corpus, tmp_path, monkeypatch):
 
 
 def test_with_averaging_the_average_is_kept(corpus, tmp_path):
-    run = run_of(corpus, tmp_path / "run", averaging=0.9, reports=1)
+    run = run_of(corpus, tmp_path / "run", ema=0.9, validations=1)
     list(run.train())
     weights = [name for name, _ in run.model.network.named_parameters()]
     saved = load_model(tmp_path / "run").tensors
@@ -135,7 +135,7 @@ def test_runs_of_one_seed_write_the_same_model(corpus, tmp_path):
 
 
 def test_a_run_that_is_broken_off_leaves_its_best_model(corpus, tmp_path):
-    reports = run_of(corpus, tmp_path / "run", reports=5).train()
+    reports = run_of(corpus, tmp_path / "run", validations=5).train()
     first = next(report for report in reports if report.is_best)
     reports.close()
     assert load_model(tmp_path / "run").metrics["step"] == first.step
@@ -144,10 +144,10 @@ def test_a_run_that_is_broken_off_leaves_its_best_model(corpus, tmp_path):
 def test_an_existing_model_is_not_overwritten_unless_asked(corpus, tmp_path):
     trained(corpus, tmp_path / "run")
     before = (tmp_path / "run" / MODEL_FILE).read_bytes()
-    said = message(SettingError, lambda: run_of(corpus, tmp_path / "run"))
-    assert said == f"to {tmp_path / 'run'} already holds a model; name another folder, or give --overwrite"
+    sentence = message(SettingError, lambda: run_of(corpus, tmp_path / "run"))
+    assert sentence == f"to {tmp_path / 'run'} already holds a model; name another folder, or give --overwrite"
     assert (tmp_path / "run" / MODEL_FILE).read_bytes() == before
-    trained(corpus, tmp_path / "run", overwrite=True, seed=7, reports=1)
+    trained(corpus, tmp_path / "run", overwrite=True, seed=7, validations=1)
     assert len(metrics_lines(tmp_path / "run")) == 1
     assert (tmp_path / "run" / MODEL_FILE).read_bytes() != before
 
@@ -156,8 +156,8 @@ def test_an_existing_model_is_not_overwritten_unless_asked(corpus, tmp_path):
 def test_a_folder_with_a_readme_of_its_own_is_no_place_for_a_run(corpus, tmp_path, overwrite):
     """With `--to .` the README of somebody's project became a model card."""
     (tmp_path / "README.md").write_text("# My project\n")
-    said = message(SettingError, lambda: run_of(corpus, tmp_path, overwrite=overwrite))
-    assert said == f"to {tmp_path} holds a README.md that is no model card; name another folder"
+    sentence = message(SettingError, lambda: run_of(corpus, tmp_path, overwrite=overwrite))
+    assert sentence == f"to {tmp_path} holds a README.md that is no model card; name another folder"
 
 
 def test_a_file_is_no_place_for_a_run(corpus, tmp_path):
@@ -165,32 +165,32 @@ def test_a_file_is_no_place_for_a_run(corpus, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "sentence"),
     [
-        ("a", "short holds too little text to train on; give more"),
+        ("a", "short contains too little text to train on; give more"),
         ("abc", "the training text has 3 tokens, one window needs 17; give more text or a smaller --window"),
         ("short\n", "the training text has 6 tokens, one window needs 17; give more text or a smaller --window"),
         ("", "{path}: holds no text; give a file that does"),
     ],
 )
-def test_a_corpus_that_is_too_short_is_refused_and_leaves_nothing(tmp_path, text, said):
+def test_a_corpus_that_is_too_short_is_refused_and_leaves_nothing(tmp_path, text, sentence):
     path = tmp_path / "short.txt"
     path.write_text(text)
-    assert message(DataError, lambda: run_of(path, tmp_path / "run")) == said.format(path=path)
+    assert message(DataError, lambda: run_of(path, tmp_path / "run")) == sentence.format(path=path)
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_one_document_cannot_be_split(tmp_path):
     path = tmp_path / "one.txt"
     path.write_text("one\n")
-    said = message(DataError, lambda: run_of(path, tmp_path / "run", documents="lines"))
-    assert said == "one holds too little text to train on; give more"
+    sentence = message(DataError, lambda: run_of(path, tmp_path / "run", documents="lines"))
+    assert sentence == "one contains too little text to train on; give more"
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_share_that_holds_out_nothing_is_refused(corpus, tmp_path):
-    said = message(DataError, lambda: run_of(corpus, tmp_path / "run", valid_share=1e-20))
-    assert said == "foxes leaves no text for validation; give more text, a larger --valid-share or --valid FILE"
+    sentence = message(DataError, lambda: run_of(corpus, tmp_path / "run", valid_fraction=1e-20))
+    assert sentence == "foxes leaves no text for validation; give more text, a larger --valid-fraction or --valid FILE"
 
 
 def test_a_plan_says_what_the_run_will_do(corpus, tmp_path):
@@ -235,8 +235,8 @@ def test_a_label_that_only_the_validation_has_is_refused(names, tmp_path):
     other = tmp_path / "other.csv"
     other.write_text("name,country\nzoe,z\n")
     options = {"text_column": "name", "label_column": "country"}
-    said = message(DataError, lambda: run_of(names, tmp_path / "run", valid=other, **options))
-    assert said == f"{other}:2: the label 'z' does not exist in this model; it has x, y"
+    sentence = message(DataError, lambda: run_of(names, tmp_path / "run", valid=other, **options))
+    assert sentence == f"{other}:2: the label 'z' does not exist in this model; it has x, y"
     assert not (tmp_path / "run").exists()
 
 

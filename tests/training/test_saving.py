@@ -1,4 +1,4 @@
-"""A disk that does not take a file: the run goes on, the older file stays whole, and saving is tried again."""
+"""A disk that does not take a file: training continues, the older file stays whole, and saving is tried again."""
 
 import errno
 import json
@@ -19,7 +19,7 @@ from tests.training.test_resume import lm_run
 def _quick(monkeypatch):
     """No measurements, no waiting, a save at every report."""
     monkeypatch.setattr("charnn.training.run.GLANCE_SECONDS", 0.01)
-    monkeypatch.setattr("charnn.training.folder.LARGEST_SHARE", 1e9)
+    monkeypatch.setattr("charnn.training.folder.LARGEST_FRACTION", 1e9)
     monkeypatch.setattr("charnn.training.folder.PAUSES", (0, 0))
 
 
@@ -55,8 +55,8 @@ def test_a_run_goes_on_while_the_disk_is_full_and_catches_up(tmp_path, disk):
         if one.valid_loss is not None and one.step < 9:
             assert load_model(tmp_path / "run").metrics["step"] == 3
             assert read_stored(tmp_path / "run")[0].document["progress"]["step"] == 3
-    told = f"{tmp_path / 'run' / TRAINING_FILE} cannot be written: No space left on device; free some space"
-    assert notes == [(step, f"{told}; training goes on, and saving is tried again") for step in (6, 9)]
+    sentence = f"{tmp_path / 'run' / TRAINING_FILE} cannot be written: No space left on device; free some space"
+    assert notes == [(step, f"{sentence}; training continues, and saving is tried again") for step in (6, 9)]
     run.finish()
     assert (tmp_path / "run" / MODEL_FILE).read_bytes() == (tmp_path / "whole" / "run" / MODEL_FILE).read_bytes()
 
@@ -74,7 +74,7 @@ def test_a_disk_that_stays_full_ends_in_exit_code_5_with_the_results_and_the_old
     assert not list((tmp_path / "run").glob(".*.tmp"))
 
 
-def test_a_full_disk_at_the_start_is_told_at_once(tmp_path, disk):
+def test_a_full_disk_at_the_start_is_reported_at_once(tmp_path, disk):
     run = lm_run(tmp_path)
     disk.is_full = True
     with pytest.raises(StorageError):
@@ -126,7 +126,7 @@ def test_a_file_system_without_links_keeps_one_state(tmp_path, monkeypatch):
     ],
 )
 def test_saving_takes_a_hundredth_of_the_time_at_most(tmp_path, monkeypatch, cost, passed, at_report, is_due):
-    monkeypatch.setattr("charnn.training.folder.LARGEST_SHARE", 0.01)
+    monkeypatch.setattr("charnn.training.folder.LARGEST_FRACTION", 0.01)
     saver = Saver(tmp_path, 1.0)
     saver._cost, saver._last = cost, 0.0
     monkeypatch.setattr("charnn.training.folder.time.monotonic", lambda: passed)

@@ -21,7 +21,7 @@ def text(tmp_path_factory):
 
 
 def trainer_of(**changes):
-    model = small_model(dropout=0.2, restarts=0.3, reports=4, **changes)
+    model = small_model(dropout=0.2, state_resets=0.3, validations=4, **changes)
     return Trainer(model, model.settings.optimizer, model.settings.loop, steps=STEPS, device=CPU)
 
 
@@ -49,7 +49,7 @@ every_cell = pytest.mark.parametrize("kind", CELLS.values(), ids=CELLS)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_a_trainer_that_takes_a_state_goes_on_as_the_other_would_have(text, kind, optimizer, monkeypatch):
     monkeypatch.setattr("charnn.training.trainer.TICK", 0.0)  # a report after every update
-    options = {"cell": kind.cell, "activation": kind.activation, "optimizer": optimizer, "averaging": 0.9}
+    options = {"cell": kind.cell, "activation": kind.activation, "optimizer": optimizer, "ema": 0.9}
     whole = trainer_of(**options)
     losses = run(whole, text)
     first = trainer_of(**options)
@@ -59,7 +59,7 @@ def test_a_trainer_that_takes_a_state_goes_on_as_the_other_would_have(text, kind
     second = trainer_of(**options)
     take_state(second, *state)
     after = run(second, text)
-    # Where a run goes on, it reports at once.
+    # A resumed run reports at once.
     assert before + after[1:] == losses
     ours, theirs = state_of(second), state_of(whole)
     assert ours[0].keys() == theirs[0].keys()

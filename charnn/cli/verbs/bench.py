@@ -1,4 +1,4 @@
-"""`charnn bench`: how fast this machine samples and trains, beside torch and beside its own limits."""
+"""`charnn bench`: the speed of sampling and training on this machine, compared with torch and with the machine's limits."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -7,9 +7,10 @@ import click
 
 from charnn.cells import CELLS
 from charnn.cells.settings import StackSettings
-from charnn.cli.models import limit_threads
+from charnn.cli.models import limit_threads, threads_option
 from charnn.cli.options import Decorator, given, together
 from charnn.cli.process import write_lines
+from charnn.cli.showing import json_option
 from charnn.engine.settings import LanguageNetworkSettings
 from charnn.layers.settings import ATTENTIONS
 from charnn.tasks.translator.settings import TranslatorNetworkSettings
@@ -17,12 +18,9 @@ from charnn.tasks.translator.settings import TranslatorNetworkSettings
 if TYPE_CHECKING:
     from charnn.bench.language import Row
 
-torch_option = click.option("--threads", type=click.IntRange(1, 1024), help="Threads of torch; by default all cores.")
-table_option = click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
-
 
 def shared_options(batches: list[int]) -> Decorator:
-    """Return the options of both benchmarks of language models."""
+    """Return the options of both benchmarks of language models; batches: the default."""
     cells, sizes = list(CELLS), [128, 256, 512]
     several: dict[str, Any] = {"multiple": True, "show_default": True}
     return together(
@@ -30,9 +28,9 @@ def shared_options(batches: list[int]) -> Decorator:
             click.option("--cell", "cells", type=click.Choice(cells), default=cells, help="Cell; can be given several times.", **several),
             click.option("--hidden-size", "sizes", type=click.IntRange(8, 4096), default=sizes, help="Units; several times.", **several),
             click.option("--batch", "batches", type=click.IntRange(1, 4096), default=batches, help="Sequences; several times.", **several),
-            click.option("--rounds", type=click.IntRange(1, 1000), default=7, show_default=True, help="Rounds whose median counts."),
-            torch_option,
-            table_option,
+            click.option("--rounds", type=click.IntRange(1, 1000), default=7, show_default=True, help="Rounds; the median counts."),
+            threads_option,
+            json_option,
         ]
     )
 
@@ -44,13 +42,13 @@ def bench() -> None:
 
 @bench.command("sample")
 @click.option("--layers", type=click.IntRange(1, 64), default=2, show_default=True, help="Recurrent layers.")
-@click.option("--model", help="Run folder or model file to measure, in place of made-up networks.")
+@click.option("--model", help="Run folder or model file to measure, instead of random networks.")
 @shared_options([1, 64])
 @click.pass_context
 def bench_sample(ctx: click.Context, /, model: str | None, batches: list[int], rounds: int, as_json: bool, **values: Any) -> None:
-    """Tokens per second of sampling: charnn, torch's module called step by step, and the bandwidth limit.
+    """Measure tokens per second of sampling: charnn, torch's module called step by step, and the bandwidth limit.
 
-    The limit is how often the weights can be read from cache or memory in a second, measured at their size, on one core.
+    The limit is how often one core can read weights of this size from cache or memory in a second.
     """
     if model is not None and (names := given(ctx, ["layers", "cells", "sizes"])):
         raise click.UsageError(f"--model brings its own network; leave out {', '.join(names)}.")
@@ -72,7 +70,7 @@ def bench_sample(ctx: click.Context, /, model: str | None, batches: list[int], r
 @bench.command("train")
 @shared_options([16, 50])
 def bench_train(cells: list[str], sizes: list[int], batches: list[int], rounds: int, threads: int | None, as_json: bool) -> None:
-    """Time steps per second of training one layer: charnn, torch's module, and the bare matrix products."""
+    """Measure time steps per second of training one layer: charnn, torch's module, and the bare matrix products."""
     from charnn.bench.language import bench_training
 
     used = limit_threads(threads)
@@ -84,42 +82,37 @@ def bench_train(cells: list[str], sizes: list[int], batches: list[int], rounds: 
 @click.option("--cell", "cells", type=click.Choice(list(CELLS)), multiple=True, default=list(CELLS), help="Cell; by default all.")
 @click.option("--layers", type=click.IntRange(1, 64), default=2, show_default=True, help="Recurrent layers of encoder and decoder.")
 @click.option("--hidden-size", type=click.IntRange(8, 4096), default=256, show_default=True, help="Units of every layer.")
-@click.option("--attention", type=click.Choice(list(ATTENTIONS)), default="general", show_default=True, help="How the decoder looks.")
+@click.option("--attention", type=click.Choice(list(ATTENTIONS)), default="general", show_default=True, help="Attention of the decoder.")
 @click.option("--batch", type=click.IntRange(1, 4096), default=64, show_default=True, help="Sentences.")
-@click.option("--rounds", type=click.IntRange(1, 1000), default=5, show_default=True, help="Rounds whose median counts.")
-@torch_option
-@table_option
+@click.option("--rounds", type=click.IntRange(1, 1000), default=5, show_default=True, help="Rounds; the median counts.")
+@threads_option
+@json_option
 def bench_translate(
     cells: list[str], layers: int, hidden_size: int, attention: str, batch: int, rounds: int, threads: int | None, as_json: bool
 ) -> None:
-    """Source tokens per second of training a translator and of translating, on sentences of 15 tokens and a vocabulary of 4,000."""
+    """Measure source tokens per second of training a translator and of translating: 15 tokens a sentence, a vocabulary of 4,000."""
     from charnn.bench.translation import BEAM, bench_translation
 
     used = limit_threads(threads)
     stacks = [StackSettings(cell=cell, layers=layers, hidden_size=hidden_size, dropout=0.3) for cell in cells]
     rows = [bench_translation(TranslatorNetworkSettings(stack, attention=attention), batch, rounds) for stack in stacks]
-    sizes, rates = ("cell", "layers", "hidden_size", "attention", "batch"), ("train", "greedy", "beam")
     names = ["cell", "layers", "hidden", "attention", "batch", "training", "greedy", f"beam {BEAM}"]
-    table = [[*(str(vars(row)[name]) for name in sizes), *(f"{vars(row)[name]:,.0f}" for name in rates)] for row in rows]
-    show({"bench": "translate", "threads": used, "unit": "source tokens/s", "rows": [vars(row) for row in rows]}, [names, *table], as_json)
+    table = [[f"{value:,.0f}" if isinstance(value, float) else str(value) for value in row.values()] for row in rows]
+    show({"bench": "translate", "threads": used, "unit": "source tokens/s", "rows": rows}, [names, *table], as_json)
 
 
 def show_rates(what: str, unit: str, rows: "list[Row]", threads: int, as_json: bool) -> None:
-    """Write a table in Markdown, or one JSON object.
-
-    Its keys: bench, threads, unit, rows; in a row: cell, layers, hidden_size, batch, charnn, torch, limit, ratio, share. torch and
-    ratio are null where torch has no such cell.
-    """
-    facts = [{**vars(row), "ratio": row.ratio, "share": row.share} for row in rows]
-    table = [["cell", "layers", "hidden", "batch", f"charnn {unit}", f"torch {unit}", "ratio", f"limit {unit}", "share of limit"]]
+    """Write a table in Markdown, or one JSON object; torch and ratio are null for a cell that torch lacks."""
+    facts = [{**vars(row), "ratio": row.ratio, "share": row.limit_fraction} for row in rows]
+    table = [["cell", "layers", "hidden", "batch", f"charnn {unit}", f"torch {unit}", "ratio", f"limit {unit}", "fraction of limit"]]
     for row in rows:
         beside = ["-", "-"] if row.torch is None or row.ratio is None else [f"{row.torch:,.0f}", f"{row.ratio:.1f}"]
-        rates = [f"{row.charnn:,.0f}", *beside, f"{row.limit:,.0f}", f"{100 * row.share:.0f} %"]
+        rates = [f"{row.charnn:,.0f}", *beside, f"{row.limit:,.0f}", f"{100 * row.limit_fraction:.0f} %"]
         table.append([row.cell, str(row.layers), str(row.hidden_size), str(row.batch), *rates])
     show({"bench": what, "threads": threads, "unit": unit, "rows": facts}, table, as_json)
 
 
 def show(facts: dict[str, Any], table: list[list[str]], as_json: bool) -> None:
-    """Write the facts as one JSON object, or the table, its heads first, in Markdown."""
+    """Write facts as one JSON object, or a table, whose first row has the heads, in Markdown."""
     heads, *rows = (f"| {' | '.join(row)} |" for row in table)
     write_lines([json.dumps(facts)] if as_json else [heads, f"{'|---' * len(table[0])}|", *rows])

@@ -1,4 +1,4 @@
-"""`charnn data`: what files hold, and whether they can be trained on."""
+"""`charnn data`: the contents of files, and whether a model can be trained on them."""
 
 import json
 import multiprocessing
@@ -18,6 +18,7 @@ from charnn.check.contents import length_classes
 from charnn.cli.options import SectionedCommand, flag, given, option_names, refuse, task_options
 from charnn.cli.process import say, write_lines
 from charnn.cli.progress import clock
+from charnn.cli.showing import json_option
 from charnn.data.readers import check_encoding
 from charnn.data.settings import PairFiles, ReadSettings
 from charnn.errors import CharnnError, DataError
@@ -31,9 +32,10 @@ from charnn.training.model import Sources
 if TYPE_CHECKING:
     from charnn.tasks.check import Check, Cost, Trial
 
-COMMON = ("files", "task", "valid", "measure", "as_json")  # Parameters that have an effect whatever the task
-MARGIN = 12  # Columns of the names of rows
-BAR = 40  # Columns of the longest bar
+COMMON = ("files", "task", "valid", "measure", "as_json")  # Parameters that have an effect on every task
+MARGIN, BAR = 12, 40  # Columns of the names of rows, and of the longest bar
+MEMORY = "trying out the training took more memory than there is"
+LESS = "give less data, or smaller settings to `charnn train`"
 
 
 @click.group()
@@ -41,38 +43,24 @@ def data() -> None:
     """Check data before training on them."""
 
 
-@data.command("check", cls=SectionedCommand, short_help="Say what files hold, and what is wrong with them.")
+@data.command("check", cls=SectionedCommand, short_help="Show what files contain, and what is wrong with them.")
 @click.argument("files", nargs=-1)
-@click.option("--task", type=click.Choice(list(TASKS)), help="What to train on them; by default guessed, and the guess is told.")
-@click.option("--valid", multiple=True, help="File to validate on, in place of a fraction of FILES; several times.")
-@click.option("--measure/--no-measure", default=True, show_default=True, help="Try the training out for some seconds.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object in place of rows.")
+@click.option("--task", type=click.Choice(list(TASKS)), help="Task of the model; by default guessed, and named with the reason.")
+@click.option("--valid", multiple=True, help="File to validate on, instead of a fraction of FILES; several times.")
+@click.option("--measure/--no-measure", default=True, show_default=True, help="Try out the training for some seconds.")
+@json_option
 @task_options({name: [task.inputs, task.data_settings] for name, task in TASKS.items()})
 @click.pass_context
 def check(ctx: click.Context, /, files: tuple[str, ...], **values: Any) -> None:
-    """Say what files hold, what is wrong with them, and whether they can be trained on; exit code 1 if not.
+    """Show what files contain, what is wrong with them, and whether a model can be trained on them; exit code 1 if not.
 
-    FILES: as in `charnn train`, of any task. What hurts is a warning with the place of the first example. Time and memory are
-    measured: the network is made with the settings that `charnn train` has by default, trained for some seconds, and dropped.
-    Symbols and lengths are those of FILES, the part that would be held out included.
+    FILES: as in `charnn train`, of any task. A warning has the place of its first example. Time and memory are measured: a network
+    with the default settings of `charnn train` is trained for some seconds and discarded. Symbols and lengths are those of FILES,
+    including the part that would be held out.
 
-    JSON keys: files, task, because (what told the task), health, unit (line, document, text, sentence, pair, value), train, valid
-    (how many), duplicates, shared (of the validation part, in training too), symbols, lengths, problems (what training would refuse:
-    count, and the first ones told), warnings, training, trainable, reason, command (to train). Where a count has a place, it is
-    {count, where}; one_in, if above 1, says that a count is estimated from one different thing in so many.
-
-    health: files, bytes, characters, beyond_ascii, lines, encoding, invalid_byte (bytes before the first that is no text), and
-    what was found, by name: invalid (bytes), foreign and mark (files that begin with a byte order mark), nul, replaced (U+FFFD),
-    inner_mark, encoded_twice, separator, lone_cr, lf, crlf, mixed, unterminated (files). symbols: under text, or source and
-    target, characters {total, different, once, twice}, words (the same and one_in), strange {control, private, unassigned,
-    surrogate}. lengths: by what was measured, longest and classes [least, most, count]. training: parameters,
-    preparation_seconds, updates (of an epoch), epoch_seconds, validation_seconds, per_second, unit, peak_bytes, device, threads.
-
-    Language model: characters (of either part), labels. Classifier: labels, contradictions, empty. Tagger: tokens, valid_tokens,
-    unknown, scheme, tags, spans, contradictions. Translator: ambiguous, shared_sources, empty, outliers. Forecaster, which has no
-    shared and no symbols: values, held_out, season (values, or null), times {first, last, every}, late (times that do not come when
-    they should), columns: of each kind (time, number, text), use (target, input, or null), least, most, missing, other (no number),
-    outliers, jumps (sudden changes of the level); its duplicates are times.
+    Examples:
+    charnn data check reviews.csv
+    charnn data check corpus.txt --task lm --no-measure
     """
     named = [*files, *values["source"], *values["target"]]
     if not named:
@@ -82,7 +70,14 @@ def check(ctx: click.Context, /, files: tuple[str, ...], **values: Any) -> None:
     from charnn.tasks.check import check_data
 
     found = check_data(trial, because)
-    cost, reason = (None, found.reason) if found.reason or not values["measure"] else tried_out(trial)
+    cost, reason = None, found.reason
+    if reason is None and values["measure"]:
+        if sys.stderr.isatty():
+            say("Trying out the training ...")
+        try:
+            cost = try_out(trial)
+        except DataError as error:
+            reason = str(error)
     command = train_command(ctx, trial.task, files) if reason is None else None
     if values["as_json"]:
         outcome = {"training": cost and vars(cost), "trainable": reason is None, "reason": reason, "command": command}
@@ -93,15 +88,15 @@ def check(ctx: click.Context, /, files: tuple[str, ...], **values: Any) -> None:
 
 
 def refuse_streams(paths: Sequence[str]) -> None:
-    """Raise DataError for what can be read only once."""
+    """Raise DataError for standard input and pipes, which can be read only once."""
     for path in paths:
         if path == "-" or (os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)):
             name = "standard input" if path == "-" else path
-            raise DataError(f"{name} can be read only once, and a check reads several times; write it to a file and give that")
+            raise DataError(f"{name} can be read only once, and a check reads several times; write it to a file and give the file")
 
 
 def trial_of(ctx: click.Context, files: Sequence[str], values: dict[str, Any]) -> "tuple[Trial, str | None]":
-    """Return what is to be trained on, and what told a task that was guessed; raise SettingError for options without effect on it."""
+    """Return the trial, and the reason for the task if it was guessed; raise SettingError for options without effect on the task."""
     from charnn.tasks.check import Trial, guess_task
 
     check_encoding(values["encoding"])
@@ -114,30 +109,20 @@ def trial_of(ctx: click.Context, files: Sequence[str], values: dict[str, Any]) -
     task = TASKS[task_name]
     known = option_names([task.inputs, task.data_settings])
     unknown = [name for name in chosen if name not in known]
-    refuse(ctx, unknown, f"has no effect where the task is {task.name}; leave it out, or say another --task")
+    refuse(ctx, unknown, f"has no effect on the task {task.name}; leave it out, or give another --task")
     options = {name: single(task, name, values[name]) for name in chosen}
     inputs = collect(task.inputs, options).knowing(chosen)
-    # A task's own defaults: those of the parts are another task's too.
+    # The defaults of the task, which may differ from those of its parts.
     usual = {one.name: getattr(part, one.name) for part in all_settings(task.settings()) for one in own_settings(type(part))}
     settings = inputs.arranged(collect(task.settings, usual | options), chosen, files)
     return Trial(task.name, settings, Sources(files, values["valid"]), inputs), because
 
 
 def single(task: Task, name: str, value: Any) -> Any:
-    """Return a value that may be given once to this task and several times to another: several with commas between them."""
+    """Return the value of an option; several values are joined by commas for a task that takes only one."""
     parts = [part for kind in (task.inputs, task.data_settings) for part in all_settings(kind())]
     kinds = {one.name: setting_type(type(part), one.name) for part in parts for one in own_settings(type(part))}
     return ",".join(value) if isinstance(value, tuple) and not is_several(kinds[name]) else value
-
-
-def tried_out(trial: "Trial") -> "tuple[Cost | None, str | None]":
-    """What training takes, or why it is refused."""
-    if sys.stderr.isatty():
-        say("Trying the training out ...")
-    try:
-        return try_out(trial), None
-    except DataError as error:
-        return None, str(error)
 
 
 def train_command(ctx: click.Context, task: str, files: Sequence[str]) -> str:
@@ -154,19 +139,19 @@ def train_command(ctx: click.Context, task: str, files: Sequence[str]) -> str:
 
 
 def report(found: "Check", cost: "Cost | None", reason: str | None, command: str | None) -> Iterator[str]:
-    """The lines: what there is, how long texts are, what training takes, warnings, the verdict."""
+    """Return lines with the contents, lengths, the cost of training, warnings, and the verdict."""
     yield from (line for name, value in found.rows() if name != "warning" for line in _row(name, value))
     for name, counts in found.contents.lengths.items():
         yield from _histogram(name, counts)
     if cost is not None:
         yield from _row("cost", _cost(cost))
     yield from (line for name, value in found.rows() if name == "warning" for line in _row(name, value))
-    begin = "can be trained on" if cost is not None else "training was not tried; nothing found speaks against it"
+    begin = "can be trained on" if cost is not None else "training was not tried, and no problem was found"
     yield from _row("verdict", f"{begin}: {command}" if reason is None else f"cannot be trained on: {reason}.")
 
 
 def _row(name: str, value: str) -> Iterator[str]:
-    """A row, on a terminal wrapped behind its name."""
+    """Return a row, which is wrapped on a terminal, with its name in the margin."""
     line = f"{name:<{MARGIN}}{printable(value)}"
     if not sys.stdout.isatty():
         yield line
@@ -176,16 +161,15 @@ def _row(name: str, value: str) -> Iterator[str]:
 
 
 def _histogram(name: str, counts: Mapping[int, int]) -> Iterator[str]:
-    """A bar for each class of lengths."""
+    """Return a row with a bar for each class of lengths."""
     classes = length_classes(counts)
     if not classes:
         return
     yield f"{'lengths':<{MARGIN}}{name}, at most {max(counts):,}"
     labels = [f"from {one.least:,}" if one.most is None else _span(one.least, one.most) for one in classes]
-    totals = [f"{one.total:,}" for one in classes]
     most = max(one.total for one in classes)
-    for label, total, one in zip(labels, totals, classes, strict=True):
-        left = f"{label:>{max(map(len, labels))}}  {total:>{max(map(len, totals))}}"
+    for label, one in zip(labels, classes, strict=True):
+        left = f"{label:>{max(map(len, labels))}}  {one.total:>{len(f'{most:,}')},}"
         yield f"{' ' * MARGIN}{left}  {bar(one.total / most, BAR)}".rstrip()
 
 
@@ -202,7 +186,7 @@ def _cost(cost: "Cost") -> str:
 
 
 def try_out(trial: "Trial") -> "Cost":
-    """What was measured. Raises DataError with what training says of data that it refuses, or where memory does not suffice."""
+    """Train in another process and return the measured cost. Raises DataError with the error of training, or for lack of memory."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_answer, args=(theirs, trial), daemon=True)
@@ -212,9 +196,9 @@ def try_out(trial: "Trial") -> "Cost":
         answer = ours.recv()
     except EOFError:
         process.join()
-        # Linux ends what takes the last memory by SIGKILL.
-        reason = "took more memory than there is" if process.exitcode == -signal.SIGKILL else f"ended with code {process.exitcode}"
-        raise DataError(f"trying out the training {reason}; give less data, or smaller settings to `charnn train`") from None
+        # Linux kills a process that takes the last memory.
+        code = process.exitcode
+        raise DataError(f"{MEMORY if code == -signal.SIGKILL else f'trying out the training ended with code {code}'}; {LESS}") from None
     finally:
         process.kill()
         process.join()
@@ -225,7 +209,7 @@ def try_out(trial: "Trial") -> "Cost":
 
 
 def _answer(pipe: Connection, trial: "Trial") -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # The terminal interrupts both; one says so.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # The terminal interrupts both processes; only one reports it.
     from charnn.tasks.check import measure_cost
 
     try:
@@ -233,4 +217,4 @@ def _answer(pipe: Connection, trial: "Trial") -> None:
     except CharnnError as error:
         pipe.send(str(error))
     except MemoryError:
-        pipe.send("trying out the training took more memory than there is; give less data, or smaller settings to `charnn train`")
+        pipe.send(f"{MEMORY}; {LESS}")

@@ -1,4 +1,4 @@
-"""`charnn plot`: the losses of runs, and what a model gets right, in the terminal and as a picture."""
+"""`charnn plot`: the losses of runs, and the results of a model, in the terminal and as a picture."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -10,9 +10,9 @@ import click
 
 from charnn.cli.models import limit_threads, newest, open_model
 from charnn.cli.options import SectionedCommand, given, option_names, refuse, task_options, together
-from charnn.cli.process import say, write_lines
+from charnn.cli.process import say
 from charnn.cli.progress import small
-from charnn.cli.showing import check_plot, json_option, save_picture, show_json, show_picture
+from charnn.cli.showing import check_plot, json_option, save_picture, show
 from charnn.errors import SettingError
 from charnn.plots.chart import Chart, Line
 from charnn.plots.letters import grid
@@ -22,13 +22,12 @@ from charnn.tasks.registry import TASKS, able
 if TYPE_CHECKING:
     from charnn.inspection.curves import Curves
     from charnn.plots.heatmap import Heatmap
-    from charnn.tasks.views import Verdicts
+    from charnn.tasks.views import Predictions
 
 OPEN = click.FloatRange(0, 1, min_open=True, max_open=True)
-
-IN_WORDS = {"train_loss": "training", "valid_loss": "validation"}  # The losses, which are drawn unless other metrics are asked for
-
+IN_WORDS = {"train_loss": "training", "valid_loss": "validation"}  # The losses, which are the default metrics
 AXES = ("updates", "minutes", "epochs", "predictions")
+COLUMNS = option_names([TASKS[name].reading for name in able("predictions")])  # Options that name columns of the data
 
 
 @dataclass(frozen=True)
@@ -42,16 +41,16 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Kind:
-    """Something that can be drawn of runs."""
+    """A kind of picture of runs."""
 
     help: str
-    options: tuple[str, ...]  # The options that have an effect on it
+    options: tuple[str, ...]  # Options with an effect on it
     draw: Callable[[click.Context, tuple[str, ...], Mapping[str, Any]], Drawing]
     suffixes: tuple[str, ...] = PICTURES
 
 
 def draw_losses(ctx: click.Context, runs: tuple[str, ...], values: Mapping[str, Any]) -> Drawing:
-    """Losses, or other metrics, over training."""
+    """Draw losses, or other metrics, over training."""
     from charnn.inspection.curves import check_metrics, read_curves
 
     runs = runs or (newest(TASKS),)
@@ -64,8 +63,8 @@ def draw_losses(ctx: click.Context, runs: tuple[str, ...], values: Mapping[str, 
                 say(f"Note: {run.name} reported no {metric}.")
                 continue
             x, y = run.series(metric, over)
-            told = [word for word, many in ((run.name, len(curves)), (words(metric), len(metrics))) if many > 1]
-            lines.append(Line(" ".join(told), x, y))
+            names = [word for word, many in ((run.name, len(curves)), (words(metric), len(metrics))) if many > 1]
+            lines.append(Line(" ".join(names), x, y))
             plain = [value if math.isfinite(value) else None for value in y]
             series.append({"run": run.name, "metric": metric, "x": x, "y": plain})
     unit = f"{loss_unit(runs)}{', log scale' if values['log'] else ''}"
@@ -83,17 +82,17 @@ def loss_unit(runs: tuple[str, ...]) -> str:
 
 
 def losses_title(curves: "list[Curves]", metrics: tuple[str, ...]) -> str:
-    """Return the title of a chart of losses, for a single run with its lowest loss."""
+    """Return the title of a chart of losses, with the lowest loss of a single run."""
     what = "Losses" if all(metric.endswith("_loss") for metric in metrics) else ", ".join(map(words, metrics)).capitalize()
     if len(curves) > 1:
         return f"{what} of {len(curves)} runs"
     best = curves[0].best
-    said = "" if best is None else f": lowest on validation {small(best['valid_loss'])} at update {best.get('step', math.nan):,.0f}"
-    return f"{what} of {curves[0].name}{said if what == 'Losses' else ''}"
+    lowest = "" if best is None else f": lowest on validation {small(best['valid_loss'])} at update {best.get('step', math.nan):,.0f}"
+    return f"{what} of {curves[0].name}{lowest if what == 'Losses' else ''}"
 
 
 def best_table(curves: "list[Curves]") -> list[list[str]]:
-    """Return a table with a row a run."""
+    """Return a table with a row for each run."""
     rows = [["run", "updates", "minutes", "best validation loss", "at update"]]
     for run in curves:
         last, best = run.reports[-1], run.best or {}
@@ -104,7 +103,7 @@ def best_table(curves: "list[Curves]") -> list[list[str]]:
 
 
 def draw_confusion(ctx: click.Context, runs: tuple[str, ...], values: Mapping[str, Any]) -> Drawing:
-    """A row a true label, a column a found one."""
+    """Draw a confusion matrix: a row for each true label, a column for each predicted one."""
     from charnn.plots.heatmap import of_confusion
 
     name, found = answers(ctx, runs, values, "confusion")
@@ -116,7 +115,7 @@ def draw_confusion(ctx: click.Context, runs: tuple[str, ...], values: Mapping[st
 
 
 def draw_calibration(ctx: click.Context, runs: tuple[str, ...], values: Mapping[str, Any]) -> Drawing:
-    """How often it is right when it is how sure."""
+    """Draw the accuracy at each confidence."""
     from charnn.metrics.classification import BINS, calibration_bins, calibration_error, wilson_interval
 
     name, found = answers(ctx, runs, values, "calibration")
@@ -128,7 +127,7 @@ def draw_calibration(ctx: click.Context, runs: tuple[str, ...], values: Mapping[
     measured = Line("found, with 95 % interval", x, y, [low for low, _ in edges], [high for _, high in edges], notes=counts)
     title = f"Calibration of {name} on {len(found.truth):,} {found.what}: expected calibration error {error:.4f} ({BINS} bins)"
     lines = [Line("right as often as sure", [0, 1], [0, 1]), measured]
-    chart = Chart(title, "probability of what was found", f"share of {found.what} that is right", lines)
+    chart = Chart(title, "probability of what was found", f"fraction of {found.what} that is right", lines)
     rows = [["sure", found.what, "right", "95 % interval"]]
     for one, count, (low, high) in zip(bins, counts, edges, strict=True):
         rows.append([f"{one.confidence:.1%}", count, f"{one.accuracy:.1%}", f"{low:.1%} to {high:.1%}"])
@@ -137,24 +136,24 @@ def draw_calibration(ctx: click.Context, runs: tuple[str, ...], values: Mapping[
 
 
 def draw_forecast(ctx: click.Context, runs: tuple[str, ...], values: Mapping[str, Any]) -> Drawing:
-    """A series and what is predicted of it."""
+    """Draw a series and its forecast."""
     trained = opened(runs, "forecast", "forecast")
     return Drawing(*TASKS[trained.task].part("commands").drawing(trained, values))
 
 
-def answers(ctx: click.Context, runs: tuple[str, ...], values: Mapping[str, Any], kind: str) -> "tuple[str, Verdicts]":
-    """Return what the one run answers for the data; raise SettingError for several runs, or options of another task."""
+def answers(ctx: click.Context, runs: tuple[str, ...], values: Mapping[str, Any], kind: str) -> "tuple[str, Predictions]":
+    """Return the name of the run and its predictions for the data; raise SettingError for several runs or options of another task."""
     if len(runs) < 2 and not values["data"]:
-        raise SettingError(kind, "needs data to ask the model about; give --data FILE")
-    trained = opened(runs, kind, "verdicts")
+        raise SettingError(kind, "needs data to predict; give --data FILE")
+    trained = opened(runs, kind, "predictions")
     known = option_names([TASKS[trained.task].reading])
     refuse(ctx, [name for name in COLUMNS if name not in known], f"has no effect on a {trained.task}; leave it out")
     limit_threads(None)
-    return trained.name, trained.verdicts(values["data"], **{name: values[name] for name in given(ctx, COLUMNS)})
+    return trained.name, trained.predictions(values["data"], **{name: values[name] for name in given(ctx, COLUMNS)})
 
 
 def opened(runs: tuple[str, ...], kind: str, ability: str) -> Any:
-    """Return the model of the one run, or of the newest one of an able task; raise SettingError for several."""
+    """Return the model of the only run, by default of the newest run of a task with the ability; raise SettingError for several."""
     if len(runs) > 1:
         raise SettingError(kind, f"draws one run, got {len(runs)}; name the data with --data FILE")
     return open_model(runs[0] if runs else None, able(ability))
@@ -165,46 +164,36 @@ def words(metric: str) -> str:
     return IN_WORDS.get(metric, metric.replace("_", " "))
 
 
-COLUMNS = option_names([TASKS[name].reading for name in able("verdicts")])  # Options that name columns of the data
-
-LOSSES, ASKED, FORESEEN = "losses", ("data", *COLUMNS), ("data", "steps", "horizon", "interval")
-"""The kind that is drawn by default, and options of the others."""
+LOSSES, ASKED, FORESEEN = "losses", ("data", *COLUMNS), ("data", "steps", "horizon", "interval")  # The default kind; options
 
 KINDS: dict[str, Kind] = {
     LOSSES: Kind("", ("metric", "over", "log"), draw_losses),
-    "confusion": Kind("Draw what is found as what, on --data (classifier, tagger).", ASKED, draw_confusion, (*PICTURES, ".html")),
-    "calibration": Kind("Draw how often it is right when it is how sure, on --data (classifier, tagger).", ASKED, draw_calibration),
+    "confusion": Kind("Draw true against predicted labels, on --data (classifier, tagger).", ASKED, draw_confusion, (*PICTURES, ".html")),
+    "calibration": Kind("Draw accuracy against confidence, on --data (classifier, tagger).", ASKED, draw_calibration),
     "forecast": Kind("Draw the last values as predicted, or the next --steps (forecaster).", FORESEEN, draw_forecast),
 }
-"""What can be drawn; the first unless another is asked for."""
-
 kind_options = together([click.option(f"--{name}", is_flag=True, help=one.help) for name, one in KINDS.items() if one.help])
 
 
 @click.command(cls=SectionedCommand)
 @click.argument("runs", nargs=-1, metavar="[RUN]...")
-@click.option("--metric", multiple=True, help="Draw this of the reports in place of the losses, such as accuracy; several times.")
-@click.option("--over", type=click.Choice(AXES), default=AXES[0], show_default=True, help="What the axis below counts.")
-@click.option("--log", is_flag=True, help="A logarithmic scale for what is drawn.")
+@click.option("--metric", multiple=True, help="Metric to draw instead of the losses, such as accuracy; several times.")
+@click.option("--over", type=click.Choice(AXES), default=AXES[0], show_default=True, help="Unit of the horizontal axis.")
+@click.option("--log", is_flag=True, help="Logarithmic vertical axis.")
 @kind_options
-@click.option("--data", multiple=True, help="File to ask the model about, read as its training data were; several times.")
-@task_options({name: [TASKS[name].reading] for name in able("verdicts")})
-@click.option("--steps", type=click.IntRange(1, 1_000_000), help="Draw so many values to come (forecaster).")
-@click.option("--horizon", type=click.IntRange(1, 1_000_000), help="Predict the last values so many steps ahead (forecaster).")
-@click.option("--interval", type=OPEN, help="With an interval for this share of the values (forecaster).")
-@click.option(
-    "--to", "--plot", "to", type=click.Path(path_type=Path), help="Draw it into this file as well: .png, .svg; --confusion .html too."
-)
+@click.option("--data", multiple=True, help="File to predict, read as the training data were; several times.")
+@task_options({name: [TASKS[name].reading] for name in able("predictions")})
+@click.option("--steps", type=click.IntRange(1, 1_000_000), help="Future values to draw (forecaster).")
+@click.option("--horizon", type=click.IntRange(1, 1_000_000), help="Steps ahead for which the last values are predicted (forecaster).")
+@click.option("--interval", type=OPEN, help="Draw an interval for this fraction of the values (forecaster).")
+@click.option("--to", "--plot", "to", type=click.Path(path_type=Path), help="Also draw it into this file: .png, .svg; --confusion .html.")
 @json_option
 @click.pass_context
 def plot(ctx: click.Context, /, runs: tuple[str, ...], to: Path | None, as_json: bool, **values: Any) -> None:
-    """Draw the losses of runs, or what a model gets right.
+    """Draw the losses of runs, or the results of a model.
 
-    RUN: run folders, by default the newest; several are drawn into one picture, also while they train. Losses come from
-    metrics.jsonl, a point a validation, in nats per prediction. JSON keys: over, series: [{run, metric, x, y}]; of --confusion
-    model, data, texts or tokens (their count), labels, confusion (rows are the true labels); of --calibration model, data, texts
-    or tokens, ece (expected calibration error, 15 bins), bins: [{least, most, examples, confidence, accuracy}]; of --forecast
-    model, targets, lines: [{name, x, y}].
+    RUN: run folders, by default the newest; several are drawn into one picture, even while they train. Losses are from
+    metrics.jsonl, a point per validation, in nats per prediction.
     """
     chosen = [name for name in KINDS if values.get(name)]
     if len(chosen) > 1:
@@ -214,9 +203,5 @@ def plot(ctx: click.Context, /, runs: tuple[str, ...], to: Path | None, as_json:
     refuse(ctx, idle, f"has no effect on {f'--{chosen[0]}' if chosen else 'the losses'}; leave it out")
     check_plot(to, kind.suffixes, "to")
     drawing = kind.draw(ctx, runs, values)
-    if as_json:
-        show_json(drawing.facts)
-    else:
-        show_picture(drawing.picture)
-        write_lines(["", *grid(drawing.table)] if drawing.table else [])
+    show(drawing.facts, drawing.picture, as_json, lines=["", *grid(drawing.table)] if drawing.table else [])
     save_picture(drawing.picture, to, "to")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from charnn.cli.models import RUNS, run_headers, threads_option
-from charnn.cli.options import Decorator, LazyGroup, SectionedCommand, Where, given, settings_options, summary_of, together
+from charnn.cli.options import Decorator, LazyGroup, RenamedOption, SectionedCommand, Where, given, settings_options, summary_of, together
 from charnn.cli.process import Patience, Terminated, say
 from charnn.cli.progress import Display, choose_display
 from charnn.data.corpus import corpus_name
@@ -40,7 +40,7 @@ class TaskGroup(LazyGroup):
 
 
 class TrainCommand(SectionedCommand):
-    """Fills in, with --resume, what was given when the run began and is not given now."""
+    """A command that, with --resume, restores the options of the run's first command that are not given now."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -77,9 +77,9 @@ def train_command(task: Task) -> click.Command:
 
 
 def with_idle_defaults(values: Mapping[str, Any], chosen: Sequence[str]) -> dict[str, Any]:
-    """Return the values, but for settings of the tokenizer that were not given and have no effect: these as nobody set them.
+    """Return the values, with neutral ones for settings that were not given and have no effect on the given tokenizer.
 
-    A task's defaults may suit another tokenizer than the one that was given.
+    The defaults of a task may be for another tokenizer.
     """
     if "tokenizer" not in values:
         return dict(values)
@@ -88,10 +88,10 @@ def with_idle_defaults(values: Mapping[str, Any], chosen: Sequence[str]) -> dict
 
 
 def place_options(held_out: str) -> Decorator:
-    """Return options of where a run reads, computes and writes: the same for every task but for what is held out."""
+    """Return the options of where a run reads, computes and writes; held_out: the help of the validation part of the task."""
     path = click.Path(path_type=Path, exists=True)
-    resume = "Go on with a run that was broken off, to the bit; what is not said again is as it was. By default the last run."
-    share = f"Share held out to validate on: {held_out}"
+    resume = "Continue an interrupted run, to the bit, with the options it began with. By default the last run."
+    held = f"Fraction held out to validate on: {held_out}"
     progress = "How progress is shown on standard error."
     chosen: dict[str, Any] = {"default": "auto", "show_default": True}
     return together(
@@ -99,8 +99,8 @@ def place_options(held_out: str) -> Decorator:
             click.option("--to", type=click.Path(path_type=Path), help="Folder for the run; by default checkpoints/TASK-CORPUS."),
             click.option("--overwrite", is_flag=True, help="Replace a model that is in the folder."),
             click.option("--resume", is_flag=True, help=resume),
-            click.option("--valid", type=path, multiple=True, help="File to validate on, in place of a share; several times."),
-            click.option("--valid-share", type=click.FloatRange(0, 0.9, min_open=True), help=share),
+            click.option("--valid", type=path, multiple=True, help="File to validate on, in place of a fraction; several times."),
+            click.option("--valid-fraction", cls=RenamedOption, was="valid_share", type=click.FloatRange(0, 0.9, min_open=True), help=held),
             click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), help="Where to compute.", **chosen),
             threads_option,
             click.option("--quiet", is_flag=True, help="Show no progress."),
@@ -110,9 +110,9 @@ def place_options(held_out: str) -> Decorator:
 
 
 def train_model(ctx: click.Context, task: Task, settings: Any, inputs: Inputs, data: Sequence[str], values: dict[str, Any]) -> None:
-    """Make a model of a task, train it before the user's eyes, and say what came out."""
-    if values["valid_share"] is not None and (values["valid"] or inputs.valid_files):
-        raise click.UsageError("--valid-share and files to validate on exclude each other; give one.")
+    """Make a model of a task, train it, and show progress and results."""
+    if values["valid_fraction"] is not None and (values["valid"] or inputs.valid_files):
+        raise click.UsageError("--valid-fraction and files to validate on exclude each other; give one.")
     if values["quiet"] and given(ctx, ["progress"]):
         raise click.UsageError("--quiet and --progress exclude each other; give one.")
     budget, saving = collect(BudgetSettings, values), collect(SavingSettings, values)
@@ -130,12 +130,12 @@ def train_model(ctx: click.Context, task: Task, settings: Any, inputs: Inputs, d
         command=given_values(ctx),
     )
     check_free(place.folder, overwrite=place.overwrite, resume=place.resume)
-    model = task.model_class.prepare(Sources(corpus, values["valid"], values["valid_share"]), settings, inputs)
+    model = task.model_class.prepare(Sources(corpus, values["valid"], values["valid_fraction"]), settings, inputs)
     follow(Run(place, model, budget, saving), display)
 
 
 def follow(run: "Run", display: Display) -> None:
-    """Train a run to its end before the user's eyes, and say what came out."""
+    """Train a run to its end, and show progress and results."""
     for note in run.notes:
         say(f"Note: {note}.")
     if display.talks:
@@ -160,7 +160,7 @@ def follow(run: "Run", display: Display) -> None:
 
 
 def finish(run: "Run", talks: bool) -> None:
-    """Evaluate and save the best model; say what came out, even where the disk does not take it."""
+    """Evaluate and save the best model; show the results even if saving fails."""
     try:
         run.finish()
     finally:
@@ -170,7 +170,7 @@ def finish(run: "Run", talks: bool) -> None:
 
 
 def farewell(run: "Run") -> str:
-    """Save a run that is broken off; return where it is and how to go on."""
+    """Save an interrupted run; return a sentence with its state and the command that continues it."""
     where = f"Stopped at update {run.trainer.progress.step:,} of {run.plan.steps:,}"
     folder = run.place.folder
     if not run.break_off():
@@ -179,7 +179,7 @@ def farewell(run: "Run") -> str:
 
 
 def compile_sampling(run: "Run") -> None:
-    """Compile what the samples need before the clock of training starts; say so where it takes time, which is once per installation."""
+    """Compile the sampling kernels before the time of training starts; report it if it takes long, once per installation."""
     note = threading.Timer(2, say, ["Compiling the sampling kernels, once; later runs load them from disk."])
     note.start()
     run.model.example(run.saved_model(), 0)
@@ -194,22 +194,21 @@ def free_folder(task: str, corpus: Sequence[str]) -> Path:
 
 
 def given_values(ctx: click.Context) -> dict[str, Any]:
-    """Return what the user gave, as JSON takes it, for a later command that resumes."""
+    """Return the values that the user gave, ready for JSON, for a later command that resumes."""
     names = given(ctx, [name for name in ctx.params if name not in OF_THE_MOMENT])
     plain: dict[str, Any] = json.loads(json.dumps({name: ctx.params[name] for name in names}, default=str))
     return {name: value for name, value in plain.items() if value not in (None, [])}
 
 
 def _recall(ctx: click.Context, folder: Path) -> None:
-    """Take what was given when the run in the folder began, where nothing else is given now."""
+    """Restore the options of the first command of the run in the folder that are not given now."""
     ctx.params["to"] = folder
     header = next(iter(run_headers(folder)), {})
     command = header.get("command", {})
     if given(ctx, list(BUDGET)):
         command = {name: value for name, value in command.items() if name not in BUDGET}
-    for name in ("corpus", "series"):  # what runs of version 0.1 called their data
-        if name in command:
-            command = {**command, "data": command[name]}
+    renamed = {getattr(param, "was", None): param.name for param in ctx.command.params}
+    command = {renamed.get(name) or name: value for name, value in command.items()}
     now = given(ctx, list(ctx.params))
     for param in ctx.command.params:
         name = param.name or ""
@@ -224,7 +223,7 @@ def _recall(ctx: click.Context, folder: Path) -> None:
 
 
 def _newest(ctx: click.Context) -> Path:
-    """Return the run of this task that was saved last, and name it to the user. Raises CheckpointError where there is none."""
+    """Return the run of this task that was saved last, and name it. Raises CheckpointError if there is none."""
     from charnn.checkpoint.model import read_header
     from charnn.training.folder import TRAINING_FILE
 

@@ -22,71 +22,70 @@ if TYPE_CHECKING:
     from charnn.inspection.novelty import Copy, Novelty, TrainedText
 
 MOST = 5_000_000  # Characters of samples: their index takes about 200 bytes for each
-
-CONTEXT, SHOWN = 30, 60  # Characters beside a copy that are shown, and of the copy itself
-
-AT_ONCE = 100  # Documents that are drawn side by side
-DRAWING = ("length", "seed", *(one.name for one in own_settings(SamplingSettings)))  # Options that say how samples are drawn
+CONTEXT, SHOWN = 30, 60  # Characters shown on each side of a copy, and of the copy itself
+AT_ONCE = 100  # Documents that are sampled together
+DRAWING = ("length", "seed", *(one.name for one in own_settings(SamplingSettings)))  # Options of sampling
+KNOWN = {
+    True: "the model was trained on it",
+    False: "the model was not trained on it, by its fingerprint, or it was split otherwise",
+    None: "not recorded whether the model was trained on it",
+}
 
 
 @click.command(cls=SectionedCommand)
 @click.argument("model", required=False)
 @click.argument("samples", nargs=-1)
 @click.option("--corpus", multiple=True, help="Training text, if it is not where the run recorded it; several times.")
-@click.option("--compare", multiple=True, help="Real text to measure beside the samples; by default what the run held out; several times.")
-@click.option(
-    "--length", type=click.IntRange(1, MOST), default=10_000, show_default=True, help="Tokens to draw where no samples are given."
-)
+@click.option("--compare", multiple=True, help="Real text to compare with; by default the validation part; several times.")
+@click.option("--length", type=click.IntRange(1, MOST), default=10_000, show_default=True, help="Tokens to sample if no SAMPLES are given.")
 @click.option("--seed", type=click.IntRange(0, 2**32), default=0, show_default=True, help="Seed of the draw.")
 @click.option("--top", type=click.IntRange(0, 1000), default=3, show_default=True, help="Copies to show, the longest first.")
 @json_option
 @settings_options(SamplingSettings)
 @click.pass_context
 def novelty(ctx: click.Context, /, model: str | None, samples: tuple[str, ...], as_json: bool, **values: Any) -> None:
-    """Tell whether a language model copies its training text.
+    """Find out whether a language model copies its training text.
 
-    MODEL: a run folder or model file; by default the newest run. SAMPLES: files that it wrote, or - for standard input; without
-    them, samples are drawn. Compared character by character with the training text, which the run recorded, or --corpus. Real
-    text of the same kind, as long as the samples and not trained on, tells how much any such text has in common.
-
-    JSON keys: model, seed (null for given samples), corpus, corpus_characters, is_training_text (true, false, or null where the run
-    cannot tell), samples and held_out (or null), each {characters, words, longest, in_overlaps (share of characters in verbatim overlaps
-    of at least 20, 50, 100), new_characters, new_words (share of runs of so many that the training text does not have)},
-    copies: [{length, text, sample, begin, place (in the training text), where}].
+    MODEL: a run folder or model file; by default the newest run. SAMPLES: files that it wrote, or - for standard input; by
+    default samples are drawn. They are compared character by character with the training text, which the run recorded, or with
+    --corpus. Real text of the same kind and length, which the model was not trained on, shows how much overlap is normal.
     """
-    from charnn.inspection.novelty import compare, find_text, is_same
+    from charnn.inspection.novelty import compare, find_text
     from charnn.tasks.lm.data import excerpts
 
     refuse(ctx, DRAWING if samples else (), "has no effect on samples that are given; leave it out")
     trained = open_model(model, able("write"))
-    recorded = record_of(Path(trained.name))
+    run = Path(trained.name)
+    headers = run_headers(run if run.is_dir() else run.parent)
+    recorded: dict[str, Any] = next((one for one in headers if one.get("task") in able("write")), {})
     text = find_text(trained, recorded, values["corpus"])
     texts = [*read(samples)] if samples else draw(trained, collect(SamplingSettings, values), values["length"], values["seed"])
     size = sum(map(len, texts))
-    check_size(size)
-    held = held_out(trained, text, values["compare"], size)
-    sets = {"samples": texts} | ({"held_out": held} if held else {})
-    found, characters = compare(sets, text.chunks())
+    if not size:
+        raise DataError("the samples have no text; draw others with --seed, or give some")
+    if size > MOST:
+        raise DataError(f"the samples have {size:,} characters, and at most {MOST:,} can be compared at once; give fewer")
+    real = real_text(text, values["compare"], size)
+    sets = {"samples": texts} | ({"held_out": real} if real else {})
+    found, characters = compare(sets, text.as_read(text.train))
     copies = found["samples"].copies(values["top"])
     places = excerpts([(copy.place, copy.length) for copy in copies], text.pieces(), CONTEXT, CONTEXT)
-    is_training = is_same(trained, text, recorded)
-    facts: dict[str, Any] = {"model": trained.name, "seed": None if samples else values["seed"], "corpus": text.names}
-    facts |= {"corpus_characters": characters, "is_training_text": is_training}
+    facts: dict[str, Any] = {"model": trained.name, "seed": None if samples else values["seed"]}
+    facts |= {
+        "corpus": [one.name for one in text.corpus.sources],
+        "corpus_characters": characters,
+        "is_training_text": text.is_same(recorded),
+    }
     facts |= {name: found[name].facts() if name in found else None for name in ("samples", "held_out")}
     if as_json:
-        show_json(facts | {"copies": [plain(copy, found["samples"], where) for copy, (where, *_) in zip(copies, places, strict=True)]})
+        plain = [copy.facts(texts[copy.text], where) for copy, (where, *_) in zip(copies, places, strict=True)]
+        show_json(facts | {"copies": plain})
         return
     write_lines([*heading(facts, values["compare"]), "", *table(facts), "", *copies_shown(copies, found["samples"], places)])
 
 
-def record_of(run: Path) -> Mapping[str, Any]:
-    """What the run recorded of its training; nothing beside a model file that lies alone."""
-    headers = run_headers(run if run.is_dir() else run.parent)
-    return next((one for one in headers if one.get("task") in able("write")), {})
-
-
 def read(paths: Sequence[str]) -> Iterator[str]:
-    """The texts of files. Raises DataError."""
+    """Return the texts of files. Raises DataError."""
     for source in find_sources(paths):
         text = "".join(read_text(source, Decoding("utf-8", "strict", "keep")))
         if not text:
@@ -95,7 +94,7 @@ def read(paths: Sequence[str]) -> Iterator[str]:
 
 
 def draw(trained: Any, settings: SamplingSettings, length: int, seed: int) -> list[str]:
-    """Samples of so many tokens; of a model of documents so many that they have as many characters."""
+    """Return samples of this length in tokens; from a model of documents, whole documents of at least as many characters."""
     if not trained.is_documents:
         return [text for text in trained.generator.sample(settings=settings, length=length, seed=seed) if text]
     texts: list[str] = []
@@ -105,71 +104,47 @@ def draw(trained: Any, settings: SamplingSettings, length: int, seed: int) -> li
     return texts
 
 
-def check_size(size: int) -> None:
-    """Raise DataError for no characters, or for more than can be indexed."""
-    if size > MOST:
-        raise DataError(f"the samples hold {size:,} characters, and at most {MOST:,} can be compared at once; give fewer")
-    if not size:
-        raise DataError("the samples hold no text; draw others with --seed, or give some")
+def real_text(text: "TrainedText", given: Sequence[str], length: int) -> list[str]:
+    """Return the first characters of the given files or of the validation part; an empty list where there is none."""
+    from charnn.data.tokenized import take, whole
 
-
-def held_out(trained: Any, text: "TrainedText", given: Sequence[str], length: int) -> list[str]:
-    """Real text that was not trained on, of so many characters at most; none where there is none."""
-    from charnn.data.tokenized import whole
-    from charnn.inspection.novelty import as_read, beginning
-
-    if given:
-        part = whole(Corpus(given, text.corpus.settings))
-        return [beginning(as_read(trained, part, text.is_plain), length)]
-    return [] if text.held_chunks is None else [beginning(text.held_chunks, length)]
-
-
-def plain(copy: "Copy", samples: "Novelty", where: str) -> dict[str, Any]:
-    """A copy as JSON takes it."""
-    text = samples.texts[copy.text][copy.begin : copy.begin + copy.length]
-    return {"length": copy.length, "text": text, "sample": copy.text, "begin": copy.begin, "place": copy.place, "where": where or None}
-
-
-KNOWN = {
-    True: "what the model was trained on",
-    False: "not what the model was trained on, by its fingerprint, or divided otherwise",
-    None: "whether the model was trained on it is not recorded",
-}
+    part = whole(Corpus(given, text.corpus.settings)) if given else text.held_out
+    return [] if part is None else ["".join(take(text.as_read(part), 0, length))]
 
 
 def heading(facts: Mapping[str, Any], compared: Sequence[str]) -> list[str]:
-    """What was compared with what."""
+    """Return the lines that name samples, training text and real text."""
     drawn = "as given" if facts["seed"] is None else f"drawn by seed {facts['seed']}"
     first, *others = facts["corpus"]
     files = first + (f" and {len(others)} more" if others else "")
     lines = [f"{'samples':<15}{facts['samples']['characters']:,} characters, {drawn}"]
     lines.append(f"{'training text':<15}{files}: {facts['corpus_characters']:,} characters; {KNOWN[facts['is_training_text']]}")
     if facts["held_out"] is not None:
-        what = ", ".join(compared) if compared else "the part that is held out of it"
+        what = ", ".join(compared) if compared else "its validation part"
         lines.append(f"{'real text':<15}{what}: {facts['held_out']['characters']:,} characters from its beginning")
     return lines
 
 
 def table(facts: Mapping[str, Any]) -> list[str]:
-    """A row a measure, the samples beside real text."""
+    """Return a table with a row for each measure: the samples, and real text where there is some."""
     sides = [facts[name] for name in ("samples", "held_out") if facts[name] is not None]
     rows = [["", "samples", "real text"][: 1 + len(sides)]]
     rows.append(["longest verbatim overlap, characters", *(f"{side['longest']:,}" for side in sides)])
     for least in sides[0]["in_overlaps"]:
-        rows.append([f"characters in overlaps of {least} and more", *(share(side["in_overlaps"][least]) for side in sides)])
+        rows.append([f"characters in overlaps of {least} and more", *(percent(side["in_overlaps"][least]) for side in sides)])
     for key, unit in (("new_characters", "character"), ("new_words", "word")):
         for size in sides[0][key]:
-            rows.append([f"new runs of {size} {unit}{'' if size == '1' else 's'}", *(share(side[key][size]) for side in sides)])
+            rows.append([f"new runs of {size} {unit}{'' if size == '1' else 's'}", *(percent(side[key][size]) for side in sides)])
     return grid(rows)
 
 
-def share(value: float | None) -> str:
-    """A share as a person reads it."""
+def percent(value: float | None) -> str:
+    """Return a fraction in percent, `-` for None."""
     return "-" if value is None else f"{100 * value:.2f} %"
 
 
 def copies_shown(copies: "Sequence[Copy]", samples: "Novelty", places: Sequence[tuple[str, str, str, str]]) -> list[str]:
-    """Each copy in both texts, one below the other."""
+    """Return the copies, each in its sample and in the training text, one below the other."""
     from charnn.inspection.novelty import around
 
     lines = []
@@ -183,12 +158,11 @@ def copies_shown(copies: "Sequence[Copy]", samples: "Novelty", places: Sequence[
 
 
 def aligned(rows: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
-    """The copies below each other, in what stands around them."""
+    """Return a line for each (name, (text before, copy, text after)), with the copies aligned."""
     shown = [(name, *map(visible, parts)) for name, parts in rows]
     margin = max(columns(before) for _, before, _, _ in shown)
-    return [f"  {name:<9} {' ' * (margin - columns(before))}{before}»{shortened(copy)}«{after}" for name, before, copy, after in shown]
-
-
-def shortened(text: str) -> str:
-    """A text without its middle where it is long."""
-    return text if len(text) <= SHOWN else f"{text[: SHOWN // 2]} … {text[-SHOWN // 2 :]}"
+    lines = []
+    for name, before, copy, after in shown:
+        middle = copy if len(copy) <= SHOWN else f"{copy[: SHOWN // 2]} … {copy[-SHOWN // 2 :]}"
+        lines.append(f"  {name:<9} {' ' * (margin - columns(before))}{before}»{middle}«{after}")
+    return lines

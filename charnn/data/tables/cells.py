@@ -20,7 +20,7 @@ _BETWEEN = re.compile(r"[\s,]*")
 
 
 def read_object_lines(name: str, lines: Iterable[Line | Pause]) -> Iterator[Item]:
-    """Each line that is not empty is a JSON object."""
+    """Yield the JSON object of each line that is not empty."""
     for line in lines:
         if isinstance(line, Pause):
             yield line
@@ -34,7 +34,7 @@ def read_object_lines(name: str, lines: Iterable[Line | Pause]) -> Iterator[Item
 
 
 def read_objects(name: str, lines: Iterable[Line | Pause]) -> Iterator[Item]:
-    """The objects of one array, which is read whole; or an object a line."""
+    """Yield the objects of one array, which is read whole; or of lines with an object each."""
     source = Lookahead(line for line in lines if isinstance(line, Pause) or line.text.strip())
     first = source.ahead(1, waits=True)
     if not (first and first[0].text.lstrip().startswith("[")):
@@ -63,7 +63,7 @@ def _object(where: str, value: Any, text: str) -> Row | BadRow:
     return BadRow(f'{where}: expected a JSON object such as {{"text": ...}}, got {text.strip():.40}')
 
 
-LARGEST = 1 << 26  # Characters of a row; a quote that is never closed would else take in the rest of the file
+LARGEST = 1 << 26  # Most characters of a row; after a quote that is never closed it would be the rest of the file
 
 csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
 
@@ -71,12 +71,12 @@ csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
 def read_cell_rows(
     name: str, lines: Lookahead, form: str, settings: ReadSettings, is_header: HeaderRule, is_ragged: bool
 ) -> Iterator[Item]:
-    """The header, the rows and the bad rows of a CSV or TSV, as they come. Raises DataError for a header that cannot be read."""
+    """Yield the header, the rows and the bad rows of a CSV or TSV. Raises DataError for a header that cannot be read."""
     while isinstance(first := lines.take(), Pause):
         yield first
     lines.give_back([] if first is None else [first])
-    begin = skip_begin(lines)
-    dialect = find_dialect(lines, form, settings.sign or begin.delimiter)
+    begin, named_delimiter = skip_begin(lines)
+    dialect = find_dialect(lines, form, settings.cell_delimiter or named_delimiter)
     delimiter, skips_blanks = dialect.delimiter, False
     header: Header | None = None
     for line in lines:
@@ -88,13 +88,13 @@ def read_cell_rows(
             skips_blanks = skips_blanks or has_blanks(text, delimiter)
             cells, problem, size, last = _quoted(name, line, lines, delimiter, skips_blanks)
         else:
-            # Thrice as fast as csv.reader, and what that would do.
+            # The same as csv.reader, three times as fast.
             cells = text.rstrip("\r\n").split(delimiter)
             if cells == [""] and problem is None:
                 continue
         where = f"{name}:{line.number}"
         if header is None:
-            header = _header(Header(where, tuple(cells), dialect=dialect, begin=begin.text), problem, last.text, is_header)
+            header = _header(Header(where, tuple(cells), dialect=dialect, begin=begin), problem, last.text, is_header)
             yield header
             if header.is_named:
                 continue
@@ -110,56 +110,41 @@ def read_cell_rows(
             yield BadRow(problem)
 
 
-class _Quoted:
-    """The lines of one row as csv.reader takes them; a pause within is passed over."""
-
-    def __init__(self, lines: Lookahead) -> None:
-        self._lines = lines
-        self.taken: list[Line] = []
-        self._size = 0
-
-    def __iter__(self) -> "_Quoted":
-        return self
-
-    def __next__(self) -> str:
-        if self._size > LARGEST:
-            raise StopIteration
-        while not isinstance(line := self._lines.take(), Line):
-            if line is None:
-                raise StopIteration
-        self.taken.append(line)
-        self._size += len(line.text)
-        return line.text
+def _texts(lines: Lookahead, taken: list[Line]) -> Iterator[str]:
+    """Yield lines as csv.reader takes them, up to LARGEST characters, without pauses; add each to `taken`."""
+    size = 0
+    while size <= LARGEST and (line := lines.take()) is not None:
+        if isinstance(line, Line):
+            taken.append(line)
+            size += len(line.text)
+            yield line.text
 
 
 def _has_quotes(line: Line, lines: Lookahead, dialect: Dialect) -> bool:
-    """Are the quotes of a line those around cells? In a TSV the first cell that begins with one decides, and the lines after it."""
+    """Are there quotes around the cells of a line? In a TSV this is decided at the first cell that begins with a quote."""
     if dialect.is_open and (line.text[0] == '"' or f'{dialect.delimiter}"' in line.text):
         dialect.has_quotes, dialect.is_open = is_quoted([line, *lines.ahead(SAMPLE)], dialect.delimiter), False
     return dialect.has_quotes
 
 
 def _quoted(name: str, line: Line, lines: Lookahead, delimiter: str, skips_blanks: bool) -> tuple[list[str], str | None, int, Line]:
-    """The cells of a row that has quotes, why it cannot be used, its length in characters and its last line.
-
-    Of a bad one only the first line is taken, since a quote too many takes good rows in.
-    """
+    """Return the cells of a row with quotes, what is wrong with it, its length in characters and its last line."""
     lines.give_back([line])
-    source = _Quoted(lines)
+    taken: list[Line] = []
     try:
-        cells = next(csv.reader(source, delimiter=delimiter, skipinitialspace=skips_blanks, strict=True))
-        problem = next((line.problem for line in source.taken if line.problem is not None), None)
+        cells = next(csv.reader(_texts(lines, taken), delimiter=delimiter, skipinitialspace=skips_blanks, strict=True))
+        problem = next((line.problem for line in taken if line.problem is not None), None)
     except csv.Error:
-        cells, problem = [], line.problem or f"{name}:{line.number}: {_fault(source.taken, delimiter)}"
-        lines.give_back(source.taken[1:])
-        del source.taken[1:]
-    return cells, problem, sum(len(line.text) for line in source.taken), source.taken[-1]
+        cells, problem = [], line.problem or f"{name}:{line.number}: {_fault(taken, delimiter)}"
+        lines.give_back(taken[1:])  # A quote too many would take good rows too.
+        del taken[1:]
+    return cells, problem, sum(len(line.text) for line in taken), taken[-1]
 
 
 def _fault(lines: Sequence[Line], delimiter: str) -> str:
-    """Why a row with quotes cannot be read."""
-    sign, rule = re.escape(delimiter), "write a quote within a quoted cell twice"
-    found = re.search(rf'(?:^|{sign}) *"(?:[^"]|"")*" *([^{sign}"\s][^\r\n]*)', "".join(line.text for line in lines)[:100_000])
+    """Return what is wrong with a row whose quotes cannot be read."""
+    cut, rule = re.escape(delimiter), "write a quote within a quoted cell twice"
+    found = re.search(rf'(?:^|{cut}) *"(?:[^"]|"")*" *([^{cut}"\s][^\r\n]*)', "".join(line.text for line in lines)[:100_000])
     if found is None:
         return f"a quote that is opened here is not closed; close it, or {rule}"
     if len(lines) > 1:
@@ -168,7 +153,7 @@ def _fault(lines: Sequence[Line], delimiter: str) -> str:
 
 
 def _header(header: Header, problem: str | None, last: str, is_header: HeaderRule) -> Header:
-    """The header with names for its columns, and the line end of its last line. Raises DataError where it cannot be read."""
+    """Return the header with names for its columns, and the end of its last line. Raises DataError where it cannot be read."""
     if problem is not None:
         raise DataError(problem)
     cells = [cell.strip() for cell in header.columns]
@@ -182,7 +167,7 @@ def _header(header: Header, problem: str | None, last: str, is_header: HeaderRul
 
 
 def _misfit(where: str, header: Header, cells: list[str]) -> str | None:
-    """Cuts off empty cells behind the last column, as spreadsheets fill up their rows; what is wrong with a row that still does not fit."""
+    """Remove empty cells behind the last column, which spreadsheets add; return what is wrong if the row still does not fit."""
     width = len(header.names)
     if len(cells) > width and not any(cells[width:]):
         del cells[width:]

@@ -1,4 +1,4 @@
-"""Columns of tables: which one holds what, by option, name or number; and what a cell holds."""
+"""Columns of tables, found by option, name or number; and the values of their cells."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,16 +10,16 @@ from charnn.data.tables.records import HeaderRule, Row
 from charnn.errors import DataError
 from charnn.tokenizers.vocabulary import is_unicode
 
-SHOWN = 12  # Columns of which the names are shown
+SHOWN = 12  # Most names of columns in a message
 
 
 class Wanted(NamedTuple):
-    """A column that is looked for."""
+    """A column to find."""
 
-    what: str  # What it holds, as in --text-column
+    what: str  # Its content, as in --text-column
     given: str | None  # The name or number that the user gave
     names: Sequence[str]  # Names by which it is known otherwise, the surest first
-    endings: tuple[str, ...] = ()  # ... and how the name of the one column may end that is known by this alone: airline_sentiment.
+    endings: tuple[str, ...] = ()  # Endings of its name if a single column has one: airline_sentiment
 
 
 TEXT_COLUMNS = ("text", "sentence", "review", "tweet", "content")
@@ -33,17 +33,17 @@ KNOWN = {*TEXT_COLUMNS, *LABEL_COLUMNS, *SOURCE_COLUMNS, *TARGET_COLUMNS}
 
 
 def text_wanted(given: str | None) -> Wanted:
-    """The column of the text."""
+    """Return the column of the text, to be found."""
     return Wanted("text", given, TEXT_COLUMNS)
 
 
 def label_wanted(given: str | None) -> Wanted:
-    """The column of the label."""
+    """Return the column of the label, to be found."""
     return Wanted("label", given, LABEL_COLUMNS, LABEL_ENDINGS)
 
 
 def header_rule(settings: ReadSettings, given: Iterable[str | None]) -> HeaderRule:
-    """The rule that a first row names the columns, unless all columns that were given are numbers that none is called."""
+    """Return the rule that a first row names the columns, unless all given columns are numbers that are none of its cells."""
     asked = [one for one in given if one is not None]
 
     def is_header(cells: Sequence[str]) -> bool:
@@ -56,7 +56,7 @@ def header_rule(settings: ReadSettings, given: Iterable[str | None]) -> HeaderRu
 
 
 def find_column(row: Row, wanted: Wanted) -> str:
-    """The column of one thing: as given, else known by its name, else the only one. Raises DataError where it cannot be told."""
+    """Return the wanted column: the given one, else by its name, else the only one. Raises DataError where none is certain."""
     if wanted.given is not None:
         return _resolved(row, wanted.given)
     known = _known(row, wanted)
@@ -68,10 +68,7 @@ def find_column(row: Row, wanted: Wanted) -> str:
 
 
 def find_columns(row: Row, first: Wanted, second: Wanted, *, in_order: bool = False) -> tuple[str, str]:
-    """The columns of two things: as given, else known by name; of two columns one tells the other, in order the first comes first.
-
-    Raises DataError when a column that was given is missing, or one that was not given cannot be told.
-    """
+    """Return two wanted columns: the given, else by name, else of two the other, or both `in_order`; raise DataError if not certain."""
     one, two = (None if wanted.given is None else _resolved(row, wanted.given) for wanted in (first, second))
     one = _known(row, first, other=two) if one is None else one
     two = _known(row, second, other=one) if two is None else two
@@ -86,8 +83,8 @@ def find_columns(row: Row, first: Wanted, second: Wanted, *, in_order: bool = Fa
 
 
 def taken(row: Row, *columns: str) -> str:
-    """What was taken of a table, in words: `Text, Label, divided by ;`."""
-    found = ", ".join(f"{column:.40}" for column in columns[:SHOWN]) + (f" and {len(columns) - SHOWN} more" if columns[SHOWN:] else "")
+    """Return the columns in use and the delimiter in words: `Text, Label, divided by ;`."""
+    found = listed(columns)
     count = 0 if row.header is None else len(row.header.columns)
     if row.header is None or row.header.dialect is None or count < 2:
         return found
@@ -95,8 +92,13 @@ def taken(row: Row, *columns: str) -> str:
     return f"{found}{names}, divided by {divided_by(row.header.dialect.delimiter)}"
 
 
+def listed(columns: Sequence[str]) -> str:
+    """Return the names of columns, at most SHOWN, with commas between them."""
+    return ", ".join(f"{column:.40}" for column in columns[:SHOWN]) + (f" and {len(columns) - SHOWN} more" if columns[SHOWN:] else "")
+
+
 def text_cell(row: Row, column: str) -> str:
-    """The text in a column. Raises DataError when the column is missing or holds no string."""
+    """Return the text in a column. Raises DataError when the column is missing or contains no string."""
     try:
         value = row.cell(column)
     except KeyError:
@@ -107,7 +109,7 @@ def text_cell(row: Row, column: str) -> str:
 
 
 def label_cell(row: Row, column: str) -> str:
-    """The label in a column, without white space around it; JSON numbers and booleans are written out. Raises DataError when empty."""
+    """Return the stripped label in a column, of JSON also a number or boolean as text. Raises DataError when empty."""
     value = _value(row, column)
     if value is None or isinstance(value, list | dict):
         raise DataError(f"{row.where}: the column {column} should hold a label, got {value!r:.40}")
@@ -120,8 +122,8 @@ def label_cell(row: Row, column: str) -> str:
 
 
 def columns_of(row: Row) -> str:
-    """The names of the columns, also of those within JSON objects; of a table without names the numbers."""
-    # Where the header line is missing, a whole text takes its place.
+    """Return the names of the columns, also of those within JSON objects; of a table without names the numbers."""
+    # Without a header line, the first text is taken for a name.
     return ", ".join(f"{name:.40}" for name in _names(row.values))
 
 
@@ -143,7 +145,7 @@ def _value(row: Row, column: str) -> Any:
 
 
 def _resolved(row: Row, given: str) -> str:
-    """The name of the column that was given by name, by number, or in JSON by a path. Raises DataError where there is none."""
+    """Return the name of the column given by name, by number, or for JSON by a path. Raises DataError where there is none."""
     if given not in row.values and row.header is not None and given.isdecimal() and 1 <= int(given) <= len(row.values):
         return list(row.values)[int(given) - 1]
     _value(row, given)
@@ -151,7 +153,7 @@ def _resolved(row: Row, given: str) -> str:
 
 
 def _checked(row: Row, column: str) -> str:
-    """The column. Raises DataError where the header names several so."""
+    """Return the column. Raises DataError where the header line has its name twice."""
     header = row.header
     if header is not None and header.is_named and [cell.strip() for cell in header.columns].count(column) > 1:
         names = ", ".join(cell.strip() for cell in header.columns)

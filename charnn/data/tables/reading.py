@@ -1,4 +1,4 @@
-"""The one reader of tables: rows as they come, good or bad, each with its place."""
+"""The one reader of tables, which yields rows, good or bad, each with its path:line."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
@@ -15,18 +15,11 @@ T = TypeVar("T")
 
 
 def read_table(
-    name: str,
-    lines: Iterable[Line | Pause],
-    form: str,
-    settings: ReadSettings,
-    is_header: HeaderRule = bool,
-    *,
-    is_ragged: bool = False,
+    name: str, lines: Iterable[Line | Pause], form: str, settings: ReadSettings, is_header: HeaderRule = bool, *, is_ragged: bool = False
 ) -> Iterator[Item]:
-    """The rows of a table as they come; of CSV and TSV the header first. Empty lines are no rows.
+    """Yield the header of a CSV or TSV, and the rows, each as soon as it is read; raise DataError for a bad header.
 
-    It reads no further than the row that is asked for, unless the first lines leave open how they are written. Rows of a ragged
-    table without column names may be of any length. Raises DataError for a header that cannot be read.
+    Empty lines are no rows. Rows of a ragged table without column names may have any length.
     """
     if form == "jsonl":
         return read_object_lines(name, lines)
@@ -36,7 +29,7 @@ def read_table(
 
 
 class Reading:
-    """How files are read for training or measuring: what was taken, and which bad rows were left out."""
+    """Reads tables for training or evaluation, and keeps the columns in use and the bad rows that were left out."""
 
     def __init__(self, complain: Complain, *, skips: bool = False) -> None:
         self._complain = complain
@@ -45,21 +38,17 @@ class Reading:
         self._left_out: dict[str, None] = {}  # distinct, since files are read several times
 
     def complain(self, error: DataError) -> None:
-        """Leaves a bad row out, or complains."""
+        """Leave a bad row out, or pass its error on."""
         if self._skips:
             self._left_out.setdefault(str(error))
         else:
             self._complain(error)
 
-    def take(self, what: str) -> None:
-        """Notes what was taken."""
-        self._taken.setdefault(what)
-
     def rows(self, source: Source, settings: ReadSettings, is_header: HeaderRule = bool, *, is_ragged: bool = False) -> Iterator[Row]:
-        """The good rows of a file. Complains of bad ones."""
+        """Yield the good rows of a file, and complain() of bad ones."""
         form = settings.format_of(source.kind)
         assert form is not None
-        lines = decoded_lines(source.name, source.blocks(), settings.encoding, settings.errors, takes_returns=True)
+        lines = decoded_lines(source.name, source.blocks(), source.encoding or settings.encoding, settings.errors, takes_returns=True)
         for item in read_table(source.name, lines, form, settings, is_header, is_ragged=is_ragged):
             if isinstance(item, Row):
                 yield item
@@ -67,17 +56,14 @@ class Reading:
                 self.complain(DataError(item.message))
 
     def items(
-        self,
-        rows: Iterable[Row],
-        columns: Callable[[Row], tuple[str, ...]],
-        make: Callable[[Row, tuple[str, ...]], T],
+        self, rows: Iterable[Row], columns: Callable[[Row], tuple[str, ...]], make: Callable[[Row, tuple[str, ...]], T]
     ) -> Iterator[T]:
-        """What is made of the rows of one file and the columns that are found by its first row. Complains where that cannot be made."""
+        """Yield make(row, columns of the first row) for the rows of one file, and complain() where it raises DataError."""
         found: tuple[str, ...] | None = None
         for row in rows:
             if found is None:
                 found = columns(row)
-                self.take(taken(row, *found))
+                self._taken.setdefault(taken(row, *found))
             try:
                 item = make(row, found)
             except DataError as error:
@@ -86,7 +72,7 @@ class Reading:
                 yield item
 
     def facts(self) -> list[tuple[str, str]]:
-        """What was taken and left out, a name and a value each."""
+        """Return (name, value) rows of the columns in use and the rows left out."""
         rows = [("columns", what) for what in self._taken]
         if self._left_out:
             count = len(self._left_out)

@@ -1,4 +1,4 @@
-"""What is read from a table, header, rows and bad rows; and lines that can be looked at before they are taken."""
+"""Header, rows and bad rows of a table; and an iterator of lines with lookahead."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from charnn.data.lines import Line, Pause
 
 
 class Lookahead:
-    """Lines in order, of which the next ones can be looked at, and taken ones given back."""
+    """Iterator of lines that can show the next ones before they are taken, and take lines back."""
 
     def __init__(self, lines: Iterable[Line | Pause]) -> None:
         self._lines = iter(lines)
@@ -29,15 +29,15 @@ class Lookahead:
                     return
 
     def take(self) -> Line | Pause | None:
-        """The next one, if there is any."""
+        """Return the next one; None at the end."""
         return self._back.popleft() if self._back else next(self._lines, None)
 
     def give_back(self, lines: Sequence[Line | Pause]) -> None:
-        """Lines that are taken again, in their order."""
+        """Put lines before the next ones, to be taken again in their order."""
         self._back.extendleft(reversed(lines))
 
     def ahead(self, count: int, *, waits: bool = False) -> list[Line]:
-        """The next lines, at most up to a pause unless it waits for them; they stay to be taken."""
+        """Return the next lines without taking them, up to a pause, or with `waits` beyond it."""
         taken: list[Line | Pause] = []
         found: list[Line] = []
         while len(found) < count and (one := self.take()) is not None:
@@ -52,34 +52,30 @@ class Lookahead:
 
 @dataclass
 class Dialect:
-    """How the cells of a row are written."""
+    """The format of rows of cells."""
 
     form: str  # csv or tsv
     delimiter: str
     has_quotes: bool  # Whether a quote around a cell is not part of it
-    is_open: bool = False  # Whether the rows to come still decide about quotes, as in a TSV
+    is_open: bool = False  # Whether following rows will decide about quotes, as in a TSV
 
 
 @dataclass(frozen=True)
 class Header:
-    """The columns of the rows to come."""
+    """The columns of the rows that follow."""
 
     where: str
-    columns: tuple[str, ...]  # As they were, white space around them included; what the first row holds where none names the columns
+    columns: tuple[str, ...]  # The cells of the first row, with white space around them
     line_end: str = "\n"
-    dialect: Dialect | None = None  # None for what is no table
-    names: tuple[str, ...] = ()  # What the columns are called: a number where one has no name, or that of another
+    dialect: Dialect | None = None  # None for plain lines
+    names: tuple[str, ...] = ()  # Names of the columns: a number for one that has no name, or the name of another
     is_named: bool = True  # Whether the first row names the columns
-    begin: str = ""  # Lines before it, as they were
+    begin: str = ""  # The lines before it
 
     @cached_property
     def places(self) -> dict[str, int]:
-        """The place of every column."""
+        """The position of every column."""
         return {name: place for place, name in enumerate(self.names)}
-
-    def names_of(self, count: int) -> Sequence[str]:
-        """The names of so many cells; without a header line, rows may be of any length."""
-        return self.names if count == len(self.names) else [str(number) for number in range(1, count + 1)]
 
 
 @dataclass(slots=True)
@@ -87,20 +83,23 @@ class Row:
     """One row of a table."""
 
     where: str  # path:line of its first line
-    cells: Sequence[str] | Mapping[str, Any]  # In the order of the header; in JSON by name, and anything that JSON can hold
-    size: int = 0  # Its length in characters
-    header: Header | None = None  # None in JSON
+    cells: Sequence[str] | Mapping[str, Any]  # In the order of the header; for JSON any values, by name
+    size: int = 0  # Characters
+    header: Header | None = None  # None for JSON
 
     @property
     def values(self) -> Mapping[str, Any]:
-        """Its cells by column."""
+        """The cells by column."""
         if self.header is None:
             assert isinstance(self.cells, Mapping)
             return self.cells
-        return dict(zip(self.header.names_of(len(self.cells)), self.cells, strict=True))
+        names: Iterable[str] = self.header.names
+        if len(self.cells) != len(self.header.names):  # Without a header line, rows may have any length.
+            names = map(str, range(1, len(self.cells) + 1))
+        return dict(zip(names, self.cells, strict=True))
 
     def cell(self, column: str) -> Any:
-        """The cell of a column. Raises KeyError where there is none."""
+        """Return the cell of a column. Raises KeyError where there is none."""
         if self.header is None:
             return self.cells[column]  # type: ignore[call-overload]  # by name
         try:
@@ -113,7 +112,7 @@ class Row:
 class BadRow:
     """A row that cannot be used."""
 
-    message: str  # path:line and what is wrong
+    message: str  # With path:line
 
 
 Item: TypeAlias = Header | Row | BadRow | Pause

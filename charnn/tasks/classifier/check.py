@@ -1,7 +1,7 @@
-"""Labelled texts for a classifier: recognised, checked, read and split into two parts."""
+"""The data of a classifier, labelled texts: recognised, checked, read and split into two parts."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,8 +19,8 @@ from charnn.errors import DataError
 from charnn.tasks.classifier.settings import ClassifierInputs, ClassifierSettings
 from charnn.training.model import Sources
 
-LOPSIDED = 0.8  # fraction of one label from which there is a warning
-VALIDATION_TOKENS = 300_000  # tokens of the quick validation while training, at most
+LOPSIDED = 0.8  # Fraction of one label from which there is a warning
+VALIDATION_TOKENS = 300_000  # Most tokens of the quick validation while training
 
 
 def _by_columns(look: Look) -> str | None:
@@ -33,16 +33,15 @@ def _by_columns(look: Look) -> str | None:
     return f"its columns {text} and {label} are a text and a label"
 
 
-SIGNS = {
+RECOGNISERS = {
     "kind": lambda look: "it is a table with a label column" if look.is_table and "label_column" in look.given else None,
     "columns": _by_columns,
     "lines": lambda look: f"its lines begin with {PREFIX}" if "".join(look.full[:1]).startswith(PREFIX) else None,
 }
-"""By each kind of evidence the reason why files look like labelled texts."""
 
 
 def open_data(sources: Sources, settings: ClassifierSettings, inputs: ClassifierInputs, problems: Problems) -> Opened:
-    """Return the files and what reads them; raise DataError for what is missing or unreadable."""
+    """Return the files and a function that reads them; raise DataError for missing or unreadable files."""
     how = replace(settings.data, errors="replace")
     reading = Reading(problems.add, skips=how.skip_bad_rows)
     data = LabelledData(sources.corpus, how, reading=reading)
@@ -60,7 +59,7 @@ def open_data(sources: Sources, settings: ClassifierSettings, inputs: Classifier
             seed = settings.loop.seed
             parts = hold_out(examples, None, seed, data.name) if other is None else (examples, problems.all_of(other.examples()))
             _tell_labels(contents, *parts, problems)
-        contents.tell({"text": symbols.counts()})
+        contents.add_symbols({"text": symbols.counts()})
         return contents
 
     return Opened([*data.sources, *(other.sources if other else [])], read)
@@ -78,10 +77,10 @@ def _tell_labels(contents: Contents, train: Sequence[Example], valid: Sequence[E
 
 
 def _uneven_labels(found: Examination) -> Rows:
-    label, most = next(iter(found.train.items()))
+    (label, most), *others = found.train.items()
     fraction = most / sum(found.train.values())
     rare = few(found.train, found.where, "text", "the label")
-    if fraction < LOPSIDED or len(found.train) == 1:
+    if fraction < LOPSIDED or not others:
         return rare
     advice = "look at macro F1 more than at accuracy; --class-weights balanced may help"
     return [("warning", f"{100 * fraction:.0f} % of the texts have the label {label!r}: {advice}"), *rare]
@@ -108,22 +107,16 @@ class ClassifierData:
         if sources.valid:
             valid = list(LabelledData(sources.valid, settings, reading=data.reading).examples())
         else:
-            train, valid = hold_out(train, sources.valid_share, seed, data.name)
+            train, valid = hold_out(train, sources.valid_fraction, seed, data.name)
         found = examine(train, valid)
         labels = label_set(found.train, found.where)
-        train = readable(train, labels, found.where)
+        train = [one for one in train if one.text.strip()]
+        for label in sorted({*labels} - {one.label for one in train}):
+            raise DataError(f"{found.where[label]}: all texts of the label {label!r} are blank; give others, or leave it out")
         if not valid:
-            raise DataError(f"{data.name} has so many copies of its texts that none can be held out; leave some out, or give --valid FILE")
+            raise DataError(f"{data.name} repeats its texts so often that none can be held out; leave some out, or give --valid FILE")
         parts = [([one.text for one in part], label_numbers(part, labels)) for part in (train, valid)]
         return cls(data.name, data.reading, labels, found, *parts[0], *parts[1])
-
-
-def readable(examples: list[Example], labels: Sequence[str], where: Mapping[str, str]) -> list[Example]:
-    """Return those with a text; raise DataError for a label, first seen at path:line, that has none."""
-    found = [one for one in examples if one.text.strip()]
-    for label in sorted({*labels} - {one.label for one in found}):
-        raise DataError(f"{where[label]}: all texts of the label {label!r} are blank; give others, or leave it out")
-    return found
 
 
 def label_numbers(examples: Iterable[Example], labels: Sequence[str]) -> NDArray[np.int64]:
@@ -136,7 +129,7 @@ def label_numbers(examples: Iterable[Example], labels: Sequence[str]) -> NDArray
 
 
 def sample_of(lengths: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-    """Return numbers of texts, drawn until they have VALIDATION_TOKENS, in order."""
+    """Return the numbers of texts drawn at random until they have VALIDATION_TOKENS, in order."""
     order = np.random.default_rng(seed).permutation(len(lengths))
     count = int(np.searchsorted(lengths[order].cumsum(), VALIDATION_TOKENS)) + 1
     return np.sort(order[:count])

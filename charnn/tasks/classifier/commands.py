@@ -1,4 +1,4 @@
-"""What `charnn predict` does with a classifier: labels, or what each word does for them."""
+"""`charnn predict` for a classifier: labels, or the contribution of each word to them."""
 
 import sys
 from typing import Any
@@ -9,7 +9,7 @@ from charnn.tasks.task import Call
 
 
 def predict(model: Any, call: Call) -> int:
-    """Label each text, or with --explain show what each word does for its label; return the exit code."""
+    """Label each text, or with --explain show the contribution of each word to its label; return the exit code."""
     rows, sure = call.collected(PredictSettings), call.options.get("abstain_below")
     if not call.options.get("explain"):
         return call.pipe(call.arguments, rows, lambda texts: model.predict(texts, abstain_below=sure))

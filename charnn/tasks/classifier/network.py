@@ -14,15 +14,14 @@ from charnn.layers.pooling import POOLS, Accumulated, AttentionPool, Pool
 from charnn.layers.stack import RecurrentStack
 from charnn.tasks.classifier.settings import ClassifierNetworkSettings
 
-Turn: TypeAlias = Callable[[Tensor, Tensor], Tensor]  # a batch and its lengths -> the same shape
+Order: TypeAlias = Callable[[Tensor, Tensor], Tensor]  # A batch and its lengths -> the same shape, perhaps in reverse order
 
 
 class ClassifierNetwork(nn.Module):
     """Embedding, encoder, a pooling for each direction, output layer.
 
-    With a `window` a text is read in chunks of so many tokens, from either end, the state carried without its history (truncated
-    backpropagation through time, Williams and Peng 1990), so that a text of any length fits into memory; in evaluation the result
-    is that of the whole text.
+    With a `window` a text is read in chunks of this many tokens, from either end, the state carried without its history (truncated
+    backpropagation through time, Williams and Peng 1990), so that a text of any length fits into memory. The outputs are the same.
     """
 
     def __init__(self, settings: ClassifierNetworkSettings, *, vocabulary_size: int, labels: int, characters: int = 0) -> None:
@@ -41,38 +40,38 @@ class ClassifierNetwork(nn.Module):
         return logits
 
     def pooled(self, tokens: Tensor, lengths: Tensor, spelling: Spelling | None = None, *, window: int | None = None) -> Tensor:
-        """(batch, time) ids and (batch,) -> (batch, units): what the output layer sees; of an empty text, zeros."""
+        """(batch, time) ids and (batch,) -> (batch, units) pooled outputs; zeros for an empty text."""
         text, words = _Text.of(tokens, lengths, spelling), self.embedding.read_words(spelling)
         if 0 < tokens.shape[1] <= (window or tokens.shape[1]):
             return self._pool_whole(text, lengths, words)
         return self._pool_chunks(text, lengths, words, window or 1)
 
-    def looks(self, tokens: Tensor, lengths: Tensor, spelling: Spelling | None = None) -> Tensor:
-        """(batch, time) ids and (batch,) -> (batch, directions, time): how much each token counts, of a network that pools by attention."""
+    def attention_weights(self, tokens: Tensor, lengths: Tensor, spelling: Spelling | None = None) -> Tensor:
+        """(batch, time) ids and (batch,) -> (batch, directions, time) weights of the tokens, in a network that pools by attention."""
         text = _Text.of(tokens, lengths, spelling)
         x, found = self.embedding.look_up(text.tokens, text.places, self.embedding.read_words(spelling)), []
-        for stack, pool, turn in self._directions():
+        for stack, pool, order in self._directions():
             assert isinstance(pool, AttentionPool)
-            outputs, _ = stack(turn(x, lengths), stack.start(len(lengths)))
-            found.append(turn(pool.weights(outputs, text.mask), lengths))
+            outputs, _ = stack(order(x, lengths), stack.start(len(lengths)))
+            found.append(order(pool.weights(outputs, text.mask), lengths))
         return torch.stack(found, 1)
 
     def _pool_whole(self, text: "_Text", lengths: Tensor, words: Tensor | None) -> Tensor:
-        """(batch, units), the vectors of the tokens looked up once for both directions."""
+        """Return (batch, units) pooled outputs, the vectors of the tokens looked up once for both directions."""
         x, pooled = self.embedding.look_up(text.tokens, text.places, words), []
-        for stack, pool, turn in self._directions():
+        for stack, pool, order in self._directions():
             state = stack.start(len(lengths))
-            outputs, _ = stack(turn(x, lengths), state)
+            outputs, _ = stack(order(x, lengths), state)
             pooled.append(pool.result(pool.add(pool.start(state[0][-1]), outputs, text.mask)))
         return torch.cat(pooled, 1)
 
     def _pool_chunks(self, text: "_Text", lengths: Tensor, words: Tensor | None, window: int) -> Tensor:
-        """A chunk's outputs are gone after it; where gradients are asked for, the way back computes them again (Chen et al. 2016)."""
+        """Return the same, each chunk's outputs forgotten after it; where gradients are wanted they are recomputed (Chen et al. 2016)."""
         pooled, is_training = [], torch.is_grad_enabled()
-        for stack, pool, turn in self._directions():
+        for stack, pool, order in self._directions():
             state = stack.start(len(lengths))
             accumulated = pool.start(state[0][-1])
-            for chunk in text.turn(turn, lengths).chunks(window):
+            for chunk in text.ordered(order, lengths).chunks(window):
                 given = stack, pool, chunk, words, state, accumulated
                 state, accumulated = checkpoint(self._read, *given, use_reentrant=False) if is_training else self._read(*given)
                 state = detach(state)
@@ -85,31 +84,31 @@ class ClassifierNetwork(nn.Module):
         outputs, state = stack(self.embedding.look_up(chunk.tokens, chunk.places, words), state)
         return state, pool.add(accumulated, outputs, chunk.mask)
 
-    def _directions(self) -> list[tuple[RecurrentStack, Pool, Turn]]:
-        """Return for each direction what reads a text, what pools it, and what brings its first token to the front."""
-        pools, turns = (self.forward_pool, self.backward_pool), (lambda x, _: x, reverse)
-        parts = zip(self.encoder.stacks, pools, turns, strict=False)
-        return [(stack, pool, turn) for stack, pool, turn in parts if pool is not None]
+    def _directions(self) -> list[tuple[RecurrentStack, Pool, Order]]:
+        """Return for each direction its stack, its pooling, and a function that puts the token to be read first in front."""
+        pools, orders = (self.forward_pool, self.backward_pool), (lambda x, _: x, reverse)
+        parts = zip(self.encoder.stacks, pools, orders, strict=False)
+        return [(stack, pool, order) for stack, pool, order in parts if pool is not None]
 
 
 class _Text(NamedTuple):
-    """What stands at each place of a batch of texts; each part (batch, time)."""
+    """The tokens of a batch of texts; each part (batch, time)."""
 
     tokens: Tensor
-    mask: Tensor  # True where a token stands
-    places: Tensor | None  # of the words in the table of read ones
+    mask: Tensor  # True at tokens, False at padding
+    places: Tensor | None  # Places of the words in the table of encoded words
 
     @classmethod
     def of(cls, tokens: Tensor, lengths: Tensor, spelling: Spelling | None) -> "_Text":
-        """A batch as it came in."""
+        """Return the text of a batch."""
         return cls(tokens, within(lengths, tokens.shape[1]), None if spelling is None else spelling.index)
 
-    def turn(self, turn: Turn, lengths: Tensor) -> "_Text":
-        """Every part turned alike; the mask stays as it is, since padding stays behind."""
-        return _Text(turn(self.tokens, lengths), self.mask, None if self.places is None else turn(self.places, lengths))
+    def ordered(self, order: Order, lengths: Tensor) -> "_Text":
+        """Return the text with every part in the order of a direction; the mask is the same, since padding stays at the end."""
+        return _Text(order(self.tokens, lengths), self.mask, None if self.places is None else order(self.places, lengths))
 
     def chunks(self, width: int) -> "Iterator[_Text]":
-        """Return pieces of `width` tokens, the last one of what is left."""
+        """Return pieces of `width` tokens, the last one perhaps shorter."""
         for begin in range(0, self.tokens.shape[1], width):
             chunk = slice(begin, begin + width)
             yield _Text(self.tokens[:, chunk], self.mask[:, chunk], None if self.places is None else self.places[:, chunk])

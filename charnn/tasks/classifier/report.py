@@ -6,25 +6,28 @@ from typing import Any
 from charnn.plots.letters import begins, cell, grid, trimmed_grid, visible, with_intervals
 from charnn.training.card import metrics_table
 
-MODELS = ("network", "linear", "blend")
-
+MODELS = ("network", "baseline", "blend")
 COLUMNS = {"accuracy": "accuracy", "macro F1": "macro_f1", "calibration error": "ece", "nats per text": "nll"}
-
-TEXT = 70  # columns of a text
-STRONG = 1.0  # nats at which a colour is at its strongest
+TEXT = 70  # Columns of a text
+STRONG = 1.0  # Nats from which a colour has its full strength
 
 
 def validation_table(results: Mapping[str, Any]) -> list[str]:
-    """Return the results of the validation part in Markdown, a row a model."""
+    """Return the results of the validation part in Markdown, a row for each model."""
     lines = metrics_table("model", {name: results[name] for name in MODELS if name in results}, COLUMNS)
     return [*lines, *(["", results["comparison"]] if "comparison" in results else [])]
 
 
+def evaluated(results: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the results of the validation part as evaluate() has them: those of what ships, and of each model under its name."""
+    named = {"baseline" if name == "linear" else name: value for name, value in results.items()}  # linear in older files
+    return {**(named["blend"] if "blend" in named else named["network"]), **named}
+
+
 def table(results: dict[str, Any]) -> list[str]:
     """Return a row per model, a row per label and the confusion matrix, with intervals."""
-    models = {name: results[name] for name in MODELS if name in results}
     names = ["accuracy", "macro_f1", "macro_precision", "macro_recall", "ece", "nll"]
-    rows = [[name, *with_intervals(one, names)] for name, one in models.items()]
+    rows = [[name, *with_intervals(results[name], names)] for name in MODELS if name in results]
     lines = grid([["", *(name.replace("_", " ") for name in names)], *rows])
     if "comparison" in results:
         lines += ["", results["comparison"]]
@@ -39,7 +42,7 @@ def table(results: dict[str, Any]) -> list[str]:
 
 
 def errors_table(worst: Sequence[dict[str, Any]]) -> list[str]:
-    """Return a row a text."""
+    """Return a row for each text."""
     rows = [["nats", "true", "found", "", "where", "text"]]
     for one in worst:
         found = [visible(one["true"]), visible(one["found"]), f"{one['probability']:.0%}", one["where"]]
@@ -48,16 +51,16 @@ def errors_table(worst: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def in_colours(text: str, answer: dict[str, Any]) -> str:
-    """Return the label, then the text: green speaks for the label, red against it, the stronger the more."""
+    """Return the label, then the text: green words raise the label's probability, red ones lower it, strong colours the most."""
     from rich.console import Console
     from rich.style import Style
     from rich.text import Text
 
     shown = Text(text.replace("\n", " "))
     for word in answer["words"]:
-        share = min(1.0, abs(word["nats"]) / STRONG)
-        if share > 0.1:
-            colour = f"rgb(0,{round(60 + 120 * share)},0)" if word["nats"] > 0 else f"rgb({round(60 + 160 * share)},0,0)"
+        strength = min(1.0, abs(word["nats"]) / STRONG)
+        if strength > 0.1:
+            colour = f"rgb(0,{round(60 + 120 * strength)},0)" if word["nats"] > 0 else f"rgb({round(60 + 160 * strength)},0,0)"
             shown.stylize(Style(color="white", bgcolor=colour), word["begin"], word["end"])
     console = Console(highlight=False)
     with console.capture() as captured:

@@ -1,12 +1,6 @@
 """The forecaster: the next values of a series."""
 
-from charnn.tasks.forecaster.settings import (
-    ForecasterEvaluating,
-    ForecasterInputs,
-    ForecasterPredicting,
-    ForecasterReading,
-    ForecasterSettings,
-)
+from charnn.tasks.forecaster import settings
 from charnn.tasks.task import Task
 
 TASK = Task(
@@ -15,15 +9,19 @@ TASK = Task(
 
     DATA: CSV, TSV or JSONL files with a row a time and a column of numbers, several of them in a row, or a number a line; by default
     cosine, 3,000 points from 1 to 100, of which 500 make a window and the last 500 are held out.
+
+    Examples:
+    charnn train forecaster sales.csv --target sold --horizon 12 --season 12
+    charnn train forecaster --minutes 1 --to checkpoints/cosine
     """,
-    settings=ForecasterSettings,
+    settings=settings.ForecasterSettings,
     package=__name__,
     model="Forecaster",
     corpus="cosine",
     held_out="the end of what is not held out.  [default: 0.1]",
-    inputs=ForecasterInputs,
-    reading=ForecasterReading,
-    predicting=ForecasterPredicting,
-    evaluating=ForecasterEvaluating,
+    inputs=settings.ForecasterInputs,
+    reading=settings.ForecasterReading,
+    predicting=settings.ForecasterPredicting,
+    evaluating=settings.ForecasterEvaluating,
     abilities=("forecast",),
 )

@@ -1,4 +1,4 @@
-"""What the files hold that a forecaster is to be trained on."""
+"""The data of a forecaster, a series: recognised and checked."""
 
 from dataclasses import replace
 from itertools import product
@@ -14,14 +14,14 @@ from charnn.data.settings import SeriesSettings
 from charnn.data.tables.reading import Reading
 from charnn.data.times import find_clock
 from charnn.errors import CharnnError
-from charnn.tasks.forecaster.data import VALID_SHARE, divided, season_of
+from charnn.tasks.forecaster.data import VALID_FRACTION, divided, season_of
 from charnn.tasks.forecaster.scaling import Scaling
 from charnn.tasks.forecaster.settings import ForecasterInputs, ForecasterSettings
 from charnn.training.model import Sources
 
 
 def _by_cells(look: Look) -> str | None:
-    """Look for times and numbers, or nothing but numbers."""
+    """Return the reason where a table contains times and numbers, or nothing but numbers."""
     rows = look.cells
     if not rows or not rows[0].values:
         return None
@@ -32,21 +32,20 @@ def _by_cells(look: Look) -> str | None:
     columns = [[row.values.get(name, "") for row in rows] for name in rows[0].values if name != time]
     are_numbers = [all(NUMBER.fullmatch(cell) or is_missing(cell) for cell in column) for column in columns]
     if time is None:
-        return "it holds nothing but numbers" if all(are_numbers) else None
+        return "it contains nothing but numbers" if all(are_numbers) else None
     is_timed = find_clock([row.values.get(time, "") for row in rows])[0] is not None
-    return f"it holds times in {time} and numbers" if is_timed and any(are_numbers) else None
+    return f"it contains times in {time} and numbers" if is_timed and any(are_numbers) else None
 
 
-SIGNS = {
+RECOGNISERS = {
     "files": lambda look: "only it has a --target within a file" if look.files.target and not look.files.source else None,
     "options": lambda look: look.option("inputs", "time_column", "missing"),
     "cells": _by_cells,
 }
-"""By each kind of evidence the reason why files look like a series."""
 
 
 def open_data(sources: Sources, settings: ForecasterSettings, inputs: ForecasterInputs, problems: Problems) -> Opened:
-    """Return the files and what reads them; raise DataError for what is missing or unreadable."""
+    """Return the files and a function that reads them; raise DataError for missing or unreadable files."""
     files, others = (find_sources(paths) for paths in (sources.corpus, sources.valid))
 
     def read() -> Contents:
@@ -65,11 +64,11 @@ def open_data(sources: Sources, settings: ForecasterSettings, inputs: Forecaster
             problems.add(no_rows(sources.valid))
         known = _chosen(valid, settings.data, problems) if valid else None
         with problems.caught():
-            # Without what is no number, which is among the problems by now.
+            # Cells that are not numbers are missing values here, and among the problems already.
             series = _series(rows, columns)
             if known is not None:
                 _series(valid, known)
-            _tell_parts(contents, series, settings, len(valid) if sources.valid else None)
+            _add_parts(contents, series, settings, len(valid) if sources.valid else None)
         return contents
 
     return Opened([*files, *others], read)
@@ -81,7 +80,7 @@ def _rows(sources: list[Source], settings: SeriesSettings, reading: Reading, pro
 
 
 def _chosen(rows: list[Cells], settings: SeriesSettings, problems: Problems) -> Columns | None:
-    """Return the columns to be used, and look at every cell of them; return None where it is not clear which they are."""
+    """Return the columns to train on, and add problems in their cells; None where the columns are not clear."""
     with problems.caught():
         columns = choose_columns(rows[0], settings)
         for row, name in product(rows, columns.names):
@@ -102,24 +101,20 @@ def _series(rows: list[Cells], columns: Columns) -> Series:
 def _describe(contents: Contents, rows: list[Cells], columns: Columns | None) -> None:
     found = examine_series(rows, columns)
     contents.rows += found.lines()
-    contents.facts |= {
-        "unit": "value",
-        "values": found.rows,
-        "duplicates": vars(found.repeated),
-        "columns": {name: column.facts() for name, column in found.columns.items()},
-        "times": None if found.first is None else {"first": found.first, "last": found.last, "every": found.clock and found.clock.words},
-        "late": vars(found.late),
-    }
+    facts = {name: column.facts() for name, column in found.columns.items()}
+    times = None if found.first is None else {"first": found.first, "last": found.last, "every": found.clock and found.clock.words}
+    contents.facts |= {"unit": "value", "values": found.rows, "duplicates": vars(found.repeated), "columns": facts}
+    contents.facts |= {"times": times, "late": vars(found.late)}
 
 
-def _tell_parts(contents: Contents, series: Series, settings: ForecasterSettings, given: int | None) -> None:
-    """Add the parts of the series and its season; raise DataError where there is nothing to learn."""
-    train, valid, held_out = divided(len(series), settings, None if given is not None else VALID_SHARE)
-    parts = f"{train:,} to train on, {valid if given is None else given:,} to validate on, {held_out:,} held out"
+def _add_parts(contents: Contents, series: Series, settings: ForecasterSettings, given: int | None) -> None:
+    """Add the sizes of the parts, `given` for validation files, and the season; raise DataError where there is nothing to learn."""
+    train, valid, held_out = divided(len(series), settings, None if given is not None else VALID_FRACTION)
+    valid = valid if given is None else given
     part = series.first(train)
     with np.errstate(all="ignore"):
         season = season_of(series, part, settings)
-    contents.rows[:0] = [("values", parts)]
+    contents.rows.insert(0, ("values", f"{train:,} to train on, {valid:,} to validate on, {held_out:,} held out"))
     contents.rows.append(("season", f"{season:,} values" if season else "none found"))
-    contents.facts |= {"train": train, "valid": valid if given is None else given, "held_out": held_out, "season": season}
+    contents.facts |= {"train": train, "valid": valid, "held_out": held_out, "season": season}
     Scaling.fit(part, settings.scaling, settings.network.horizon)

@@ -1,14 +1,12 @@
-"""What `charnn predict`, `evaluate` and `plot --forecast` do with a forecaster: rows, results and charts."""
+"""`charnn predict`, `evaluate` and `plot --forecast` for a forecaster: rows, results and charts."""
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from charnn.data.answers import json_line
+from charnn.data.answers import csv_line, json_line
 from charnn.data.lines import live_pieces
 from charnn.data.readers import Source, refuse, standard_input
 from charnn.data.series import Series, read_cells, read_row
@@ -21,18 +19,18 @@ from charnn.tasks.forecaster.predictor import Forecast, Stream
 from charnn.tasks.forecaster.settings import ForecasterEvaluating, ForecasterPredicting
 from charnn.tasks.task import Call
 
-SHOWN_BEFORE = 3  # Lengths of a forecast of what came before it that are shown; at least 100 values
+SHOWN_BEFORE = 3  # Values shown before a forecast, as a multiple of its length; at least 100 values
 
 
 def predict(model: Any, call: Call) -> int:
-    """Write the next values of the series in files, or of that of training, as CSV or JSON lines; return the exit code."""
+    """Write the next values of the given series, by default the one of training, as CSV or JSON lines; return the exit code."""
     how: ForecasterPredicting = call.collected(ForecasterPredicting)
     if how.format not in (None, *FORMATS):
         raise SettingError("format", f"must be csv or jsonl for a forecaster, got {how.format}")
     if how.interval is None:
         call.refuse(["seed"], "has no effect without --interval, since nothing is drawn; leave it out")
     picture = place_of(how.plot)
-    options: dict[str, Any] = {"steps": how.steps or model.settings.network.horizon, "share": how.interval, "seed": how.seed}
+    options: dict[str, Any] = {"steps": how.steps or model.settings.network.horizon, "fraction": how.interval, "seed": how.seed}
     rows = FORMATS[how.format or "csv"]
     if how.stream:
         call.refuse(["plot"], "cannot be combined with --stream; leave one out")
@@ -47,7 +45,7 @@ def predict(model: Any, call: Call) -> int:
 
 
 def evaluate(model: Any, call: Call) -> Any:
-    """Return the metrics of a backtest, beside those of the naive forecasts; with --plot draw it into a file."""
+    """Return the metrics of a backtest and of the naive forecasts; with --plot draw it into a file."""
     how: ForecasterEvaluating = call.collected(ForecasterEvaluating)
     picture = place_of(how.plot)
     results, series, test = model.tested(call.arguments, last=how.last, horizon=how.horizon, stride=how.stride, **call.how)
@@ -56,15 +54,15 @@ def evaluate(model: Any, call: Call) -> Any:
 
 
 def drawing(model: Any, values: Mapping[str, Any]) -> tuple[dict[str, Any], Chart]:
-    """Return facts and chart of the next values of a series where --steps is given, else of the last ones as they were predicted."""
+    """Return facts and chart of the next values of a series with --steps, else of a backtest of its last values."""
     series = model.read(values["data"]) if values["data"] else model.past
     if values["steps"] is not None:
         if values["horizon"] is not None:
             raise SettingError("horizon", "is how far ahead the last values are predicted, and --steps draws those to come; leave one out")
-        forecast = model.predict(series, steps=values["steps"], share=values["interval"])
+        forecast = model.predict(series, steps=values["steps"], fraction=values["interval"])
         chart = forecast_chart(model.targets, series, forecast, values["interval"])
     elif values["interval"] is not None:
-        raise SettingError("interval", "has no effect without --steps; leave it out, or say how many steps to predict")
+        raise SettingError("interval", "has no effect without --steps; leave it out, or give the number of steps to predict")
     else:
         chart = backtest_chart(model.targets, series, model.backtest(series, horizon=values["horizon"]))
     drawn = [{"name": line.name, "x": list(line.x), "y": list(line.y)} for line in chart.lines]
@@ -72,7 +70,7 @@ def drawing(model: Any, values: Mapping[str, Any]) -> tuple[dict[str, Any], Char
 
 
 def follow(model: Any, call: Call, answer: Callable[[Stream, bool], Iterable[str]]) -> None:
-    """Answer every row of standard input as it comes, after the files before it or the series of training."""
+    """Answer each row of standard input when it comes, after the given files or the series of training."""
     *files, last = call.arguments or [""]
     if last != "-":
         raise SettingError("stream", "reads standard input: end the command with -")
@@ -86,26 +84,20 @@ def follow(model: Any, call: Call, answer: Callable[[Stream, bool], Iterable[str
 
 
 def csv_lines(model: Any, forecast: Forecast, is_first: bool) -> Iterator[str]:
-    """Return rows with the columns of the series that they go on with, and those of the interval."""
+    """Return CSV rows with the columns of the series, and the bounds of an interval."""
     bounds = ["low", "high"] if forecast.low is not None else []
     if is_first:
         names = [column for name in model.targets for column in (name, *(f"{name}_{bound}" for bound in bounds))]
-        yield _csv_line([model.past.time_column if forecast.times else "step", *names])
+        yield csv_line([model.past.time_column if forecast.times else "step", *names]) + "\n"
     for step in range(len(forecast.values)):
         cells = [forecast.times[step] if forecast.times else str(step + 1)]
         for number in range(len(model.targets)):
             cells += [f"{part[step, number]:.8g}" for part in (forecast.values, forecast.low, forecast.high) if part is not None]
-        yield _csv_line(cells)
-
-
-def _csv_line(cells: Sequence[str]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue()
+        yield csv_line(cells) + "\n"
 
 
 def json_lines(model: Any, forecast: Forecast, is_first: bool) -> Iterator[str]:
-    """Return an object a step and column."""
+    """Return a JSON object for each step and column."""
     for step, row in enumerate(forecast.values.tolist()):
         for number, name in enumerate(model.targets):
             facts = {"step": step + 1, "time": forecast.times[step] if forecast.times else None, "column": name, "value": row[number]}
@@ -118,22 +110,21 @@ FORMATS: dict[str, Callable[[Any, Forecast, bool], Iterator[str]]] = {"csv": csv
 
 
 def place_of(plot: str | None) -> Path | None:
-    """Return the file to draw into; raise SettingError or StorageError for a bad one before anything long is computed."""
-    path = None if plot is None else Path(plot)
-    if path is not None:
-        check_place(path, PICTURES, "plot")
-    return path
+    """Return the file to draw into; raise SettingError or StorageError for a bad one before any long computation."""
+    if plot is not None:
+        check_place(Path(plot), PICTURES, "plot")
+    return None if plot is None else Path(plot)
 
 
 def save(call: Call, path: Path | None, chart: Callable[[], Chart]) -> None:
-    """Draw a chart into a file, if there is one, and say where."""
+    """Draw a chart into a file, if there is one, and report it."""
     if path is not None:
         write_chart(path, chart())
         call.say(f"Wrote {path}.")
 
 
-def forecast_chart(targets: Sequence[str], series: Series, forecast: Forecast, share: float | None) -> Chart:
-    """Return a chart of the end of a series, and of how it is predicted to go on."""
+def forecast_chart(targets: Sequence[str], series: Series, forecast: Forecast, fraction: float | None) -> Chart:
+    """Return a chart of the end of a series and its forecast; fraction: that of an interval."""
     steps, known = len(forecast.values), len(series)
     begin = max(0, known - max(SHOWN_BEFORE * steps, 100))
     lines = []
@@ -142,23 +133,24 @@ def forecast_chart(targets: Sequence[str], series: Series, forecast: Forecast, s
         low, high = (None if part is None else part[:, number].tolist() for part in (forecast.low, forecast.high))
         places = list(range(known, known + steps))
         lines.append(Line(f"predicted{suffix}", places, forecast.values[:, number].tolist(), low, high))
-    interval = "" if share is None else f", with the interval for {share:.0%}"
+    interval = "" if fraction is None else f", with the interval for {fraction:.0%}"
     return _chart(targets, f"the next {steps:,} values{interval}", series, lines)
 
 
 def backtest_chart(targets: Sequence[str], series: Series, test: Backtest) -> Chart:
-    """Return a chart of predicted and real values: of each origin the first step, of an only origin all steps."""
-    lines, is_one = [], len(test.stops) == 1
-    places = (test.stops[0] + np.arange(test.true.shape[1]) if is_one else test.stops).tolist()
+    """Return a chart of predicted and real values: the last step of each origin, or all steps of a single origin."""
+    lines, is_one, steps = [], len(test.stops) == 1, test.true.shape[1]
+    places = (test.stops[0] + np.arange(steps) if is_one else test.stops + steps - 1).tolist()
     for number, suffix in enumerate(_suffixes(targets)):
         for name, part in (("real", test.true), ("predicted", test.predicted)):
-            lines.append(Line(f"{name}{suffix}", places, (part[0, :, number] if is_one else part[:, 0, number]).tolist()))
-    how = f"{len(places):,} values fed back" if is_one else "each value predicted from all before it"
+            lines.append(Line(f"{name}{suffix}", places, (part[0, :, number] if is_one else part[:, -1, number]).tolist()))
+    ahead = f"{steps:,} steps before it" if steps > 1 else "from all before it"
+    how = f"{len(places):,} values fed back" if is_one else f"each value predicted {ahead}"
     return _chart(targets, f"real and predicted, {how}", series, lines)
 
 
 def _suffixes(targets: Sequence[str]) -> list[str]:
-    """Return what tells the lines of several targets apart."""
+    """Return suffixes for the names of lines, empty where there is one target."""
     return [f" {name}" if len(targets) > 1 else "" for name in targets]
 
 

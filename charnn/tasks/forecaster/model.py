@@ -1,4 +1,4 @@
-"""The forecaster: the next values of a series, read value by value."""
+"""The forecaster: the next values of a series."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,20 +21,19 @@ from charnn.tasks.forecaster.network import ForecasterNetwork, losses
 from charnn.tasks.forecaster.predictor import Forecast, Predictor, Stream, expected, feature_count
 from charnn.tasks.forecaster.scaling import Floats, Scaling
 from charnn.tasks.forecaster.settings import ForecasterInputs, ForecasterSettings
-from charnn.tasks.tensors import put_weights, weights_of, without_memory
-from charnn.tasks.views import Worst
+from charnn.tasks.tensors import loaded, weights_of
+from charnn.tasks.views import Worst, no_example
 from charnn.training.model import Group, Loss, Score, Sources, all_alike
 
-MOST_RESIDUALS = 2000  # Errors of the validation part that a model keeps for its intervals
-
+MOST_RESIDUALS = 2000  # Errors of the validation part that a model stores for its intervals
 TRAINED_ON = "the series it was trained on"
 
 
 class Forecaster:
-    """The end of a series, scales, and a network that predicts how it goes on: untrained, in training or trained."""
+    """The end of a series, scales, and a network that predicts the next values: untrained, in training or trained."""
 
-    task = "forecaster"
-    loss_unit, rate_unit, rate = "error", "values", 1.0
+    task, loss_unit, rate_unit, rate = "forecaster", "error", "values", 1.0
+    table, example = staticmethod(report.validation_table), staticmethod(no_example)
 
     def __init__(self, settings: ForecasterSettings, history: History, scaling: Scaling, residuals: Floats | None = None) -> None:
         self.name, self.settings, self.history = "model", settings, history
@@ -55,7 +54,7 @@ class Forecaster:
         scaling = Scaling.fit(train, settings.scaling, settings.network.horizon)
         for one in (data.series, data.valid):
             if one is not None:
-                scaling.levels(one)  # raises for what has no logarithm, in whatever part it is
+                scaling.levels(one)  # Raises for a value without a logarithm
         errors = tuple(naive_error(train.values[:, number], data.season or 1) for number in range(train.targets))
         past = data.series.last(context(settings, scaling) + held_out)
         model = cls(settings, History(past, data.season, errors), scaling)
@@ -63,7 +62,7 @@ class Forecaster:
         return model
 
     def _take(self, data: ForecasterData) -> None:
-        """Turn the series into windows to train on and values to validate on."""
+        """Make the windows to train on and the values to validate on."""
         self.data, self.title = data, f"A forecaster of {', '.join(self.targets)} in {data.name}"
         self.batches, scaling = self.windows(data.series.first(data.sizes[0])), self.predictor.scaling
         self.valid, self.valid_begin = data.validation(scaling.lost + 1)
@@ -73,48 +72,38 @@ class Forecaster:
 
     @classmethod
     def restore(cls, saved: SavedModel, name: str = "model") -> "Forecaster":
-        """Return the model of a model file; raise CheckpointError or SettingError for contents that make no model."""
+        """Return the model of a model file; raise CheckpointError or SettingError for damaged contents."""
         settings, learned, tensors = ForecasterSettings.from_plain(saved.settings), saved.learned, saved.tensors
         history = History.restore(learned.get("background"), tensors.get("series.past"))
         horizon, columns = settings.network.horizon, len(history.past.columns)
         scaling = Scaling.restore(settings.scaling, learned.get("scaling"), horizon=horizon, columns=columns)
         if settings.scaling.log and (history.past.values <= 0).any():
-            raise CheckpointError("the model is damaged: its past holds values that have no logarithm")
+            raise CheckpointError("the model is damaged: its past contains values that have no logarithm")
         residuals = array_of("residuals", tensors.get("series.residuals"), (horizon, columns))
-        with without_memory():
-            model = cls(settings, history, scaling, residuals)
-        model.name = name
-        put_weights(model.network, tensors)
-        model.network.eval()
-        return model
+        return loaded(lambda: cls(settings, history, scaling, residuals), name, tensors)
 
     def learned(self) -> dict[str, Any]:
         """Return what was learned besides tensors, as JSON-ready data."""
         return {"scaling": self.predictor.scaling.plain(), "background": self.history.plain()}
 
     def tensors(self) -> dict[str, NDArray[Any]]:
-        """Return weights by name, the past and the residuals."""
+        """Return weights by name, the end of the series, and the residuals."""
         return {**weights_of(self.network), "series.past": self.past.values, "series.residuals": self.residuals}
 
     def groups(self) -> list[Group]:
-        """Return one group, since all weights learn alike."""
+        """Return all weights as one group."""
         return all_alike(self.network)
 
     def windows(self, series: Series) -> WindowBatches:
-        """Return batches of windows of a series to train on."""
+        """Return batches of windows of a series."""
         loop, predictor = self.settings.loop, self.predictor
         levels = predictor.scaling.levels(series)
-        return WindowBatches(
-            predictor.inputs(levels, predictor.features(series, 1)),
-            predictor.scaling.targets(levels),
-            batch_size=loop.batch_size,
-            window=loop.window or len(series),
-            is_last=loop.readout == "last",
-            seed=loop.seed,
-        )
+        parts = predictor.inputs(levels, predictor.features(series, 1)), predictor.scaling.targets(levels)
+        window, is_last = loop.window or len(series), loop.readout == "last"
+        return WindowBatches(*parts, batch_size=loop.batch_size, window=window, is_last=is_last, seed=loop.seed)
 
     def loss(self, batch: Window, carry: None) -> Loss:
-        """Return the summed error over what is known of the next values, in the network's scale, and the number of those values."""
+        """Return the objective summed over the targets that are not NaN, in scaled units, and the number of these targets."""
         device = self.network.output.weight.device
         targets = torch.from_numpy(batch.targets).to(device)
         outputs, _ = self.network(torch.from_numpy(batch.inputs).to(device))
@@ -122,11 +111,11 @@ class Forecaster:
         return Loss(each.sum(), int((~np.isnan(batch.targets)).sum()), None)
 
     def training_data(self) -> list[Any]:
-        """Return all that was read."""
+        """Return all data that were read."""
         return [[one.columns, one.values, one.times] for one in (self.data.series, self.data.valid) if one is not None]
 
     def validate(self) -> Score:
-        """Return the mean error of the validation part in the network's scale, and the RMSE of the first step in the series' units."""
+        """Return the mean error of the validation part in the network's scale, and the RMSE of the first step in units of the series."""
         outputs, recent = self.predictor.outputs_from(self.valid_levels, self.valid_features, self.valid_begin)
         each = losses(torch.from_numpy(outputs), torch.from_numpy(self.valid_targets), self.settings.network.objective)
         targets = self.valid.targets
@@ -135,7 +124,7 @@ class Forecaster:
         return Score(float(each.sum()) / max(1, int((~np.isnan(self.valid_targets)).sum())), {"rmse": rmse})
 
     def finish(self) -> dict[str, Any]:
-        """Keep the errors of the validation part for intervals, and return the metrics of a backtest over it."""
+        """Store the errors of the validation part for intervals, and return the metrics of a backtest over it."""
         outputs, _ = self.predictor.outputs_from(self.valid_levels, self.valid_features, self.valid_begin)
         missing = self.valid_targets - expected(outputs)
         known = missing[~np.isnan(missing).any((1, 2))]
@@ -144,34 +133,26 @@ class Forecaster:
         return measured(self.history, self.valid, self.backtest(self.valid, last=len(self.valid) - self.valid_begin))
 
     def facts(self) -> list[tuple[str, str]]:
-        """Return the parts of the series, its times and the network."""
+        """Return the parts of the series, its times and the network, in words."""
         network, window = self.settings.network, self.settings.loop.window
         return [*self.data.facts(), ("network", f"{network.stack.words()}, windows of {window:,}, {network.horizon:,} values at once")]
 
-    def table(self, results: dict[str, Any]) -> list[str]:
-        """Return the results of the validation part in Markdown, a row a forecast."""
-        return report.validation_table(results)
-
     def commands(self, folder: Path) -> list[str]:
-        """Return commands that go on with the series, and measure."""
+        """Return commands that predict and evaluate."""
         return [f"charnn predict {folder} --steps 50", f"charnn evaluate {folder} FILE"]
-
-    def example(self, saved: SavedModel, seed: int) -> str | None:
-        """Return nothing: some numbers more tell little."""
-        return None
 
     @property
     def past(self) -> Series:
-        """Return the end of the series that the model was trained on, with what was held out."""
+        """Return the end of the training series, with the part that was held out."""
         return self.history.past
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """Return the names of the columns that are predicted."""
+        """Return the names of the predicted columns."""
         return self.past.columns[: self.past.targets]
 
     def read(self, paths: Sequence[str | Path], **how: Any) -> Series:
-        """Return the series of files, with the columns that the model knows; raise DataError."""
+        """Return the series of files, with the model's columns; raise DataError."""
         series = read_series(paths, self.settings.data.elsewhere(how), self.history.columns)
         if self.predictor.clock is not None and series.clock is None:
             what = f"those in {series.time_column} cannot be read or do not rise"
@@ -179,19 +160,19 @@ class Forecaster:
         return series
 
     def stream(self, series: Series | None = None) -> Stream:
-        """Return a stream that has read a series, by default that of training, and reads on; raise DataError for too short a one."""
+        """Return a stream after the end of a series, by default of training; raise DataError for too short a series."""
         series = self.past if series is None else series
         return Stream(self.predictor, self.residuals, series.last(context(self.settings, self.predictor.scaling)))
 
-    def predict(self, series: Series | None = None, *, steps: int = 1, share: float | None = None, seed: int = 0) -> Forecast:
-        """Return the next values of a series, by default of the one the model was trained on; raise SettingError, DataError.
+    def predict(self, series: Series | None = None, *, steps: int = 1, fraction: float | None = None, seed: int = 0) -> Forecast:
+        """Return the next values of a series, by default of the training series; raise SettingError, DataError.
 
-        share: the fraction of the values that the interval should contain, which is taken from 1,000 sample paths.
+        fraction: how many of the values that an interval from 1,000 sample paths should contain.
         """
-        return self.stream(series).forecast(steps, share=share, seed=seed)
+        return self.stream(series).forecast(steps, fraction=fraction, seed=seed)
 
     def backtest(self, series: Series, *, last: int | None = None, horizon: int | None = None, stride: int = 1) -> Backtest:
-        """Return forecasts from every stride-th place of the last values; raise SettingError or DataError where there are too few."""
+        """Return forecasts from every stride-th of the last values; raise SettingError or DataError for too few values."""
         steps, loop, lost = horizon or self.settings.network.horizon, self.settings.loop, self.predictor.scaling.lost
         count = last or loop.held_out or len(series) - max(lost + 1, loop.window or 0)
         if count < steps:
@@ -203,24 +184,21 @@ class Forecaster:
     def evaluate(
         self, paths: Sequence[str | Path] = (), *, last: int | None = None, horizon: int | None = None, stride: int = 1, **how: Any
     ) -> dict[str, Any]:
-        """Return metrics of a rolling-origin backtest over the last values of a series; raise DataError, SettingError.
-
-        Without paths it is the series of training, of which what was held out is measured.
-        """
+        """Return metrics of a rolling-origin backtest, by default of training's held-out part; raise DataError, SettingError."""
         return self.tested(paths, last=last, horizon=horizon, stride=stride, **how)[0]
 
     def tested(
         self, paths: Sequence[str | Path], *, last: int | None = None, horizon: int | None = None, stride: int = 1, **how: Any
     ) -> tuple[dict[str, Any], Series, Backtest]:
-        """Return what evaluate() does, with the series and the forecasts that were measured."""
+        """Return the result of evaluate(), the series, and the forecasts."""
         if not paths and not self.settings.loop.held_out and last is None:
-            raise SettingError("last", "must be given where nothing was held out in training; or name the data to measure on")
+            raise SettingError("last", "must be given where nothing was held out in training; or name the data to evaluate on")
         series = self.read(paths, **how) if paths else self.past
         test = self.backtest(series, last=last, horizon=horizon, stride=stride)
         return {**({} if paths else {"data": [TRAINED_ON]}), **measured(self.history, series, test)}, series, test
 
     def errors(self, paths: Sequence[str | Path], top: int, **how: Any) -> Worst:
-        """Return the values furthest from what was expected before they came, in root mean squares of such errors; raise DataError."""
+        """Return the values furthest from their predictions, in root mean squares of such errors; raise DataError."""
         series, predictor = self.read(paths, **how), self.predictor
         first = max(predictor.scaling.lost + 1, min(self.settings.loop.window or 1, len(series) // 2))
         predictor.check_length(first if first < len(series) else 0, 0)
@@ -231,14 +209,13 @@ class Forecaster:
         for place, (row, guess) in enumerate(zip(true, found, strict=True), first):
             for column, name in enumerate(self.targets):
                 loss = float(abs(row[column] - guess[column]) / deviations[column]) if deviations[column] else 0.0
-                if worst.takes(loss, worst.seen):
-                    time, before = series.times[place] if series.times else None, float(series.values[place - 1, column])
-                    facts = {"column": name, "true": float(row[column]), "expected": float(guess[column]), "before": before, "time": time}
-                    worst.keep(loss, worst.seen, facts | {"where": series.places[place]})
+                time, before = series.times[place] if series.times else None, float(series.values[place - 1, column])
+                facts = {"column": name, "true": float(row[column]), "expected": float(guess[column]), "before": before, "time": time}
+                worst.keep(loss, worst.seen, facts | {"where": series.places[place]})
                 worst.add(name, loss)
         return worst
 
 
 def context(settings: ForecasterSettings, scaling: Scaling) -> int:
-    """Return the number of values that are read before a prediction, at most: what is further back than eight windows has faded."""
+    """Return the most values read before a prediction: those before the last eight windows no longer affect it."""
     return scaling.lag + 1 + 8 * (settings.loop.window or 500)

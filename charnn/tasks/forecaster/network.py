@@ -1,4 +1,4 @@
-"""The network of a forecaster: values of a series to what comes next, and the loss of its outputs by objective."""
+"""The network of a forecaster: values of a series to predictions of the next ones, and the losses of its objectives."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ from charnn.tasks.forecaster.settings import QUANTILES, ForecasterNetworkSetting
 
 
 class ForecasterNetwork(nn.Module):
-    """Recurrent stack, then one product; it begins by predicting no change."""
+    """Recurrent stack and a linear output, which initially predicts no change."""
 
     def __init__(self, settings: ForecasterNetworkSettings, *, inputs: int, columns: int) -> None:
         super().__init__()
@@ -29,15 +29,14 @@ class ForecasterNetwork(nn.Module):
 
 
 def losses(outputs: Tensor, targets: Tensor, objective: str) -> Tensor:
-    """(..., outputs) and (...) -> (...): half the square, the amount, or the mean pinball loss; 0 where the target is NaN."""
+    """(..., outputs) and (...) targets -> (...): half the square, the amount, or the mean pinball loss; 0 where the target is NaN."""
     is_known = ~targets.isnan()
     missing = (torch.where(is_known, targets, 0.0)[..., None] - outputs) * is_known[..., None]
     return LOSSES[objective](missing)
 
 
 def pinball(missing: Tensor) -> Tensor:
-    """(..., quantiles) -> (...): for quantile q, q times what the value is above it, 1 - q times what it is below."""
-    # Koenker and Bassett 1978
+    """(..., quantiles) -> (...): for quantile q, q times the amount above it, 1 - q times that below (Koenker and Bassett 1978)."""
     quantiles = torch.tensor(QUANTILES, device=missing.device)
     return torch.maximum(quantiles * missing, (quantiles - 1) * missing).mean(-1)
 

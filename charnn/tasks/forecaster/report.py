@@ -22,7 +22,7 @@ def table(results: dict[str, Any]) -> list[str]:
         rows = forecasts(one, results["season"])
         cells = [[title, *(figure(metrics[key]) for key in COLUMNS.values())] for title, metrics in rows.items()]
         lines += ([name] if name else []) + grid([["", *COLUMNS], *cells])
-        covered = (f"{float(share):.0%}: {100 * inside:.1f} %" for share, inside in one["coverage"].items())
+        covered = (f"{float(fraction):.0%}: {100 * inside:.1f} %" for fraction, inside in one["coverage"].items())
         lines += ["", f"values within the interval for {', for '.join(covered)}", one["verdict"], ""]
     steps = f"{results['horizon']:,} step{'s' if results['horizon'] > 1 else ''} ahead"
     origins = f"{results['origins']:,} origin{'s' if results['origins'] > 1 else ''}"
@@ -30,7 +30,7 @@ def table(results: dict[str, Any]) -> list[str]:
 
 
 def errors_table(worst: Sequence[dict[str, Any]]) -> list[str]:
-    """Return a row a value."""
+    """Return a row for each value."""
     rows = [["deviations", "came", "expected", "before it", "column", "time", "where"]]
     for one in worst:
         numbers = [f"{one['deviations']:.2f}", *(figure(one[name]) for name in ("true", "expected", "before"))]

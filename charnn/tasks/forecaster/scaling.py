@@ -1,4 +1,4 @@
-"""A series as a network sees it, and back: logarithms, differences, one scale for all."""
+"""The scale of a forecaster's network: logarithms, differences and standardised values, there and back."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,27 +13,26 @@ from charnn.tasks.forecaster.settings import ScalingSettings
 
 Floats = NDArray[np.float64]
 
-FARTHEST = 1e6
-"""Deviations from the mean at which values are cut off: of less than a million million values none is as far from their own mean."""
+FARTHEST = 1e6  # Standard deviations from the mean at which inputs are cut off; fewer than 1e12 values never reach it
 
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
     """Means and standard deviations of the training part.
 
-    A level is a value, or its logarithm. The network reads standardised levels and predicts by how much each of the next ones is above
-    the last; with `difference` k it reads and predicts standardised differences to the level k steps before.
+    A level is a value or its logarithm. The network reads standardised levels and predicts the differences of the next ones to the
+    last; with `difference` k it reads and predicts standardised differences to the level k steps before.
     """
 
     settings: ScalingSettings
-    mean: Floats  # (columns,) of what is read
-    deviation: Floats  # (columns,)
-    change_mean: Floats  # (horizon, columns) of what is predicted
-    change_deviation: Floats  # (horizon, columns)
+    mean: Floats  # (columns,) of the inputs
+    deviation: Floats  # (columns,) standard deviations of the inputs
+    change_mean: Floats  # (horizon, columns) of the targets
+    change_deviation: Floats  # (horizon, columns) standard deviations of the targets
 
     @classmethod
     def fit(cls, series: Series, settings: ScalingSettings, horizon: int) -> "Scaling":
-        """Return means and deviations of a training part; raise DataError for a constant column, SettingError where nothing is left."""
+        """Return the scales of a training part; raise DataError for a constant column, SettingError for too few values."""
         plain = cls(settings, *(np.zeros(0) for _ in range(4)))
         levels = plain.levels(series)
         if len(levels) <= settings.difference + horizon + 1:
@@ -42,30 +41,30 @@ class Scaling:
         changes = plain._changes(levels, horizon)
         mean, deviation = read.mean(0), read.std(0)
         change_mean, change_deviation = np.nanmean(changes, 0), np.nanstd(changes, 0)
-        # What is as small as the rounding of the values themselves is no change.
+        # Changes as small as the rounding errors of the values are none.
         least = 1e-9 * np.maximum(np.abs(levels).max(0), 1e-300)
         for number, name in enumerate(series.columns):
             if deviation[number] <= least[number] or change_deviation[0, number] <= least[number]:
                 what = f"the differences of {name} never change" if settings.difference else f"{name} never changes"
                 raise DataError(f"{series.places[0]}: {what} in the training part; there is nothing to learn")
-        if settings.difference:  # those that are read and those that are predicted are the same
+        if settings.difference:  # Inputs and targets are the same
             change_mean, change_deviation = (np.tile(part, (horizon, 1)) for part in (mean, deviation))
-        else:  # a trend of the training part need not go on
+        else:  # A trend of the training part need not continue
             change_mean = np.zeros_like(change_mean)
         return cls(settings, mean, deviation, change_mean, np.maximum(change_deviation, least))
 
     @property
     def lag(self) -> int:
-        """Return the number of levels between a level and that to which a difference is predicted."""
+        """Return the number of steps between a level and the one from which its difference is predicted."""
         return max(1, self.settings.difference)
 
     @property
     def lost(self) -> int:
-        """Return the number of first values that no input can be made of."""
+        """Return the number of first values that yield no input."""
         return self.settings.difference
 
     def levels(self, series: Series) -> Floats:
-        """Return the (time, columns) values or their logarithms; raise DataError with path:line for a value that has none."""
+        """Return the (time, columns) values or their logarithms; raise DataError with path:line for a value without one."""
         if not self.settings.log:
             return series.values
         row, column = np.nonzero(series.values <= 0)
@@ -75,16 +74,16 @@ class Scaling:
         return np.log(series.values)
 
     def inputs(self, levels: Floats) -> NDArray[np.float32]:
-        """(time, columns) levels -> (time - lost, columns) of what the network reads."""
+        """(time, columns) levels -> (time - lost, columns) inputs of the network."""
         return _narrowed((self._read(levels) - self.mean) / self.deviation)
 
     def next_input(self, recent: Floats) -> NDArray[np.float32]:
-        """(..., lag + lost and one more, columns) last levels -> (..., columns): what the network reads of the last."""
+        """(..., lag + lost + 1, columns) last levels -> (..., columns) input of the network for the last."""
         read = recent[..., -1, :] - (recent[..., -1 - self.lost, :] if self.lost else 0.0)
         return _narrowed((read - self.mean) / self.deviation)
 
     def targets(self, levels: Floats) -> NDArray[np.float32]:
-        """(time, columns) levels -> (time - lost, horizon, columns) of what is right after each input; NaN where it is not known."""
+        """(time, columns) levels -> (time - lost, horizon, columns) targets after each input; NaN where they are not known."""
         return _narrowed((self._changes(levels, len(self.change_mean)) - self.change_mean) / self.change_deviation)
 
     def ahead(self, outputs: Floats, recent: Floats) -> Floats:
@@ -98,8 +97,8 @@ class Scaling:
         return levels[..., self.lag :, :]
 
     def values(self, levels: Floats) -> Floats:
-        """Return levels as values again."""
-        # What no value could be is cut off, so that a forecast that ran away is still a number.
+        """Return the values of levels."""
+        # Logarithms beyond any number are cut off, so that a diverging forecast stays finite.
         return np.exp(np.minimum(levels, 700.0)) if self.settings.log else levels
 
     def plain(self) -> dict[str, Any]:
@@ -115,11 +114,11 @@ class Scaling:
         return cls(settings, **{name: _numbers(name, plain[name], shape) for name, shape in shapes.items()})
 
     def _read(self, levels: Floats) -> Floats:
-        k = self.settings.difference
-        return levels[k:] - levels[:-k] if k else levels
+        lag = self.settings.difference
+        return levels[lag:] - levels[:-lag] if lag else levels
 
     def _changes(self, levels: Floats, horizon: int) -> Floats:
-        """(time - lost, horizon, columns)"""
+        """Return (time - lost, horizon, columns) changes from each level to the next ones."""
         read = self._read(levels)
         padded = np.concatenate([read, np.full((horizon, read.shape[1]), np.nan)])
         ahead = np.stack([padded[step : step + len(read)] for step in range(1, horizon + 1)], 1)
@@ -127,7 +126,7 @@ class Scaling:
 
 
 def _narrowed(scaled: Floats) -> NDArray[np.float32]:
-    """Return the same in the network's precision, cut off beyond FARTHEST so that it stays a number."""
+    """Return scaled values in the network's precision, cut off beyond FARTHEST so that they stay finite."""
     return np.clip(scaled, -FARTHEST, FARTHEST).astype(np.float32)
 
 

@@ -9,6 +9,10 @@ TASK = Task(
 
     DATA: text files, folders, .gz files, tables with --text-column, or - for standard input; by default python-docs,
     the language reference that comes with Python (python-code, the standard library's sources, is there too).
+
+    Examples:
+    charnn train lm poems.txt --minutes 5 --to checkpoints/poems
+    charnn train lm names.txt --documents lines --epochs 20
     """,
     settings=settings.LanguageModelSettings,
     package=__name__,

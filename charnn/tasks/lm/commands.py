@@ -1,4 +1,4 @@
-"""What `charnn predict` and `charnn evaluate` do with a language model."""
+"""`charnn predict` and `charnn evaluate` for a language model."""
 
 from typing import Any
 
@@ -11,8 +11,6 @@ from charnn.tasks.lm.report import next_tokens
 from charnn.tasks.lm.settings import LanguageModelEvaluating, LanguageModelPredicting, LanguageModelReading
 from charnn.tasks.task import Call
 from charnn.tokenizers.registry import unknown_warning
-
-DEFAULT, TAIL = "python-docs", 0.1  # What is measured where no data are named: this last fraction of it
 
 
 def predict(model: Any, call: Call) -> int:
@@ -43,11 +41,7 @@ def evaluate(model: Any, call: Call) -> dict[str, Any]:
     protocols = [options.protocol] if options.protocol else model.protocols
     if "windows" not in protocols:
         call.refuse(["window"], f"has no effect on the protocol {protocols[0]}; leave it out")
-    tail = call.collected(LanguageModelReading).tail
-    if not call.arguments and not model.is_documents:
-        tail = tail or TAIL
-    text = model.tokenized(call.arguments or (DEFAULT,), tail, **call.how)
+    text = model.tokenized(call.arguments, call.collected(LanguageModelReading).tail, **call.how)
     first, *others = [model.measure(text, protocol, options.window) for protocol in protocols]
     examples = 1 if text.starts is None else len(text.starts) - 1
-    data = {} if call.arguments else {"data": [DEFAULT]}
-    return {"examples": examples, **first, **dict(zip(protocols[1:], others, strict=True)), **data}
+    return {"examples": examples, **first, **dict(zip(protocols[1:], others, strict=True))}

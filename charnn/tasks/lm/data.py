@@ -1,4 +1,4 @@
-"""A corpus for a language model: split, as token ids on disk, and parts of it in their context."""
+"""The corpus of a language model: split and tokenized; and excerpts of a text in their context."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,25 +15,25 @@ from charnn.training.model import Sources
 
 @dataclass(frozen=True, eq=False)
 class LanguageModelData:
-    """A training and a validation part, before and after a tokenizer has read them."""
+    """A training and a validation part of a corpus, before and after tokenizing."""
 
     corpus: Corpus
     train: Part
     valid: Part
-    held_out: str  # Where the validation part is from, in words
+    held_out: str  # The origin of the validation part, in words
 
     @classmethod
     def read(cls, sources: Sources, settings: CorpusSettings, seed: int) -> "LanguageModelData":
-        """Split a corpus; raise DataError for what is missing, or holds nothing to train on."""
+        """Split a corpus; raise DataError for missing files or too little text."""
         corpus = Corpus(sources.corpus, settings)
         if sources.valid:
             train, valid = whole(corpus), whole(Corpus(sources.valid, settings, reading=corpus.reading))
-            held_out = f"from {', '.join(Path(path).name for path in sources.valid)}"
+            held_out = f"from {', '.join(Path(str(path)).name for path in sources.valid)}"
         else:
-            train, valid = split_corpus(corpus, sources.valid_share, seed)
+            train, valid = split_corpus(corpus, sources.valid_fraction, seed)
             held_out = f"documents drawn by seed {seed}" if corpus.is_documents else "the end of the corpus"
         if not any(train.chunks()):
-            raise DataError(f"{corpus.name} holds too little text to train on; give more")
+            raise DataError(f"{corpus.name} contains too little text to train on; give more")
         return cls(corpus, train, valid, held_out)
 
     def tokenized(self, tokenizer: Tokenizer, labels: Sequence[str]) -> tuple[TokenizedText, TokenizedText]:
@@ -41,7 +41,7 @@ class LanguageModelData:
         scratch = scratch_folder()
         train, valid = tokenize(tokenizer, self.train, labels, scratch), tokenize(tokenizer, self.valid, labels, scratch)
         if len(valid.ids) < 2:
-            raise DataError(f"{self.corpus.name} leaves no text for validation; give more text, a larger --valid-share or --valid FILE")
+            raise DataError(f"{self.corpus.name} leaves no text for validation; give more text, a larger --valid-fraction or --valid FILE")
         return train, valid
 
 
@@ -61,14 +61,14 @@ def tail_begin(corpus: Corpus, fraction: float) -> int:
 class Excerpt(NamedTuple):
     """A part of a text in its context."""
 
-    where: str  # Where it begins, as far as that is known
+    where: str  # path:line of its begin, as far as that is known
     before: str
     text: str
     after: str
 
 
 def excerpts(parts: Sequence[tuple[int, int]], pieces: Iterable[tuple[str, str]], before: int, after: int) -> list[Excerpt]:
-    """Return each (place, length) of a text with this many characters around it, reading the text once; pieces: (text, where)."""
+    """Return each (place, length) of a text with `before` and `after` characters around it; pieces: (text, path:line), read once."""
     spans = [(max(0, place - before), place + length + after) for place, length in parts]
     texts, places = ["" for _ in parts], ["" for _ in parts]
     waiting, position = set(range(len(parts))), 0

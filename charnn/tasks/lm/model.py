@@ -1,4 +1,4 @@
-"""The language model: the next token of a text, or of documents with start, end and perhaps a label."""
+"""The language model: predicts the next token of a text, or of documents with start, end and perhaps a label."""
 
 from __future__ import annotations
 
@@ -32,34 +32,24 @@ if TYPE_CHECKING:
     from charnn.tasks.views import Worst
     from charnn.training.model import Sources
 
+    Weights = Mapping[str, NDArray[Any]]
+
 EXAMPLE = 160  # Tokens of the texts shown while training
 
 
 class LanguageModel:
     """A tokenizer and a network that predicts its tokens: untrained, in training or trained.
 
-    Sampling and predicting run in compiled code, without torch, where the cell brings it; training and evaluating load torch.
+    Sampling and predicting use compiled code without torch, where the cell has it; training and evaluating load torch.
     """
 
-    task = "lm"
-    loss_unit, rate_unit = "nats/token", "characters"
+    task, loss_unit, rate_unit = "lm", "nats/token", "characters"
     table = staticmethod(report.validation_table)
-    title: str
-    rate: float
-    data: LanguageModelData
-    train_text: TokenizedText
-    valid_text: TokenizedText
-    starts: list[tuple[str, str]]
-    batches: Batches[Batch]
 
     def __init__(
-        self,
-        settings: LanguageModelSettings,
-        tokenizer: Tokenizer,
-        labels: Sequence[str] = (),
-        weights: Mapping[str, NDArray[Any]] | None = None,
+        self, settings: LanguageModelSettings, tokenizer: Tokenizer, labels: Sequence[str] = (), weights: Weights | None = None
     ) -> None:
-        """weights: of a trained network, by name; drawn by the seed where there are none."""
+        """weights: those of a trained network by name; without them they are drawn by the seed."""
         self.name = "model"
         self.settings, self.tokenizer, self.labels = settings, tokenizer, list(labels)
         self._weights = weights
@@ -80,17 +70,21 @@ class LanguageModel:
         settings = replace(settings, network=settings.network.for_vocabulary(tokenizer.size))
         labels = data.corpus.labels()
         model = cls(settings, tokenizer, start.labels(labels) if start else labels)
-        model.network.train()  # made before anything else draws, and refused before anything long is done
-        model.data, model.title = data, f"A language model of {data.corpus.name}"
-        model.train_text, model.valid_text = data.tokenized(tokenizer, model.labels)
-        model.starts = start.fill(model, model.train_text) if start else []
-        model.batches = model.batches_of(model.train_text)
-        model.rate = model.train_text.counts.characters / max(1, len(model.train_text.ids))
+        model.network.train()  # Made before anything else draws random numbers, and any error comes before long work
+        model._take(data, start)
         return model
+
+    def _take(self, data: LanguageModelData, start: TrainedStart | None) -> None:
+        """Tokenize the texts to train and to validate on, and copy the weights to start from."""
+        self.data, self.title = data, f"A language model of {data.corpus.name}"
+        self.train_text, self.valid_text = data.tokenized(self.tokenizer, self.labels)
+        self.starts: list[tuple[str, str]] = start.fill(self, self.train_text) if start else []
+        self.batches = self.batches_of(self.train_text)
+        self.rate = self.train_text.counts.characters / max(1, len(self.train_text.ids))
 
     @classmethod
     def restore(cls, saved: SavedModel, name: str = "model") -> LanguageModel:
-        """Return the model of a model file; raise CheckpointError or SettingError for contents that make no model."""
+        """Return the model of a model file; raise CheckpointError or SettingError for damaged contents."""
         settings = LanguageModelSettings.from_plain(saved.settings)
         labels = restored_strings(saved.learned.get("labels"), "labels", least=0)
         learned, parts = saved.learned.get("tokenizer"), below(saved.tensors, "tokenizer")
@@ -103,15 +97,14 @@ class LanguageModel:
 
     @cached_property
     def network(self) -> LanguageNetwork:
-        """Return the network as torch has it."""
-        from charnn.tasks.lm.network import made, restored
+        """Return the network as a torch module."""
+        from charnn.tasks.lm.network import network_of
 
-        sizes = {"vocabulary_size": self.tokenizer.size, "labels": len(self.labels)}
-        return made(self.settings, **sizes) if self._weights is None else restored(self.settings, self._weights, **sizes)
+        return network_of(self.settings, self._weights, vocabulary_size=self.tokenizer.size, labels=len(self.labels))
 
     @property
-    def weights(self) -> Mapping[str, NDArray[Any]]:
-        """Return the weights by name, tied ones once: those of the network as it is now."""
+    def weights(self) -> Weights:
+        """Return the present weights by name, tied ones once."""
         if self._weights is not None:
             return self._weights
         from charnn.tasks.lm.network import weights_by_name
@@ -120,11 +113,11 @@ class LanguageModel:
 
     @cached_property
     def generator(self) -> Generator:
-        """Return what writes text with a trained model."""
+        """Return the generator of text of a trained model."""
         from charnn.decoding.generator import Generator
 
         engine: LanguageEngine
-        if self.settings.network.stack.loaded_cell.turn is None:  # a cell that brings no compiled steps
+        if self.settings.network.stack.loaded_cell.turn is None:  # A cell without compiled steps
             from charnn.tasks.lm.network import TorchEngine
 
             engine = TorchEngine(self.network)
@@ -136,12 +129,12 @@ class LanguageModel:
 
     @property
     def is_documents(self) -> bool:
-        """Was it trained on documents with a beginning and an end?"""
+        """Was it trained on documents?"""
         return self.settings.corpus.is_documents
 
     @property
     def protocols(self) -> list[str]:
-        """Return the ways to evaluate this model, the default first."""
+        """Return the protocols of evaluation that fit this model, the default first."""
         return ["documents"] if self.is_documents else ["streamed", "windows"]
 
     def learned(self) -> dict[str, Any]:
@@ -149,16 +142,16 @@ class LanguageModel:
         return {"tokenizer": self.tokenizer.learned(), "labels": self.labels}
 
     def tensors(self) -> dict[str, NDArray[Any]]:
-        """Return weights by name, and the tokenizer's binary parts below `tokenizer.`."""
+        """Return weights by name, and the arrays of the tokenizer below `tokenizer.`."""
         return {**self.weights, **{f"tokenizer.{name}": array for name, array in self.tokenizer.tensors().items()}}
 
     def groups(self) -> list[Group]:
-        """Return all weights as one group: they learn alike."""
+        """Return one group of all trainable weights, which have the same learning rate."""
         return all_alike(self.network)
 
     @property
     def loss(self) -> Callable[[Batch, Any], Loss]:
-        """Return what gives the loss of a batch, given the state after the batch before."""
+        """Return the function from a batch and the state after the batch before to the loss."""
         return self.network.loss
 
     def batches_of(self, text: TokenizedText) -> Batches[Batch]:
@@ -169,7 +162,7 @@ class LanguageModel:
         if len(text.ids) <= loop.window:
             needed = f"one window needs {loop.window + 1:,}; give more text or a smaller --window"
             raise DataError(f"the training text has {len(text.ids):,} tokens, {needed}")
-        return StreamBatches(text.ids, batch_size=loop.batch_size, window=loop.window, restarts=loop.restarts, seed=loop.seed)
+        return StreamBatches(text.ids, batch_size=loop.batch_size, window=loop.window, state_resets=loop.state_resets, seed=loop.seed)
 
     def training_data(self) -> list[Any]:
         """Return all that was read and learned before training."""
@@ -186,7 +179,7 @@ class LanguageModel:
         return {protocol: self.measure(self.valid_text, protocol) for protocol in self.protocols}
 
     def facts(self) -> list[tuple[str, str]]:
-        """Return corpus, split, vocabulary, where the weights begin, network, in words."""
+        """Return corpus, split, vocabulary, initial weights and network, in words."""
         text, valid, data = self.train_text, self.valid_text, self.data
         documents = f" in {len(text.starts) - 1:,} documents" if text.starts is not None else ""
         unknown = f", {valid.counts.unknown:,} unknown" if valid.counts.unknown else ""
@@ -201,18 +194,18 @@ class LanguageModel:
         ]
 
     def commands(self, folder: Path) -> list[str]:
-        """Return commands that write and measure."""
+        """Return commands that sample and evaluate."""
         label = "" if not self.labels else f" --label {self.labels[0]!r}"
         return [f"charnn sample {folder}{label}", f"charnn evaluate {folder} FILE"]
 
     def example(self, saved: SavedModel, seed: int) -> str | None:
-        """Return a short text of the model as it was saved."""
+        """Return a short text sampled from the model as it was saved."""
         return LanguageModel.restore(saved).sample(length=EXAMPLE if seed else 1, seed=seed)
 
     def sample(
         self, prompt: str = "", *, length: int = 500, seed: int = 0, label: str | None = None, clamp: Clamps | None = None, **rules: Any
     ) -> str:
-        """Return one text that goes on from the prompt, up to `length` tokens; rules are the names of SamplingSettings.
+        """Return a text that continues the prompt by up to `length` tokens; rules: names of SamplingSettings.
 
         clamp: {(layer, unit): value} fixes the outputs of hidden units; layers count from 1, units from 0. Raises SettingError.
         """
@@ -230,7 +223,7 @@ class LanguageModel:
         clamp: Clamps | None = None,
         **rules: Any,
     ) -> list[str]:
-        """Return several texts; the first is the one that sample() gives for the same seed. Raises SettingError."""
+        """Return several texts, the first as sample() gives it for the same seed. Raises SettingError."""
         settings = SamplingSettings.from_plain(rules)
         generator = self.generator.clamped(clamp or {})
         return generator.sample(prompt, count=count, length=length, settings=settings, seed=seed, label=label, stop=tuple(stop))
@@ -245,8 +238,7 @@ class LanguageModel:
         """Return metrics of the model on files, read as its training corpus was; the keys are those of `charnn evaluate --json`.
 
         protocol: `streamed` or `windows` for running text, `documents` for documents. tail: only this last fraction of a text.
-        how: names of ReadSettings, for files that are written otherwise than the training data.
-        Raises DataError, SettingError.
+        how: names of ReadSettings, for files in another format than the training data's. Raises DataError, SettingError.
         """
         return self.measure(self.tokenized(paths, tail, **how), protocol or self.protocols[0], window)
 
@@ -257,7 +249,7 @@ class LanguageModel:
         return measure_text(self.network, text, protocol, window)
 
     def errors(self, paths: Sequence[str | Path], top: int, *, tail: float | None = None, **how: Any) -> Worst:
-        """Return the symbols that the text gave the lowest probability, in context, and what each kind costs; raise DataError."""
+        """Return the symbols with the lowest probabilities, in context, and the loss of each kind of symbol; raise DataError."""
         from charnn.tasks.lm.evaluation import locate, worst_symbols
 
         corpus, text = Corpus(paths, self.settings.corpus.elsewhere(how)), self.tokenized(paths, tail, **how)
@@ -267,7 +259,7 @@ class LanguageModel:
         return worst
 
     def tokenized(self, paths: Sequence[str | Path], tail: float | None, **how: Any) -> TokenizedText:
-        """Return files as token ids, kept in an unnamed temporary file."""
+        """Return the token ids of files, stored in an unnamed temporary file."""
         corpus = Corpus(paths, self.settings.corpus.elsewhere(how))
         part = whole(corpus) if tail is None else tail_of(corpus, tail)
         return tokenize(self.tokenizer, part, self.labels, scratch_folder())

@@ -20,21 +20,21 @@ from charnn.kernels.products import Floats
 from charnn.layers.output import AdaptiveOutput, FullOutput
 from charnn.layers.stack import RecurrentStack
 from charnn.tasks.lm.settings import LanguageModelSettings
-from charnn.tasks.tensors import put_weights, weights_of, without_memory
+from charnn.tasks.tensors import put_weights, weights_of
 from charnn.training.model import Loss
 
-LOGITS = 1 << 24  # Logits computed at once: 64 MB. A batch of words from a vocabulary of 50,000 would otherwise take gigabytes to evaluate
-TIED = {"output.weight": "embedding.weight"}  # The weights that are one where they are tied
+LOGITS = 1 << 24  # Logits computed at once, 64 MB: a batch over a vocabulary of 50,000 words would otherwise take gigabytes
+TIED = {"output.weight": "embedding.weight"}  # Weights that are one where they are tied
 
 
 class LanguageNetwork(nn.Module):
-    """Embedding, recurrent stack, output projection; a label, if there are labels, moves the initial state and every input."""
+    """Embedding, recurrent stack, output projection; a label, if there are labels, changes the initial state and every input."""
 
     def __init__(self, settings: LanguageNetworkSettings, *, vocabulary_size: int, labels: int = 0) -> None:
         super().__init__()
         stack, width = settings.stack, settings.width
         self.embedding = nn.Embedding(vocabulary_size, width)
-        nn.init.normal_(self.embedding.weight, std=settings.deviation)
+        nn.init.normal_(self.embedding.weight, std=settings.initial_std)
         self.stack = RecurrentStack(width, stack)
         self.label_embedding = nn.Embedding(labels, width) if labels else None
         self.label_state = nn.Embedding(labels, prod(stack.state_shape)) if labels else None
@@ -60,10 +60,7 @@ class LanguageNetwork(nn.Module):
         return outputs, after
 
     def read(self, batch: Batch, carry: State | None) -> tuple[Tensor, Tensor, State]:
-        """Return (count, hidden) outputs at the places that count, the (count,) targets there, and the state after the batch.
-
-        The carried state is the initial one again in rows that start anew.
-        """
+        """Return (count, hidden) outputs where tokens are predicted, their (count,) targets, and the state after the batch."""
         device = self.embedding.weight.device
         labels = None if batch.labels is None else torch.from_numpy(batch.labels).to(device)
         state = self._carried(batch, carry, labels)
@@ -75,7 +72,7 @@ class LanguageNetwork(nn.Module):
         return outputs.flatten(0, -2), targets.flatten(), after
 
     def loss(self, batch: Batch, carry: State | None) -> Loss:
-        """Return the summed nats of a batch's targets, and the state to carry on, cut from its history (Williams and Peng 1990)."""
+        """Return the summed nats of a batch's targets, and the state to carry, detached from its history (Williams and Peng 1990)."""
         outputs, targets, state = self.read(batch, carry)
         losses = self.losses(outputs, targets)
         return Loss(losses.sum(), losses.numel(), detach(state))
@@ -101,7 +98,7 @@ class LanguageNetwork(nn.Module):
         return x
 
     def _carried(self, batch: Batch, carry: State | None, labels: Tensor | None) -> State:
-        """Return the carried state, with the initial one in rows that start anew."""
+        """Return the carried state, with the initial one in rows that begin a new text."""
         if carry is not None and not batch.fresh.any():
             return carry
         start = self.start(len(batch.fresh), labels)
@@ -112,7 +109,7 @@ class LanguageNetwork(nn.Module):
 
 
 class TorchEngine:
-    """A language network stepped by torch, with the methods of the compiled Engine: for cells that bring no compiled steps."""
+    """A language network stepped by torch, with the methods of the compiled Engine: for cells without compiled steps."""
 
     def __init__(self, network: LanguageNetwork, clamps: Clamps | None = None) -> None:
         self.network, self.clamps = network, clamps or {}
@@ -129,16 +126,16 @@ class TorchEngine:
             return EngineState(torch.stack(state).numpy(), ids)  # (states, layers, batch, hidden)
 
     def clamped(self, clamps: Clamps) -> "TorchEngine":
-        """Return an engine with the same weights in which these units' outputs are fixed at their values. Raises SettingError."""
+        """Return an engine with the same weights that fixes the outputs of these units at these values. Raises SettingError."""
         check_clamps(clamps, self.network.stack.settings)
         return TorchEngine(self.network, clamps)
 
     def step(self, tokens: ArrayLike, state: EngineState) -> Floats:
-        """(batch,) ids -> (batch, vocabulary) logits of what follows."""
+        """(batch,) ids -> (batch, vocabulary) logits of the next ids."""
         return self.read(np.asarray(tokens, np.int64)[:, None], state)
 
     def read(self, ids: ArrayLike, state: EngineState) -> Floats:
-        """(batch, time) ids, or (time,) for every sample -> (batch, vocabulary) logits of what follows the last."""
+        """(batch, time) ids, or (time,) for every sample -> (batch, vocabulary) logits of the ids after the last."""
         rows = id_rows(ids, len(state.labels), self.vocabulary_size)
         logits = np.empty((len(rows), self.vocabulary_size), np.float32)
         for column in rows.T:
@@ -146,7 +143,7 @@ class TorchEngine:
         return logits
 
     def log_probabilities(self, ids: ArrayLike, state: EngineState) -> Floats:
-        """(batch, time) ids, or (time,) -> (batch, time - 1): how probable each id after the first is after those before it."""
+        """(batch, time) ids, or (time,) -> (batch, time - 1) log-probabilities of each id after the first, given those before it."""
         rows = id_rows(ids, len(state.labels), self.vocabulary_size)
         scores = np.empty((len(rows), rows.shape[1] - 1), np.float32)
         for time in range(rows.shape[1] - 1):
@@ -166,7 +163,7 @@ class TorchEngine:
         """(batch,) ids -> (batch, vocabulary) logits; changes the state."""
         with reading(self._packs), ExitStack() as hooks:
             for layer, cell in enumerate(self.network.stack.cells if self.clamps else (), 1):
-                hooks.callback(cell.register_forward_hook(self._hold(layer)).remove)
+                hooks.callback(cell.register_forward_hook(self._clamping(layer)).remove)
             before = tuple(torch.from_numpy(part) for part in state.memory)
             labels = torch.from_numpy(state.labels) if self.label_count else None
             hidden, after = self.network(torch.tensor(tokens)[:, None], before, labels)
@@ -174,33 +171,32 @@ class TorchEngine:
             state.memory[:] = torch.stack(after).numpy()
         return logits
 
-    def _hold(self, layer: int) -> Callable[..., None]:
-        """Return a hook that gives the clamped outputs of a layer their values, in its state too."""
+    def _clamping(self, layer: int) -> Callable[..., None]:
+        """Return a hook that sets the clamped outputs of a layer, in its state too."""
 
-        def hold(_cell: nn.Module, _inputs: Any, result: tuple[Tensor, tuple[Tensor, ...]]) -> None:
+        def clamp(_cell: nn.Module, _inputs: Any, result: tuple[Tensor, tuple[Tensor, ...]]) -> None:
             outputs, state = result
             for (clamped, unit), value in self.clamps.items():
                 if clamped == layer:
                     outputs[..., unit] = value
                     state[0][..., unit] = value
 
-        return hold
+        return clamp
 
 
-def made(settings: LanguageModelSettings, *, vocabulary_size: int, labels: int) -> LanguageNetwork:
-    """Return an untrained network, its weights drawn by the seed."""
-    torch.manual_seed(settings.loop.seed)
-    return LanguageNetwork(settings.network, vocabulary_size=vocabulary_size, labels=labels)
-
-
-def restored(settings: LanguageModelSettings, weights: Mapping[str, NDArray[Any]], *, vocabulary_size: int, labels: int) -> LanguageNetwork:
-    """Return the network with these weights; raise CheckpointError where they do not fit the settings."""
-    with without_memory():
+def network_of(
+    settings: LanguageModelSettings, weights: Mapping[str, NDArray[Any]] | None, *, vocabulary_size: int, labels: int
+) -> LanguageNetwork:
+    """Return the network with these weights, without any an untrained one drawn by the seed; raise CheckpointError for misfits."""
+    if weights is None:
+        torch.manual_seed(settings.loop.seed)
+        return LanguageNetwork(settings.network, vocabulary_size=vocabulary_size, labels=labels)
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):  # for the reasons of tensors.loaded()
         network = LanguageNetwork(settings.network, vocabulary_size=vocabulary_size, labels=labels)
     put_weights(network, weights, TIED if settings.network.tie_weights else None)
     return network.eval()
 
 
 def weights_by_name(network: LanguageNetwork, settings: LanguageModelSettings) -> dict[str, NDArray[Any]]:
-    """Return the weights, tied ones once."""
+    """Return the weights by name, tied ones once."""
     return {name: array for name, array in weights_of(network).items() if not (settings.network.tie_weights and name in TIED)}

@@ -15,8 +15,6 @@ COLUMNS = {
     "standard error (nats)": "standard_error",
 }
 
-NESTED = (dict, list)
-
 BEFORE, AFTER = 26, 14  # Columns of what comes before and after a symbol
 
 
@@ -25,9 +23,15 @@ def validation_table(results: dict[str, Any]) -> list[str]:
     return metrics_table("protocol", {result["protocol"]: result for result in results.values()}, COLUMNS)
 
 
+def evaluated(results: dict[str, Any]) -> dict[str, Any]:
+    """Return the results of the validation part as evaluate() has them: the first protocol, and others under their names."""
+    first, *others = results
+    return {**results[first], **{name: results[name] for name in others}}
+
+
 def table(results: dict[str, Any]) -> list[str]:
     """Return a column per protocol, a row per metric."""
-    first = {name: value for name, value in results.items() if not isinstance(value, NESTED)}
+    first = {name: value for name, value in results.items() if not isinstance(value, dict | list)}
     columns = [first, *(value for value in results.values() if isinstance(value, dict))]
     return grid([[name.replace("_", " "), *(cell(one[name]) for one in columns)] for name in first])
 

@@ -1,4 +1,4 @@
-"""All settings of a language model, as a model file holds them."""
+"""All settings of a language model, as a model file contains them."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,11 +25,9 @@ class LanguageModelSettings(Settings):
 
 @dataclass(frozen=True)
 class LanguageModelInputs(Inputs):
-    """Where the weights of a language model begin."""
+    """The initial weights of a language model."""
 
-    init_from: str | None = setting(
-        None, "Run of a language model to go on from; what is new in the text joins its vocabulary.", is_name=True
-    )
+    init_from: str | None = setting(None, "Run of a language model to continue from; new symbols join its vocabulary.", is_name=True)
     growth: tuple[str, ...] = ()  # Settings of the tokenizer that choose among the new symbols, and were given
 
     def knowing(self, given: Collection[str]) -> "LanguageModelInputs":
@@ -40,14 +38,14 @@ class LanguageModelInputs(Inputs):
         """Return the settings; raise SettingError for a given option without effect."""
         if self.init_from is not None:
             refuse_adopted(given, MODEL_ADOPTED, "of --init-from")
-        if settings.corpus.is_documents and "restarts" in given:
-            raise SettingError("restarts", "has no effect on documents, each of which starts anew; leave it out")
+        if settings.corpus.is_documents and "state_resets" in given:
+            raise SettingError("state_resets", "has no effect on documents, each of which starts from the initial state; leave it out")
         return settings
 
 
 @dataclass(frozen=True)
 class LanguageModelReading(Settings):
-    """Which part of a text is read."""
+    """Options for reading a text."""
 
     tail: float | None = setting(None, "Only this last fraction of the text, such as 0.1.", above=0, most=1)
     how: ReadSettings = field(default_factory=ReadSettings)
@@ -55,7 +53,7 @@ class LanguageModelReading(Settings):
 
 @dataclass(frozen=True)
 class LanguageModelPredicting(Settings):
-    """What is shown of the next tokens."""
+    """Options of predicting the next tokens."""
 
     top: int = setting(5, "Tokens to show.", least=1)
     label: str | None = setting(None, "Label to predict for, of a model trained with labels.", is_name=True)
@@ -64,7 +62,7 @@ class LanguageModelPredicting(Settings):
 
 @dataclass(frozen=True)
 class LanguageModelEvaluating(Settings):
-    """How a text is read to be measured."""
+    """Options of evaluating a language model."""
 
     protocol: str | None = setting(None, "Only this one; by default all that fit.", choices=("streamed", "windows", "documents"))
-    window: int = setting(64, "Tokens of a cold window.", least=1, most=65536)
+    window: int = setting(64, "Tokens of a window that is read from the initial state.", least=1, most=65536)

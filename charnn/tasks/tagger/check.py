@@ -1,4 +1,4 @@
-"""Tagged sentences for a tagger: recognised, checked, read and split into two parts; and the tags that it knows."""
+"""The data of a tagger, tagged sentences: recognised, checked, read and split into two parts; and its tags."""
 
 import re
 from collections import Counter
@@ -11,7 +11,7 @@ import numpy as np
 
 from charnn.check.contents import Contents, Finding, Opened, Problems, counted, few
 from charnn.check.guessing import Look
-from charnn.check.labelled import ordered, repeats_of, shares, unseen_rows
+from charnn.check.labelled import ordered, percentages, repeats_of, unseen_rows
 from charnn.check.symbols import Symbols
 from charnn.checkpoint.model import restored_strings
 from charnn.data.conll import Sentence, TaggedData, split_sentences
@@ -21,13 +21,11 @@ from charnn.errors import CheckpointError, DataError
 from charnn.settings import shown
 from charnn.tasks.tagger.settings import TaggerInputs, TaggerLossSettings, TaggerSettings
 from charnn.tokenizers.registry import lowered
-from charnn.tokenizers.vocabulary import Vocabulary
 from charnn.training.model import Sources
 
-KINDS = {".conll", ".conllu", ".iob", ".bio", ".bioes"}  # extensions of files with a token a line
-MOST_TAGS = 4000  # tags that a tagger can tell apart: which may follow which is a table of all pairs
-VALIDATION_SENTENCES = 2000  # sentences of the quick validation while training, at most
-
+KINDS = {".conll", ".conllu", ".iob", ".bio", ".bioes"}  # Extensions of files with a token per line
+MOST_TAGS = 4000  # Tags of a tagger, at most: its table of legal transitions has a cell for each pair
+VALIDATION_SENTENCES = 2000  # Most sentences of the quick validation while training
 _TAG = re.compile(r"O|[BIES]-\S+")
 
 
@@ -37,7 +35,7 @@ def _by_lines(look: Look) -> str | None:
 
 
 def _are_tagged(look: Look) -> bool:
-    """Have all lines the same columns of single words, ending in tags of spans or parted by blank lines?"""
+    """Do all lines have the same columns of single words, the last one span tags, or are there blank lines and tabs?"""
     has_tabs = "\t" in look.full[0]
     rows = [re.split(r"\t" if has_tabs else r"[ \t]+", line.strip(" ")) for line in look.full if not line.startswith("-DOCSTART-")]
     if len({len(row) for row in rows}) != 1 or len(rows[0]) < 2 or any(" " in row[0] for row in rows):
@@ -45,16 +43,15 @@ def _are_tagged(look: Look) -> bool:
     return all(_TAG.fullmatch(row[-1]) for row in rows) or (has_tabs and len(look.full) < len(look.lines))
 
 
-SIGNS = {
+RECOGNISERS = {
     "options": lambda look: look.option("tag_column", "token_column"),
-    "kind": lambda look: f"{look.kind} files hold a token and its tag a line" if look.kind in KINDS else None,
+    "kind": lambda look: f"{look.kind} files contain a token and its tag per line" if look.kind in KINDS else None,
     "lines": _by_lines,
 }
-"""By each kind of evidence the reason why files look like tagged sentences."""
 
 
 def open_data(sources: Sources, settings: TaggerSettings, inputs: TaggerInputs, problems: Problems) -> Opened:
-    """Return the files and what reads them; raise DataError for what is missing or unreadable."""
+    """Return the files and a function that reads them; raise DataError for missing or unreadable files."""
     reading = replace(settings.data, errors="replace")
     data = TaggedData(sources.corpus, reading, problems.add)
     other = TaggedData(sources.valid, reading, problems.add) if sources.valid else None
@@ -70,14 +67,14 @@ def open_data(sources: Sources, settings: TaggerSettings, inputs: TaggerInputs, 
             seed = settings.loop.seed
             parts = split_sentences(sentences, None, seed, data.name) if other is None else (sentences, problems.all_of(other.sentences()))
             tell_tags(contents, *parts, problems)
-        contents.tell({"text": symbols.counts()})
+        contents.add_symbols({"text": symbols.counts()})
         return contents
 
     return Opened([*data.sources, *(other.sources if other else [])], read)
 
 
 def tell_tags(contents: Contents, train: Sequence[Sentence], valid: Sequence[Sentence], problems: Problems) -> None:
-    """Add tags or spans, repeats, overlap of the parts and unknown words; tokens are compared but for case."""
+    """Add tags or spans, duplicates, overlap of the parts and unknown words to the contents; case is ignored in comparing tokens."""
     scheme = "none"
     with problems.caught():
         scheme = detect_scheme(train)
@@ -97,11 +94,11 @@ def tell_tags(contents: Contents, train: Sequence[Sentence], valid: Sequence[Sen
     contents.rows += [
         ("training", sizes[0]),
         ("validation", f"{sizes[1]}, {100 * unknown / max(1, valid_tokens):.1f} % of them not seen in training"),
-        ("tags", shares(tags)),
-        *([] if scheme == "none" else [("spans", f"{scheme}: {shares(types)}")]),
-        *duplicates.rows("duplicates", "sentence stands", "sentences stand", " there before"),
-        *others.rows("warning", "sentence stands", "sentences stand", " there before with other tags"),
-        *shared.rows("warning", "sentence stands", "sentences stand", " in both splits"),
+        ("tags", percentages(tags)),
+        *([] if scheme == "none" else [("spans", f"{scheme}: {percentages(types)}")]),
+        *duplicates.rows("duplicates", "sentence occurs", "sentences occur", " before"),
+        *others.rows("warning", "sentence occurs", "sentences occur", " before with other tags"),
+        *shared.rows("warning", "sentence occurs", "sentences occur", " in both splits"),
         *unseen_rows("tag", unseen),
     ]
     if scheme == "none":
@@ -126,7 +123,7 @@ def _first_places(sentences: Sequence[Sentence]) -> dict[str, str]:
 
 
 def _kind(tag: str, scheme: str) -> str:
-    """Return what a tagger must have seen to know the tag: the type of its span, or the tag itself."""
+    """Return what training must contain for the tag to be known: the type of its span, or the tag itself."""
     return tag if scheme == "none" or tag == OUTSIDE else tag.partition("-")[2]
 
 
@@ -136,10 +133,10 @@ def _lowered(sentence: Sentence) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Tags:
-    """All tags: as they are in the training data, or in BIOES where they mark spans."""
+    """The names of all tags, as in the training data, or in BIOES where they mark spans."""
 
     names: Sequence[str]
-    scheme: str  # of the training data
+    scheme: str  # Of the training data
 
     @classmethod
     def of(cls, sentences: Iterable[Sequence[str]], scheme: str) -> "Tags":
@@ -149,7 +146,7 @@ class Tags:
             types = {tag.partition("-")[2] for tag in found if tag != OUTSIDE}
             found = {OUTSIDE} | {f"{prefix}-{kind}" for kind in types for prefix in "BIES"}
         if len(found) > MOST_TAGS:
-            raise DataError(f"the data hold {len(found):,} tags, and at most {MOST_TAGS:,} can be told apart; is --tag-column right?")
+            raise DataError(f"the data contain {len(found):,} tags, and at most {MOST_TAGS:,} are possible; is --tag-column right?")
         return cls(sorted(found), scheme)
 
     @classmethod
@@ -173,7 +170,7 @@ class Tags:
         return {name: number for number, name in enumerate(self.names)}
 
     def read(self, sentence: Sentence) -> Sequence[str]:
-        """Return the tags of a sentence, spans in BIOES; raise DataError, with path:line, for one that the model does not have."""
+        """Return the tags of a sentence, spans in BIOES; raise DataError, with path:line, for a tag that the model does not have."""
         found = to_bioes(sentence.tags, self.scheme) if self.are_spans else sentence.tags
         for tag, own in zip(sentence.tags, found, strict=True):
             if own not in self.ids:
@@ -187,7 +184,7 @@ class Tags:
 
 @dataclass(frozen=True)
 class TaggerData:
-    """Sentences in a training and a validation part, and the tags that training knows."""
+    """Sentences in a training and a validation part, and the tags of the training part."""
 
     name: str
     train: list[Sentence]
@@ -196,27 +193,22 @@ class TaggerData:
 
     @classmethod
     def read(cls, sources: Sources, settings: TaggedSettings, seed: int) -> "TaggerData":
-        """Read and split the data; raise DataError for what is wrong with them."""
+        """Read and split the data; raise DataError for errors in them."""
         data = TaggedData(sources.corpus, settings)
         train, valid = list(data.sentences()), list(TaggedData(sources.valid, settings).sentences()) if sources.valid else []
         if not sources.valid:
-            train, valid = split_sentences(train, sources.valid_share, seed, data.name)
+            train, valid = split_sentences(train, sources.valid_fraction, seed, data.name)
         tags = Tags.of((one.tags for one in train), detect_scheme(train))
-        tags.numbers(valid)  # raises for a tag that training lacks
+        tags.numbers(valid)  # Raises for a tag that training lacks
         return cls(data.name, train, valid, tags)
 
-    def vocabulary(self, settings: TaggerLossSettings) -> Vocabulary:
-        """Return the words of the training part that are frequent enough."""
-        counts = Counter(word for one in self.train for word in known_as(one.tokens, settings))
-        return Vocabulary.fit(counts, min_count=settings.min_count)
-
     def sample(self, seed: int) -> list[Sentence]:
-        """Return validation sentences for a quick look, VALIDATION_SENTENCES at most."""
+        """Return at most VALIDATION_SENTENCES validation sentences, drawn by the seed, for the quick validations during training."""
         order = np.random.default_rng(seed).permutation(len(self.valid))[:VALIDATION_SENTENCES]
         return [self.valid[number] for number in order]
 
     def facts(self) -> list[tuple[str, str]]:
-        """Return sentences and tags in words, a name and a value each."""
+        """Return rows with the sentences and tags in words."""
         counts = Counter(tag for one in self.train for tag in one.tags)
         total = counts.total()
         kinds = f"{len(counts)} tags" + (f", spans in {self.tags.scheme}" if self.tags.are_spans else "")
@@ -228,5 +220,5 @@ class TaggerData:
 
 
 def known_as(tokens: Sequence[str], settings: TaggerLossSettings) -> Iterable[str]:
-    """Return tokens as the vocabulary has them."""
+    """Return tokens as the vocabulary contains them."""
     return map(lowered, tokens) if settings.lowercase else tokens

@@ -1,4 +1,4 @@
-"""What `charnn predict` does with a tagger: the spans or tags of texts, or the tags of tokens as CoNLL."""
+"""`charnn predict` for a tagger: the spans or tags of texts, or the tags of tokens as CoNLL."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from charnn.errors import SettingError
 from charnn.tasks.tagger.report import marked
 from charnn.tasks.task import Call
 
-OF_ROWS = ("format", "input_format", "text_column", "strict", "shard")  # Options that have an effect on rows of text alone
+OF_ROWS = ("format", "input_format", "text_column", "strict", "shard")  # Options that only rows of text have
 
 
 def predict(model: Any, call: Call) -> int:
@@ -22,6 +22,6 @@ def predict(model: Any, call: Call) -> int:
         raise SettingError("tokens", "needs a file, or - for standard input")
     for source in find_sources(call.arguments):
         lines = read_lines(read_text(source, Decoding(rows.encoding, rows.errors, "unix")))
-        for tokens in token_sentences(lines, source.name):  # each is written as soon as it is read
+        for tokens in token_sentences(lines, source.name):  # Each is written as soon as it is read
             call.write(write_conll(tokens, model.tag([tokens])))
     return 0

@@ -9,8 +9,7 @@ from charnn.plots.letters import begins, cell, ends, grid, trimmed_grid, visible
 from charnn.training.card import metrics_table
 
 COLUMNS = {"span F1": "span_f1", "precision": "span_precision", "recall": "span_recall", "token accuracy": "token_accuracy"}
-
-BEFORE, AFTER = 26, 14  # columns of the text before and after a token
+BEFORE, AFTER = 26, 14  # Columns of the text before and after a token
 
 
 def validation_table(results: Mapping[str, Any], sentences: int) -> list[str]:
@@ -29,7 +28,7 @@ def table(results: Mapping[str, Any]) -> list[str]:
 
 
 def errors_table(worst: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return a row a token, in its sentence."""
+    """Return a row for each token, in its sentence."""
     rows = [["nats", "true", "found", "", "in context", "sentence, token"]]
     for one in worst:
         before, after = ends(one["before"], BEFORE), begins(one["after"], AFTER)
@@ -40,7 +39,7 @@ def errors_table(worst: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def marked(text: str, answer: Mapping[str, Any]) -> str:
-    """Return a text with its spans in brackets, `[Paris]place`; or its tokens with their tags, `in/ADP`."""
+    """Return a text with its spans in brackets, `[Paris]place`, or its tokens with their tags, `in/ADP`."""
     if "tags" in answer:
         return " ".join(f"{one['token']}/{one['tag']}" for one in answer["tags"])
     text = text.replace("\n", " ").replace("\r", " ")

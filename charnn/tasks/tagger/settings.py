@@ -1,4 +1,4 @@
-"""All settings of a tagger, as a model file holds them."""
+"""All settings of a tagger, as a model file contains them."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -8,6 +8,8 @@ from charnn.layers.settings import EncoderSettings
 from charnn.settings import Settings, setting
 from charnn.tasks.task import Inputs, refuse_characters
 from charnn.training.settings import OptimizerSettings, TextLoopSettings
+
+WORD_SPLITS = ("unicode", "characters", "spaces", "punctuation")
 
 
 @dataclass(frozen=True)
@@ -22,16 +24,12 @@ class TaggerNetworkSettings(Settings):
 
 @dataclass(frozen=True)
 class TaggerLossSettings(Settings):
-    """What a tagger learns from."""
+    """The vocabulary and the objective of a tagger's training."""
 
     min_count: int = setting(2, "Occurrences that a word needs to enter the vocabulary.", least=1)
-    lowercase: bool = setting(True, "Know words by their lower case; their characters stay as they are.")
-    word_split: str | None = setting(
-        None,
-        "How raw text is divided into tokens; by default as the training tokens are.",
-        choices=("unicode", "characters", "spaces", "punctuation"),
-    )
-    word_dropout: float = setting(0.1, "Share of words read as unknown while training.", least=0, most=0.9)
+    lowercase: bool = setting(True, "Look up words in lower case; their characters keep their case.")
+    word_split: str | None = setting(None, "How raw text is split into tokens; by default as the training tokens are.", choices=WORD_SPLITS)
+    word_dropout: float = setting(0.1, "Fraction of words read as unknown while training.", least=0, most=0.9)
 
 
 @dataclass(frozen=True)
@@ -41,13 +39,13 @@ class TaggerSettings(Settings):
     data: TaggedSettings = field(default_factory=TaggedSettings)
     words: TaggerLossSettings = field(default_factory=TaggerLossSettings)
     network: TaggerNetworkSettings = field(default_factory=TaggerNetworkSettings)
-    optimizer: OptimizerSettings = field(default_factory=lambda: OptimizerSettings(learning_rate=2e-3, averaging=0.998))
-    loop: TextLoopSettings = field(default_factory=lambda: TextLoopSettings(batch_size=32, reports=20))
+    optimizer: OptimizerSettings = field(default_factory=lambda: OptimizerSettings(learning_rate=2e-3, ema=0.998))
+    loop: TextLoopSettings = field(default_factory=lambda: TextLoopSettings(batch_size=32, validations=20))
 
 
 @dataclass(frozen=True)
 class TaggerInputs(Inputs):
-    """Where the weights of a tagger begin."""
+    """The initial weights of a tagger."""
 
     vectors: str | None = setting(None, "Word vectors: GloVe, word2vec, fastText.", is_name=True)
 
@@ -59,14 +57,14 @@ class TaggerInputs(Inputs):
 
 @dataclass(frozen=True)
 class TaggerReading(Settings):
-    """How tagged data are read, where they differ from the training data."""
+    """Options for reading tagged data that differ from the training data."""
 
     tag_column: str | None = setting(None, "Column of the tag, where it differs from the training data's.", is_name=True)
 
 
 @dataclass(frozen=True)
 class TaggerPredicting(Settings):
-    """What is read of a text to be tagged."""
+    """Options of tagging."""
 
-    tokens: bool = setting(False, "The input is divided: a token a line, a blank line between sentences.")
+    tokens: bool = setting(False, "The input is split into tokens: one per line, a blank line between sentences.")
     rows: PredictSettings = field(default_factory=PredictSettings)

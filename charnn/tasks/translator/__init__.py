@@ -10,6 +10,10 @@ TASK = Task(
     DATA: TSV files with a source and a target a line (no header needed), CSV or JSONL; or --source FILE --target FILE with a line
     for a line; by default phrasebook, English and French sentences that come with charnn. All that raw text needs, both ways, is
     learned here and kept in the model file.
+
+    Examples:
+    charnn train translator pairs.tsv --minutes 20 --to checkpoints/en-fr
+    charnn train translator --source train.de --target train.en --epochs 7
     """,
     settings=settings.TranslatorSettings,
     package=__name__,

@@ -1,7 +1,6 @@
-"""Pairs of texts for a translator: read, split into two parts, and examined."""
+"""The data of a translator, pairs of texts: recognised, checked, read and split into two parts."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from charnn.check.contents import Contents, Opened, Problems
@@ -14,12 +13,6 @@ from charnn.data.tables.reading import Reading
 from charnn.errors import DataError
 from charnn.tasks.translator.settings import TranslatorInputs, TranslatorSettings
 from charnn.training.model import Sources
-
-FINDINGS = ("duplicates", "ambiguous", "shared", "shared_sources", "empty", "outliers")
-
-
-def _by_files(look: Look) -> str | None:
-    return "its files are parallel" if look.files.source or (look.files.target and not look.files.tables) else None
 
 
 def _by_names(look: Look) -> str | None:
@@ -38,13 +31,12 @@ def _by_lines(look: Look) -> str | None:
     return "its lines are two texts divided by a tab" if set(look.widths) == {2} or has_most else None
 
 
-SIGNS = {
-    "files": _by_files,
+RECOGNISERS = {
+    "files": lambda look: "its files are parallel" if look.files.source or (look.files.target and not look.files.tables) else None,
     "options": lambda look: look.option("source_column", "target_column", "reverse"),
     "names": _by_names,
     "lines": _by_lines,
 }
-"""By each kind of evidence the reason why files look like pairs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,38 +52,33 @@ class TranslatorData:
     @classmethod
     def read(cls, sources: Sources, settings: TranslatorSettings, inputs: TranslatorInputs) -> "TranslatorData":
         """Read and split the data; raise DataError where there is nothing to train or validate on, SettingError for contradictions."""
-        data = PairData(training_files(sources, inputs), settings.data)
+        data = PairData(PairFiles(sources.corpus, inputs.source, inputs.target), settings.data)
         train, valid = read_parts(data, sources, settings, inputs)
         examination = examine_pairs(train, valid)
         train, valid = usable(train), usable(valid)
         if not train or not valid:
-            raise DataError(f"{data.name}: holds no pairs with two sides to train or validate on; give more")
+            raise DataError(f"{data.name}: contains no pairs with two sides to train or validate on; give more")
         return cls(data.name, data.reading, examination, train, valid)
 
 
 def read_parts(data: PairData, sources: Sources, settings: TranslatorSettings, inputs: TranslatorInputs) -> tuple[list[Pair], list[Pair]]:
-    """Return training and validation pairs; without files of its own the validation part is a random fraction."""
+    """Return training and validation pairs; without files for validation they are a random fraction of the data."""
     pairs, valid = list(data.pairs()), validation_files(sources, inputs)
     if valid is not None:
         return pairs, list(PairData(valid, settings_for(valid, settings.data), reading=data.reading).pairs())
-    return hold_out(pairs, sources.valid_share, settings.loop.seed)
-
-
-def training_files(sources: Sources, inputs: TranslatorInputs) -> PairFiles:
-    """Return the tables or parallel files to train on."""
-    return PairFiles(sources.corpus, inputs.source, inputs.target)
+    return hold_out(pairs, sources.valid_fraction, settings.loop.seed)
 
 
 def validation_files(sources: Sources, inputs: TranslatorInputs) -> PairFiles | None:
-    """Return the tables or parallel files to validate on; None where a part of the data is held out."""
+    """Return the tables or parallel files to validate on; None where a fraction of the data is held out."""
     return PairFiles(sources.valid, inputs.valid_source, inputs.valid_target) if sources.valid or inputs.valid_files else None
 
 
 def open_data(sources: Sources, settings: TranslatorSettings, inputs: TranslatorInputs, problems: Problems) -> Opened:
-    """Return the files and what reads them; raise DataError for missing or unreadable files, SettingError for contradictions."""
+    """Return the files and a function that reads them; raise DataError for unreadable files, SettingError for contradictions."""
     how, valid = replace(settings.data, errors="replace"), validation_files(sources, inputs)
     reading = Reading(problems.add, skips=how.skip_bad_rows)
-    data = PairData(training_files(sources, inputs), how, reading=reading)
+    data = PairData(PairFiles(sources.corpus, inputs.source, inputs.target), how, reading=reading)
     other = None if valid is None else PairData(valid, settings_for(valid, how), reading=reading)
 
     def read() -> Contents:
@@ -107,15 +94,12 @@ def open_data(sources: Sources, settings: TranslatorSettings, inputs: Translator
         contents.rows += reading.facts()
         with problems.caught():
             parts = hold_out(pairs, None, settings.loop.seed) if other is None else (pairs, problems.all_of(other.pairs()))
-            _tell_pairs(contents, *parts)
-        contents.tell({side: one.counts() for side, one in symbols.items()})
+            found = examine_pairs(*parts)
+            contents.rows += found.lines()
+            contents.facts |= {"unit": "pair", "train": found.pairs, "valid": found.valid}
+            findings = ("duplicates", "ambiguous", "shared", "shared_sources", "empty", "outliers")
+            contents.facts |= {name: vars(getattr(found, name)) for name in findings}
+        contents.add_symbols({side: one.counts() for side, one in symbols.items()})
         return contents
 
     return Opened([*data.sources, *(other.sources if other else [])], read)
-
-
-def _tell_pairs(contents: Contents, train: Sequence[Pair], valid: Sequence[Pair]) -> None:
-    found = examine_pairs(train, valid)
-    contents.rows += found.lines()
-    contents.facts |= {"unit": "pair", "train": found.pairs, "valid": found.valid}
-    contents.facts |= {name: vars(getattr(found, name)) for name in FINDINGS}

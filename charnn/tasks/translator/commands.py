@@ -1,10 +1,8 @@
-"""What `charnn predict` and `charnn evaluate` do with a translator."""
+"""`charnn predict` and `charnn evaluate` for a translator."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-import click
 
 from charnn.checkpoint.model import MODEL_FILE
 from charnn.data.settings import PairFiles, PredictSettings
@@ -18,6 +16,7 @@ from charnn.tasks.translator.interpreter import Decoding
 from charnn.tasks.translator.report import lines_of
 from charnn.tasks.translator.settings import SearchSettings, TranslatorReading
 
+OPTIONS = {"count": "n_best", "prefix": "prefix", "seed": "seed"}  # Options by the names of Decoding
 RULES = [one.name for one in own_settings(SamplingSettings)]
 
 
@@ -33,36 +32,27 @@ def predict(model: Any, call: Call) -> int:
     return call.pipe(call.arguments, rows, lambda texts: model.predict(texts, how, aligns=aligns), text_format=lines_of)
 
 
-def evaluate(model: Any, call: Call) -> dict[str, Any]:
-    """Return BLEU, chrF and loss; or, where the first of the data is a model, how the two compare."""
+def evaluate(model: Any, call: Call) -> Any:
+    """Return BLEU, chrF and loss, or a comparison where the first of the data is another model."""
     how, side = decoding(call), call.collected(TranslatorReading)
-    if not (call.arguments or side.source):
-        raise click.UsageError("name the data to measure this translator on.")
     other, tables = second_model(call.arguments)
     files, lowercase = PairFiles(tables, side.source, side.target), call.options.get("lowercase", False)
-    found: dict[str, Any]
     if other is None:
-        found = model.evaluate(files, how, lowercase=lowercase, per_sentence=call.options.get("per_sentence", False), **call.how)
-        return found
+        return model.evaluate(files, how, lowercase=lowercase, per_sentence=call.options.get("per_sentence", False), **call.how)
     call.refuse(["per_sentence"], "has no effect where two models are compared; leave it out")
-    found = model.compare(other, files, how, lowercase=lowercase, **call.how)
-    return {"other": other.name, **found}
+    return {"other": other.name, **model.compare(other, files, how, lowercase=lowercase, **call.how)}
 
 
 def decoding(call: Call) -> Decoding:
-    """Return how to decode, as a user asked for it; raise SettingError for options without effect."""
+    """Return how to decode by the given options; raise SettingError for options without effect."""
     draws = call.options.get("sample", False)
     if draws:
         call.refuse(["beam", "length_penalty"], "has no effect on --sample; leave it out")
     else:
         call.refuse(["seed", *RULES], "has no effect without --sample; leave it out")
-    return Decoding(
-        call.collected(SearchSettings),
-        count=call.options.get("n_best", 1),
-        prefix=call.options.get("prefix", ""),
-        sampling=call.collected(SamplingSettings) if draws else None,
-        seed=call.options.get("seed", 0),
-    )
+    sampling = call.collected(SamplingSettings) if draws else None
+    given = {name: call.options[option] for name, option in OPTIONS.items() if option in call.options}
+    return Decoding(call.collected(SearchSettings), sampling=sampling, **given)
 
 
 def draw(model: Any, call: Call, how: Decoding, settings: PredictSettings, path: Path) -> int:
@@ -78,7 +68,7 @@ def draw(model: Any, call: Call, how: Decoding, settings: PredictSettings, path:
 
 
 def second_model(data: Sequence[str]) -> tuple[Any, Sequence[str]]:
-    """Return the model that the first of the data is, if it is one, and the rest of the data; raise CheckpointError for another task's."""
+    """Return the first of the data as a model, None where it is none, and the other data; raise CheckpointError for another task's."""
     if not data or not ((Path(data[0]) / MODEL_FILE).is_file() or data[0].endswith(".safetensors")):
         return None, data
     other = load(data[0])

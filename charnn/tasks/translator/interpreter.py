@@ -1,11 +1,13 @@
-"""Raw text in, raw text out: a translator's network with everything around it."""
+"""The translation of raw text to raw text by a translator's network."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import block_diag
 
 from charnn.data.pairs import Pair
 from charnn.decoding.beam import Hypothesis
@@ -14,22 +16,23 @@ from charnn.errors import SettingError
 from charnn.metrics.alignment import Alignment, merged
 from charnn.metrics.language import exp
 from charnn.metrics.translation import sentence_chrf, translation_metrics
-from charnn.tasks.translator.languages import Kept, Languages, normal, pieces, put_back
+from charnn.tasks.translator.languages import Languages, Template, normal, pieces, put_back
 from charnn.tasks.translator.network import TranslatorNetwork
 from charnn.tasks.translator.settings import SearchSettings, TranslatorSettings
-from charnn.tasks.translator.translating import Limits, Scored, look, sample, score, search
+from charnn.tasks.translator.translating import Limits, Scored, attention_weights, sample, score, search
 from charnn.tasks.views import UNSEEN, token_texts
+from charnn.tokenizers.registry import SplitsWords
 from charnn.tokenizers.vocabulary import UNKNOWN
 
 
 @dataclass(frozen=True)
 class Decoding:
-    """How translations are found."""
+    """The way to search for, or to sample, translations."""
 
     search: SearchSettings = field(default_factory=SearchSettings)
-    count: int = 1  # best ones to give
+    count: int = 1  # Translations of each text
     prefix: str = ""
-    sampling: SamplingSettings | None = None  # draw instead of search
+    sampling: SamplingSettings | None = None  # Rules of sampling; None for beam search
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -42,34 +45,35 @@ GREEDY = Decoding(SearchSettings(beam=1, length_penalty=0.0))
 
 @dataclass(frozen=True)
 class Translation:
-    """One way to say it."""
+    """A translation of a text."""
 
     text: str
-    score: float  # Its log-probability over the length penalty; of a text translated in pieces, their sum
-    log_probability: float  # In nats, the end token's included
+    score: float  # The log-probability divided by the length penalty; of a text translated in pieces, their sum
+    log_probability: float  # In nats, with the end token's
     alignment: Alignment | None = None
 
 
 class Interpreter:
-    """A translator in use."""
+    """A network with its languages, which translates raw texts."""
 
     def __init__(self, settings: TranslatorSettings, languages: Languages, network: TranslatorNetwork) -> None:
         self.settings, self.languages, self.network = settings, languages, network
 
     @property
     def copies_unknown(self) -> bool:
-        """May it write an unknown word, which attention then replaces by a word of the source?"""
-        return self.languages.are_words and self.settings.network.attention != "none"
+        """May the network write an unknown word, which is then replaced by the source word with the most attention?"""
+        are_words = all(isinstance(one, SplitsWords) for one in (self.languages.source, self.languages.target))
+        return are_words and self.settings.network.attention != "none"
 
     def translate(self, texts: Sequence[str], decoding: Decoding | None = None, *, aligns: bool = False) -> list[list[Translation]]:
-        """Return the best translations of each text, best first; those of a text without anything but white space are empty.
+        """Return the best translations of each text, best first; those of a text of white space are empty.
 
-        A text of more tokens than `longest` is translated in pieces, sentence by sentence where it can be.
+        A text of more tokens than `longest` is translated in pieces, by sentences where possible.
         """
         decoding = decoding or Decoding()
         parts = [self._pieces(text) for text in texts]
         firsts = self._translate_pieces([row[0] for row in parts], decoding, aligns)
-        # A prefix is what the whole translation begins with, not each of its pieces.
+        # A prefix begins the whole translation, not each of its pieces.
         others = iter(self._translate_pieces([part for row in parts for part in row[1:]], replace(decoding, prefix=""), aligns))
         return [_joined([first, *(next(others) for _ in row[1:])]) for first, row in zip(firsts, parts, strict=True)]
 
@@ -78,38 +82,33 @@ class Interpreter:
         return [best.text for best, *_ in self.translate([one.source for one in pairs], decoding)]
 
     def score(self, pairs: Sequence[Pair]) -> Scored:
-        """Return how probable the given translations are."""
+        """Return the log-probabilities and attention of the given translations."""
         return score(self.network, self.languages.read(self.languages.prepare_pairs(pairs)))
 
     def measure(
         self, pairs: Sequence[Pair], found: Sequence[str], *, lowercase: bool = False, per_sentence: bool = False, resamples: int = 1000
     ) -> dict[str, Any]:
-        """Return the metrics of translations that were found, and of the references by forced decoding."""
+        """Return the metrics of translations, and of the references by forced decoding."""
         references = [one.target for one in pairs]
         scored = self.score(pairs)
         nats, words = float(scored.nats.sum()), sum(len(text.split()) + 1 for text in references)
-        metrics = {
-            **translation_metrics(found, references, lowercase=lowercase, resamples=resamples),
-            "loss": nats / int(scored.tokens.sum()),
-            "word_perplexity": exp(nats / words),
-        }
+        metrics = translation_metrics(found, references, lowercase=lowercase, resamples=resamples)
+        metrics |= {"loss": nats / int(scored.tokens.sum()), "word_perplexity": exp(nats / words)}
         if per_sentence:
-            sides = ([one.lower() if lowercase else one for one in side] for side in (found, references))
-            rows = zip(pairs, found, scored.nats.tolist(), scored.tokens.tolist(), sentence_chrf(*sides), strict=True)
-            metrics["sentences"] = [
-                {"source": pair.source, "reference": pair.target, "translation": text, "nats": loss, "tokens": tokens, "chrf": chrf}
-                for pair, text, loss, tokens, chrf in rows
-            ]
+            names = ("source", "reference", "translation", "nats", "tokens", "chrf")
+            chrf = sentence_chrf(*([one.lower() if lowercase else one for one in side] for side in (found, references)))
+            rows = zip([one.source for one in pairs], references, found, scored.nats.tolist(), scored.tokens.tolist(), chrf, strict=True)
+            metrics["sentences"] = [dict(zip(names, row, strict=True)) for row in rows]
         return metrics
 
-    def _pieces(self, text: str) -> list[Kept]:
-        kept = self.languages.prepare(text)
-        if not kept.text.strip():  # white space that is no ordinary space, such as U+00A0
-            return [Kept("", ())]
-        found = pieces(kept.text, lambda part: len(self.languages.encode(self.languages.source, part)), self.settings.longest)
-        return [Kept(part, kept.parts) for part in found] or [Kept("", ())]
+    def _pieces(self, text: str) -> list[Template]:
+        template = self.languages.prepare(text)
+        if not template.text.strip():  # White space other than ordinary spaces, such as U+00A0
+            return [Template("", ())]
+        found = pieces(template.text, lambda part: len(self.languages.encode(self.languages.source, part)), self.settings.longest)
+        return [Template(part, template.parts) for part in found] or [Template("", ())]
 
-    def _translate_pieces(self, sources: Sequence[Kept], decoding: Decoding, aligns: bool) -> list[list[Translation]]:
+    def _translate_pieces(self, sources: Sequence[Template], decoding: Decoding, aligns: bool) -> list[list[Translation]]:
         languages, how = self.languages, decoding.search
         ids = [languages.encode(languages.source, one.text) for one in sources]
         prefix = normal(decoding.prefix)
@@ -126,11 +125,11 @@ class Interpreter:
         ]
 
     def _translation(
-        self, source: Kept, ids: NDArray[Any], target: Sequence[int], found: Hypothesis, *, prefix: str, aligns: bool
+        self, source: Template, ids: NDArray[Any], target: Sequence[int], found: Hypothesis, *, prefix: str, aligns: bool
     ) -> Translation:
-        """Return what was found as text: unknown words replaced by those that the decoder looked at, signs by what was carried over.
+        """Return a hypothesis as text, with the prefix as it was given.
 
-        The prefix stays as it was given.
+        Unknown words are replaced by the source words with the most attention, placeholders by the parts taken out of the source.
         """
         if not source.text:
             empty = Alignment((), (), np.zeros((0, 0)))
@@ -140,12 +139,14 @@ class Interpreter:
         after = [*token_texts(tokenizer, target[:behind], prefix), *token_texts(tokenizer, target)[behind:]]
         weights = None
         if aligns or (self.copies_unknown and UNKNOWN in found.tokens):
-            weights = _without_ends(look(self.network, ids, target))
+            # Without the end tokens, rows that sum to 1
+            weights = np.maximum(attention_weights(self.network, ids, target)[:-1, :-1].astype(np.float64), 1e-9)
+            weights /= weights.sum(1, keepdims=True)
             after = [
                 text.replace(UNSEEN, before[int(weights[place].argmax())].strip()) if token == UNKNOWN and place >= behind else text
                 for place, (text, token) in enumerate(zip(after, target, strict=True))
             ]
-        # In normal form again: bytes and characters can make a newline, and a sign that stands for nothing leaves two spaces.
+        # In normal form again: bytes and characters can make a newline, and an unused placeholder leaves two spaces.
         text = normal(put_back("".join([prefix, *after[behind:]]), source.parts))
         alignment = None
         if aligns and weights is not None:
@@ -154,18 +155,10 @@ class Interpreter:
         return Translation(text, found.score, found.log_probability, alignment)
 
 
-def _without_ends(weights: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(target + 1, source + 1) with the end tokens -> (target, source), rows that sum to 1."""
-    inner = np.maximum(weights[:-1, :-1].astype(np.float64), 1e-9)
-    shares: NDArray[np.float64] = inner / inner.sum(1, keepdims=True)
-    return shares
-
-
 def _joined(found: Sequence[Sequence[Translation]]) -> list[Translation]:
-    """Return the translations of a text from those of its pieces: the best with the best, the second with the second."""
+    """Return the translations of a text from those of its pieces: the best of each joined, then the second of each."""
     if len(found) == 1:
         return list(found[0])
-    ranks = range(min(map(len, found)))
     return [
         Translation(
             " ".join(row[rank].text for row in found if row[rank].text),
@@ -173,18 +166,14 @@ def _joined(found: Sequence[Sequence[Translation]]) -> list[Translation]:
             sum(row[rank].log_probability for row in found),
             stacked([row[rank].alignment for row in found]),
         )
-        for rank in ranks
+        for rank in range(min(map(len, found)))
     ]
 
 
 def stacked(parts: Sequence[Alignment | None]) -> Alignment | None:
-    """Return alignments one after the other: each target word looked at its own piece only."""
+    """Return one alignment of consecutive pieces, in which each target word attends to its own piece only; None for Nones."""
     known = [one for one in parts if one is not None]
     if not known:
         return None
-    weights = np.zeros((sum(len(one.target) for one in known), sum(len(one.source) for one in known)))
-    row = column = 0
-    for one in known:
-        weights[row : row + len(one.target), column : column + len(one.source)] = one.weights
-        row, column = row + len(one.target), column + len(one.source)
-    return Alignment(tuple(word for one in known for word in one.source), tuple(word for one in known for word in one.target), weights)
+    words = [tuple(chain.from_iterable(getattr(one, side) for one in known)) for side in ("source", "target")]
+    return Alignment(words[0], words[1], block_diag(*(one.weights for one in known)))

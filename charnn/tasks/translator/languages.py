@@ -1,4 +1,4 @@
-"""The two languages of a translator: raw texts and pairs of texts to token ids, and what is copied from a source as it is."""
+"""The two languages of a translator: texts and pairs to token ids, with placeholders for what is copied from the source."""
 
 import re
 import unicodedata
@@ -16,19 +16,17 @@ from charnn.data.pairs import Pair
 from charnn.errors import CheckpointError
 from charnn.settings import shown
 from charnn.tasks.translator.settings import TranslatorSettings
-from charnn.tokenizers.registry import SamplesDivisions, SplitsWords, Tokenizer, restore_tokenizer
+from charnn.tokenizers.registry import SamplesDivisions, Tokenizer, restore_tokenizer
 from charnn.tokenizers.vocabulary import END
 
-FIRST_SIGN, SIGNS = 0xE000, 8  # Signs in the place of what is copied: private code points, which no text needs
-LEARNING = 0.05  # Fraction of the pairs without anything to carry over in which a shared word is
-LEAST_SIGNS = 20  # Pairs that have shown a sign before it is known
-
+FIRST_PLACEHOLDER, PLACEHOLDERS = 0xE000, 8  # Private code points in the place of copied parts, which no text needs
+LEARNING = 0.05  # Fraction of the pairs without anything to copy in which a shared word is copied
+LEAST_PAIRS = 20  # Pairs of the training data that contain a placeholder before it is used
 GOLDEN = 0.6180339887498949
-
 _SPACES = re.compile(r"[ \t\r\n\f\v]+")
-_SIGN = re.compile(f"[{chr(FIRST_SIGN)}-{chr(FIRST_SIGN + SIGNS - 1)}]")
-_KEPT = re.compile(
-    r"""(?:https?://|www\.)[^\s<>"]*[\w/#=]           # web addresses, without the full stop behind them
+_PLACEHOLDER = re.compile(f"[{chr(FIRST_PLACEHOLDER)}-{chr(FIRST_PLACEHOLDER + PLACEHOLDERS - 1)}]")
+_COPIED = re.compile(
+    r"""(?:https?://|www\.)[^\s<>"]*[\w/#=]           # web addresses, without the full stop after them
       | (?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+                   # mail addresses
       | (?<![\w])\d+(?:[.,:/-]\d+)+(?![\w])            # 3.14, 10:30, 2024-01-31, 1,000
       | (?<![\w])\d{2,}(?![\w])                        # numbers of two digits and more
@@ -40,79 +38,74 @@ _SENTENCE_END = re.compile(r"(?<=[.!?…])\s+|(?<=[.!?…][\"'»”’)\]])\s+|(
 
 
 class Prepared(NamedTuple):
-    """A pair as the tokenizers take it."""
+    """A pair of texts for the tokenizers."""
 
     source: str
     target: str
 
 
-class Kept(NamedTuple):
-    """A text with signs in the places of what is carried over."""
+class Template(NamedTuple):
+    """A text with placeholders for copied parts."""
 
     text: str
-    parts: tuple[str, ...]  # what each sign replaces
+    parts: tuple[str, ...]  # Those of the placeholders, in order
 
 
 @dataclass(eq=False)
 class Languages:
-    """Two tokenizers, which may be one, and the number of signs that training has seen often enough."""
+    """Two tokenizers, or one for both sides, and the number of placeholders that training contains often enough."""
 
     source: Tokenizer
     target: Tokenizer
-    signs: int = 0
+    placeholders: int = 0
 
     @classmethod
     def restore(cls, saved: SavedModel, settings: TranslatorSettings) -> "Languages":
-        """Return the languages of a model file; raise CheckpointError for contents that make none."""
+        """Return the languages of a model file; raise CheckpointError for damaged contents."""
 
         def tokenizer(side: str) -> Tokenizer:
             return restore_tokenizer(settings.tokens.tokenizer, saved.learned.get(side), below(saved.tensors, f"tokenizer.{side}"))
 
         source = tokenizer("source")
         target = source if settings.objective.shared_vocabulary else tokenizer("target")
-        signs = saved.learned.get("signs")
-        if type(signs) is not int or not 0 <= signs <= SIGNS:
-            raise CheckpointError(f"the model is damaged: it knows {shown(signs)} signs")
-        return cls(source, target, signs)
+        placeholders = saved.learned.get("signs")
+        if type(placeholders) is not int or not 0 <= placeholders <= PLACEHOLDERS:
+            raise CheckpointError(f"the model is damaged: it has {shown(placeholders)} placeholders")
+        return cls(source, target, placeholders)
 
     def learned(self) -> dict[str, Any]:
         """Return what was learned besides tensors, as JSON-ready data."""
-        return {"source": self.source.learned(), "target": None if self.are_one else self.target.learned(), "signs": self.signs}
+        return {"source": self.source.learned(), "target": None if self.are_one else self.target.learned(), "signs": self.placeholders}
 
     def tensors(self) -> dict[str, NDArray[Any]]:
-        """Return the arrays of the tokenizers, named `tokenizer.source.` and `tokenizer.target.`."""
+        """Return the arrays of the tokenizers, `tokenizer.source.*` and `tokenizer.target.*`; a shared tokenizer has only the first."""
         tokenizers = {"source": self.source} | ({} if self.are_one else {"target": self.target})
         return {f"tokenizer.{side}.{name}": array for side, one in tokenizers.items() for name, array in one.tensors().items()}
 
     @property
     def are_one(self) -> bool:
-        """Do both share a tokenizer?"""
+        """Do both sides share a tokenizer?"""
         return self.source is self.target
 
-    @property
-    def are_words(self) -> bool:
-        """Are the tokens of both words?"""
-        return all(isinstance(one, SplitsWords) for one in (self.source, self.target))
-
     def encode(self, tokenizer: Tokenizer, text: str) -> NDArray[Any]:
-        """Return the ids of a prepared text, without an end; subwords are given the space that a word within a text has before it."""
+        """Return the ids of a prepared text, without an end; subwords are encoded with a space before the first word too."""
         return tokenizer.encode(f" {text}" if text and tokenizer.has_spaces else text)
 
     def prepare_pairs(self, pairs: Sequence[Pair]) -> list[Prepared]:
-        """Return given translations as they are scored."""
-        return [Prepared(*keep_in_pair(normal(one.source), normal(one.target), signs=self.signs)) for one in pairs]
+        """Return pairs prepared for scoring."""
+        return [Prepared(*take_out_of_pair(normal(one.source), normal(one.target), most=self.placeholders)) for one in pairs]
 
-    def prepare(self, text: str) -> Kept:
-        """Return a source as the tokenizer takes it, and the parts of the text that its signs replace."""
-        return keep(normal(text), self.signs)
+    def prepare(self, text: str) -> Template:
+        """Return a source prepared for translating."""
+        return take_out(normal(text), self.placeholders)
 
     def read(self, pairs: Sequence[Prepared]) -> PairSet:
-        """Return prepared pairs as token ids."""
+        """Return the token ids of prepared pairs."""
         sides = (self.source, [one.source for one in pairs]), (self.target, [one.target for one in pairs])
         return PairSet(*(ended(self.encode(tokenizer, text) for text in texts) for tokenizer, texts in sides))
 
     def read_sampled(self, pairs: Sequence[Prepared], alpha: float, seed: int) -> PairSet:
-        """Return the same in divisions into subwords that the seed draws."""
+        """Return the token ids of prepared pairs, with subwords that are drawn by the seed."""
         assert isinstance(self.source, SamplesDivisions)
         assert isinstance(self.target, SamplesDivisions)
         sources, targets = ([f" {text}" for text in texts] for texts in zip(*pairs, strict=True))
@@ -122,102 +115,92 @@ class Languages:
     def batches(self, pairs: Sequence[Prepared], settings: TranslatorSettings) -> PairBatches:
         """Return the training batches of pairs."""
         loop, alpha = settings.loop, settings.objective.subword_sampling
-
-        def resample(epoch: int) -> PairSet:
-            assert alpha is not None
-            return self.read_sampled(pairs, alpha, (loop.seed * 7919 + 2 * epoch) % (2**31 - 1))
-
-        sampled = None if alpha is None else resample
-        return PairBatches(self.read(pairs), batch_size=loop.batch_size, budget=loop.batch_tokens, seed=loop.seed, resample=sampled)
+        resample = None if alpha is None else lambda epoch: self.read_sampled(pairs, alpha, (loop.seed * 7919 + 2 * epoch) % (2**31 - 1))
+        return PairBatches(self.read(pairs), batch_size=loop.batch_size, budget=loop.batch_tokens, seed=loop.seed, resample=resample)
 
 
 def ended(rows: Iterable[NDArray[Any]]) -> TextSet:
-    """Return rows of ids, each with the end token behind it."""
+    """Return a set of rows of ids, each with the end token added."""
     return text_set([np.append(row, END) for row in rows], lambda ids: ids)
 
 
 def normal(text: str) -> str:
-    """Return Unicode's composed form, one space between words, none around them; other white space, such as U+202F, stays."""
+    """Return a text in Unicode's composed form, with single spaces between words; other white space, such as U+202F, is kept."""
     return _SPACES.sub(" ", unicodedata.normalize("NFC", text)).strip(" ")
 
 
-def keep(text: str, signs: int = SIGNS) -> Kept:
-    """Replace web and mail addresses and numbers of two digits and more by signs, in order; equal ones by the same sign.
+def take_out(text: str, most: int = PLACEHOLDERS) -> Template:
+    """Replace web and mail addresses and numbers of several digits by placeholders, in order, equal ones by the same.
 
-    If there are more than `signs`, only the first ones are replaced; a text with signs of its own is returned as it is.
+    After `most` different ones the others are left as they are, and so is a text that contains placeholders itself.
     """
-    parts: list[str] = []
-    if _SIGN.search(text):
-        return Kept(text, ())
-
-    def sign(found: re.Match[str]) -> str:
-        part = found[0]
-        if part not in parts:
-            if len(parts) == signs:
-                return part
-            parts.append(part)
-        return _sign(parts.index(part))
-
-    return Kept(_KEPT.sub(sign, text), tuple(parts))
+    if _PLACEHOLDER.search(text):
+        return Template(text, ())
+    parts = tuple(dict.fromkeys(_COPIED.findall(text)))[:most]
+    return Template(_replaced(text, _COPIED, parts), parts)
 
 
-def keep_in_pair(source: str, target: str, draw: float = 1.0, signs: int = SIGNS) -> tuple[str, str]:
-    """Do the same in a pair to learn from: only what both sides contain becomes a sign.
+def take_out_of_pair(source: str, target: str, draw: float = 1.0, most: int = PLACEHOLDERS) -> tuple[str, str]:
+    """Replace the parts that both sides contain by placeholders, as take_out() does in one text.
 
-    Where nothing does and draw, a number in [0, 1), is below LEARNING, a word that both sides contain does, so that signs are
-    known even in a corpus without addresses and numbers (copied words teach copying: Currey et al. 2017).
+    Without any, and where draw, a number in [0, 1), is below LEARNING, replace a word that both sides contain: so placeholders are
+    learned even from a corpus without addresses and numbers (copied words teach copying: Currey et al. 2017).
     """
-    if _SIGN.search(source) or _SIGN.search(target):
+    if _PLACEHOLDER.search(source) or _PLACEHOLDER.search(target):
         return source, target
-    there, pattern = set(_KEPT.findall(target)), _KEPT
-    shared = [part for part in dict.fromkeys(_KEPT.findall(source)) if part in there]
+    pattern, shared = _COPIED, _shared(_COPIED, source, target)
     if not shared and draw < LEARNING:
-        words, pattern = set(_WORD.findall(target)), _WORD
-        shared = [word for word in dict.fromkeys(_WORD.findall(source)) if word in words][:1]
-    known = {part: _sign(number) for number, part in enumerate(shared[:signs])}
-    source, target = (pattern.sub(lambda found: known.get(found[0], found[0]), text) for text in (source, target))
-    return source, target
+        pattern, shared = _WORD, _shared(_WORD, source, target)[:1]
+    return _replaced(source, pattern, shared[:most]), _replaced(target, pattern, shared[:most])
 
 
-def prepare_to_learn(pairs: Sequence[Pair], *, keeps: bool) -> list[Prepared]:
-    """Return pairs in normal form; where something is kept, with signs in its place, and with more signs to learn from."""
+def _shared(pattern: re.Pattern[str], source: str, target: str) -> list[str]:
+    """Return the different matches in a source that match in the target too, in order."""
+    there = set(pattern.findall(target))
+    return [part for part in dict.fromkeys(pattern.findall(source)) if part in there]
+
+
+def _replaced(text: str, pattern: re.Pattern[str], parts: Sequence[str]) -> str:
+    """Return the text with the matches that are among the parts replaced by the parts' placeholders."""
+    known = {part: chr(FIRST_PLACEHOLDER + number) for number, part in enumerate(parts)}
+    return pattern.sub(lambda found: known.get(found[0], found[0]), text)
+
+
+def prepare_to_learn(pairs: Sequence[Pair], *, copies: bool) -> list[Prepared]:
+    """Return pairs prepared for training; with `copies` with placeholders, some of them for words."""
     prepared = [Prepared(normal(one.source), normal(one.target)) for one in pairs]
-    if not keeps:
+    if not copies:
         return prepared
-    # A draw of each pair's own; the golden ratio spreads them evenly.
-    return [Prepared(*keep_in_pair(*one, number * GOLDEN % 1.0)) for number, one in enumerate(prepared)]
+    # A draw for each pair; the golden ratio spreads them evenly.
+    return [Prepared(*take_out_of_pair(*one, number * GOLDEN % 1.0)) for number, one in enumerate(prepared)]
 
 
-def known_signs(pairs: Sequence[Prepared]) -> int:
-    """Return the number of signs, from the first, that enough pairs have on both sides."""
-    counts = Counter(sign for one in pairs for sign in signs_of(one.source) & signs_of(one.target))
-    return next(sign for sign in range(SIGNS + 1) if counts[sign] < LEAST_SIGNS)
+def known_placeholders(pairs: Sequence[Prepared]) -> int:
+    """Return the number of placeholders, from the first, that enough pairs contain on both sides."""
+    counts = Counter(one for pair in pairs for one in placeholders_of(pair.source) & placeholders_of(pair.target))
+    return next(one for one in range(PLACEHOLDERS + 1) if counts[one] < LEAST_PAIRS)
 
 
-def signs_of(text: str) -> set[int]:
-    """Return the numbers of the signs in a text."""
-    return {ord(sign) - FIRST_SIGN for sign in _SIGN.findall(text)}
+def placeholders_of(text: str) -> set[int]:
+    """Return the numbers of the placeholders in a text."""
+    return {ord(one) - FIRST_PLACEHOLDER for one in _PLACEHOLDER.findall(text)}
 
 
 def put_back(text: str, parts: Sequence[str]) -> str:
-    """Return the text with its signs replaced by the parts that they represent; signs that represent nothing vanish."""
-
-    def part(found: re.Match[str]) -> str:
-        number = ord(found[0]) - FIRST_SIGN
-        return parts[number] if number < len(parts) else ""
-
-    return _SIGN.sub(part, text)
+    """Return the text with placeholder k replaced by parts[k]; a placeholder without a part is removed."""
+    known = dict(enumerate(parts))
+    return _PLACEHOLDER.sub(lambda found: known.get(ord(found[0]) - FIRST_PLACEHOLDER, ""), text)
 
 
 def pieces(text: str, length: Callable[[str], int], most: int) -> list[str]:
-    """Cut a text in pieces of at most `most` tokens: whole sentences as long as they fit, else at spaces, else anywhere."""
+    """Split a text into pieces of at most `most` tokens: into sentences, long ones at spaces, or else anywhere."""
     if length(text) <= most:
         return [text]
     return [piece for sentence in _SENTENCE_END.split(text) for piece in _cut(sentence, length, most)]
 
 
 def _cut(text: str, length: Callable[[str], int], most: int) -> list[str]:
-    """Return halves, and halves of them, cut at the space nearest to the middle."""
+    """Return halves of a text, and their halves, cut at the space nearest to the middle, until each has at most `most` tokens."""
     if len(text) < 2 or length(text) <= most:
         return [text] if text.strip() else []
     middle = len(text) // 2
@@ -225,7 +208,3 @@ def _cut(text: str, length: Callable[[str], int], most: int) -> list[str]:
     places = [place for place in (after, before) if place > 0]
     place = min(places, key=lambda one: abs(one - middle)) if places else middle
     return [*_cut(text[:place].strip(" "), length, most), *_cut(text[place:].strip(" "), length, most)]
-
-
-def _sign(number: int) -> str:
-    return chr(FIRST_SIGN + number)

@@ -1,4 +1,4 @@
-"""The network of a translator: a source read by an encoder, a target written by a decoder that looks back at it."""
+"""The network of a translator: an encoder reads the source, a decoder with attention predicts the target."""
 
 from math import prod
 from typing import NamedTuple
@@ -18,8 +18,8 @@ from charnn.tasks.translator.settings import TranslatorNetworkSettings
 class DecoderState(NamedTuple):
     """The state of a decoder."""
 
-    hidden: State  # of all its layers
-    feed: Tensor  # (batch, 1, units): what the step before decided; no units without input feeding
+    hidden: State  # Of all its layers
+    feed: Tensor  # (batch, 1, units): the readout of the step before; no units without input feeding
 
     def pick(self, rows: Tensor) -> "DecoderState":
         """Return the state of these rows."""
@@ -43,10 +43,11 @@ class TranslatorNetwork(nn.Module):
             self.output.weight = self.target_embedding.embedding.weight  # type: ignore[assignment]
 
     def encode(self, tokens: Tensor, lengths: Tensor) -> tuple[Memory, DecoderState]:
-        """(batch, source) ids and (batch,), at least 1 -> what the decoder looks at, and the state it starts from."""
+        """(batch, source) ids and (batch,) lengths, at least 1 -> memory for attention, and the initial state of the decoder."""
         outputs = self.encoder(self.source_embedding(tokens), lengths)  # (batch, source, outputs)
         memory = self.decoder.attention.memory(self.decoder.dropout(outputs), within(lengths, outputs.shape[1]))
-        return memory, DecoderState(self.bridge(self.encoder.ends(outputs, lengths)), self.decoder.no_feed(len(tokens)))
+        no_feed = outputs.new_zeros(len(tokens), 1, self.decoder.feed_size)
+        return memory, DecoderState(self.bridge(self.encoder.ends(outputs, lengths)), no_feed)
 
     def decode(self, tokens: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
         """(batch, target) ids -> (batch, target, units) readouts, (batch, target, source) weights, the state after the last id."""
@@ -54,20 +55,20 @@ class TranslatorNetwork(nn.Module):
         return readouts, weights, after
 
     def logits(self, readouts: Tensor) -> Tensor:
-        """(..., units) -> (..., target vocabulary)."""
+        """(..., units) readouts -> (..., target vocabulary) logits."""
         return self.output.logits(readouts)
 
 
 class Decoder(nn.Module):
-    """Recurrent layers over the target: the first one's outputs look at the source, the layers above read what they found.
+    """Recurrent layers over the target: the first one's outputs attend to the source, the layers above read the contexts.
 
-    As attention depends on the first layer alone (Wu et al. 2016), a whole target is trained on as one sequence; with input feeding
-    (Luong et al. 2015, section 3.3) the first layer reads the step before as well, and steps wait for each other.
+    As attention depends on the first layer alone (Wu et al. 2016), a whole target is trained on as one sequence. With input feeding
+    (Luong et al. 2015, section 3.3) the first layer reads the readout of the step before too, so the steps run one by one.
     """
 
     def __init__(self, settings: TranslatorNetworkSettings) -> None:
         super().__init__()
-        stack, context = settings.stack, settings.context_size
+        stack, context = settings.stack, 0 if settings.attention == "none" else settings.encoder.output_size
         self.feed_size = settings.embedding_size if settings.input_feeding else 0
         sizes = [settings.embedding_size + self.feed_size] + [stack.hidden_size + context] * (stack.layers - 1)
         self.cells = nn.ModuleList(RecurrentLayer(size, stack) for size in sizes)
@@ -75,11 +76,7 @@ class Decoder(nn.Module):
         self.is_residual = stack.residual
         self.attention = MAKERS[settings.attention](stack.hidden_size, settings.encoder.output_size)
         self.readout = Linear(stack.hidden_size + context, settings.embedding_size)
-        self.dropout = Dropout(stack.dropout, locked=stack.locked_dropout)
-
-    def no_feed(self, batch: int) -> Tensor:
-        """(batch, 1, units) zeros: nothing has been decided yet."""
-        return self.readout.weight.new_zeros(batch, 1, self.feed_size)
+        self.dropout = Dropout(stack.dropout, variational=stack.variational_dropout)
 
     def forward(self, x: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
         """(batch, target, embedding) -> readouts, weights of attention, and the state after the last step."""
@@ -95,24 +92,24 @@ class Decoder(nn.Module):
         return readouts, weights, state
 
     def _read(self, x: Tensor, memory: Memory, hidden: State) -> tuple[Tensor, Tensor, State]:
-        x, first = self._turn(0, self.dropout(x), hidden)
+        x, first = self._run_layer(0, self.dropout(x), hidden)
         context, weights = self.attention(x, memory)
         after = [first]
         for index in range(1, len(self.cells)):
-            outputs, last = self._turn(index, self.dropout(torch.cat([x, context], -1)), hidden)
+            outputs, last = self._run_layer(index, self.dropout(torch.cat([x, context], -1)), hidden)
             x = outputs + x if self.is_residual else outputs
             after.append(last)
         readouts = tanh(self.readout(self.dropout(torch.cat([x, context], -1))))  # Luong et al. 2015, eq. 5
         return self.dropout(readouts), weights, tuple(torch.cat(parts) for parts in zip(*after, strict=True))
 
-    def _turn(self, index: int, x: Tensor, hidden: State) -> tuple[Tensor, State]:
-        """Return the outputs of one layer over the sequence, or over the one step there is, and its state."""
+    def _run_layer(self, index: int, x: Tensor, hidden: State) -> tuple[Tensor, State]:
+        """Return the outputs of a layer over the sequence, or over a single step, and its state."""
         outputs, last = self.cells[index](self.norms[index](x), tuple(part[index : index + 1].contiguous() for part in hidden))
         return outputs, last
 
 
 class EncoderBridge(nn.Module):
-    """The decoder begins where the encoder ended, in both directions (Bahdanau et al. 2015, section A.2.2)."""
+    """An initial state of the decoder from the encoder's last outputs, in both directions (Bahdanau et al. 2015, section A.2.2)."""
 
     def __init__(self, settings: TranslatorNetworkSettings) -> None:
         super().__init__()
@@ -120,13 +117,13 @@ class EncoderBridge(nn.Module):
         self.ends_to_state = Linear(settings.encoder.output_size, prod(self.shape))
 
     def forward(self, ends: Tensor) -> State:
-        """(batch, outputs) -> a state of the decoder."""
+        """(batch, outputs) last outputs of the encoder -> a state of the decoder."""
         parts = tanh(self.ends_to_state(ends)).view(len(ends), *self.shape)  # (batch, states, layers, hidden)
         return tuple(parts.permute(1, 2, 0, 3).contiguous())
 
 
 class ZeroBridge(nn.Module):
-    """The decoder begins at zero."""
+    """An initial state of zeros."""
 
     def __init__(self, settings: TranslatorNetworkSettings) -> None:
         super().__init__()
@@ -139,7 +136,7 @@ class ZeroBridge(nn.Module):
 
 
 class LearnedBridge(nn.Module):
-    """The decoder begins in a state of its own."""
+    """An initial state that is learned."""
 
     def __init__(self, settings: TranslatorNetworkSettings) -> None:
         super().__init__()
@@ -150,4 +147,4 @@ class LearnedBridge(nn.Module):
         return tuple(part[:, None].expand(-1, len(ends), -1).contiguous() for part in self.state)
 
 
-BRIDGES = {"encoder": EncoderBridge, "zero": ZeroBridge, "learned": LearnedBridge}  # What the decoder begins with, by name
+BRIDGES = {"encoder": EncoderBridge, "zero": ZeroBridge, "learned": LearnedBridge}  # Initial states of the decoder by name

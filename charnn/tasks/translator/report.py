@@ -10,18 +10,17 @@ from charnn.plots.terminal import drawn_heatmap
 from charnn.training.card import metrics_table
 
 COLUMNS = {"BLEU": "bleu", "chrF": "chrf", "nats per token": "loss", "perplexity per word": "word_perplexity"}
-
 TEXT = 140  # Columns of a text
 
 
 def validation_table(results: Mapping[str, Any]) -> list[str]:
-    """Return the results of the validation part in Markdown, a row for each way to search."""
+    """Return the results of the validation part in Markdown, a row for each way of searching."""
     rows = {"greedy": results["greedy"], "beam 5": results}
     return [*metrics_table("validation", rows, COLUMNS), "", results["bleu_signature"]]
 
 
 def table(results: dict[str, Any]) -> list[str]:
-    """Return BLEU, chrF and loss with signatures; or the comparison of two models; or a line a pair."""
+    """Return BLEU, chrF and loss with signatures; or the comparison of two models; or a line for each pair."""
     if "sentences" in results:
         texts = ("source", "reference", "translation")
         return [
@@ -36,7 +35,7 @@ def table(results: dict[str, Any]) -> list[str]:
 
 
 def errors_table(worst: Sequence[dict[str, Any]]) -> list[str]:
-    """Return some lines a pair."""
+    """Return four lines for each pair."""
     lines = []
     for one in worst:
         lines.append(f"{one['nats']:.2f} nats per token, {one['tokens']} tokens, chrF {one['chrf']:.1f}: {one['where']}")
@@ -45,7 +44,7 @@ def errors_table(worst: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def lines_of(text: str, answer: dict[str, Any]) -> str:
-    """Return the translation; several with their rank and score before them; below them what the best one looked at, if asked for."""
+    """Return the translation, or several with rank and score; below them the attention map of the best one, where it is given."""
     lines = [answer["translation"]]
     if "candidates" in answer:
         lines = [f"{rank}\t{one['score']:.4f}\t{one['translation']}" for rank, one in enumerate(answer["candidates"], 1)]

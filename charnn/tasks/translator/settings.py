@@ -1,4 +1,4 @@
-"""All settings of a translator, as a model file holds them."""
+"""All settings of a translator, as a model file contains them."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,10 +15,8 @@ from charnn.tasks.task import ENCODER_ADOPTED, Inputs, refuse_adopted
 from charnn.tokenizers.registry import SamplesDivisions, TokenizerSettings, tokenizer_class
 from charnn.training.settings import OptimizerSettings, PairLoopSettings
 
-KEPT = (*task.KEPT, "layers", "residual", "layer_norm", "initial_state")
-"""Settings of a stack that do not come from a language model to start from ..."""
-
-ADOPTED = (*(one for one in ENCODER_ADOPTED if one not in KEPT), "shared_vocabulary")  # ... and all settings that do.
+KEPT = (*task.KEPT, "layers", "residual", "layer_norm", "initial_state")  # Settings of a stack not taken from a language model
+ADOPTED = (*(one for one in ENCODER_ADOPTED if one not in KEPT), "shared_vocabulary")  # Settings that are
 
 
 @dataclass(frozen=True)
@@ -26,18 +24,18 @@ class TranslatorNetworkSettings(Settings):
     """Encoder, attention, decoder."""
 
     stack: StackSettings = field(default_factory=lambda: StackSettings(layers=2, hidden_size=256, dropout=0.3))
-    bidirectional: bool = setting(True, "Read the source from its end as well, with a stack of its own.")
+    bidirectional: bool = setting(True, "Read the source backwards as well, with a second stack.")
     embedding_size: int = setting(256, "Units of a token's embedding, on either side.", least=1, most=16384)
-    embedding_dropout: float = setting(0.0, "Share of the vocabulary left out of an update.", least=0, most=0.9)
-    attention: str = setting("general", "How the decoder chooses where to look in the source.", choices=ATTENTIONS)
-    input_feeding: bool = setting(False, "Tell the first decoder layer what the step before decided; trains step by step, and slowly.")
-    bridge: str = setting("encoder", "State in which the decoder begins.", choices=("encoder", "zero", "learned"))
+    embedding_dropout: float = setting(0.0, "Fraction of the vocabulary left out of an update.", least=0, most=0.9)
+    attention: str = setting("general", "Score by which the decoder attends to the source.", choices=ATTENTIONS)
+    input_feeding: bool = setting(False, "Feed each step's result to the first decoder layer at the next; trains step by step, slowly.")
+    bridge: str = setting("encoder", "Initial state of the decoder.", choices=("encoder", "zero", "learned"))
     tie_weights: bool = setting(True, "Use the target's embedding as output weights too.")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.attention == "none" and self.bridge != "encoder":
-            raise SettingError("bridge", "must be encoder without attention: nothing else would tell the decoder of the source")
+            raise SettingError("bridge", "must be encoder without attention: nothing else would pass the source to the decoder")
 
     def words(self) -> str:
         """Return the network in words: `gru, 2 x 256 units, both directions, attention general`."""
@@ -47,46 +45,41 @@ class TranslatorNetworkSettings(Settings):
 
     @property
     def encoder(self) -> EncoderSettings:
-        """Return the settings of what reads the source."""
+        """Return the settings of the source's encoder."""
         return EncoderSettings(self.stack, self.bidirectional, self.embedding_size, self.embedding_dropout)
-
-    @property
-    def context_size(self) -> int:
-        """Return the units of what attention finds."""
-        return 0 if self.attention == "none" else self.encoder.output_size
 
 
 @dataclass(frozen=True)
 class TranslatorLossSettings(Settings):
-    """What a translator learns from."""
+    """The vocabulary and the objective of a translator's training."""
 
     shared_vocabulary: bool = setting(True, "One vocabulary, and one embedding, for both languages.")
     longest: int | None = setting(
         None,
-        "Most tokens of a side: longer pairs are left out, longer texts cut in pieces; by default 100, of letters or bytes 500.",
+        "Most tokens of a side: longer pairs are left out, longer texts split; by default 100, letters or bytes 500.",
         least=5,
         most=10_000,
     )
-    keep: bool = setting(True, "Carry addresses, and numbers of several digits, over as they are.")
-    label_smoothing: float = setting(0.1, "Share of certainty given to all tokens alike.", least=0, below=1)
-    word_dropout: float = setting(0.0, "Share of tokens read as unknown while training.", least=0, most=0.9)
+    copy_tokens: bool = setting(True, "Copy addresses, and numbers of several digits, as they are.", was="keep")
+    label_smoothing: float = setting(0.1, "Probability spread evenly over all tokens.", least=0, below=1)
+    word_dropout: float = setting(0.0, "Fraction of tokens read as unknown while training.", least=0, most=0.9)
     subword_sampling: float | None = setting(
-        None, "Draw other divisions into subwords in every epoch: sharpness (unigram), or share of merges left out (bpe).", above=0, most=10
+        None, "Sample subwords in each epoch: sharpness (unigram), dropout of merges (bpe).", above=0, most=10
     )
     scheduled_sampling: str = setting(
-        "none", "Let the decoder read its own predictions: how their share rises.", choices=("none", "constant", "linear", "sigmoid")
+        "none", "How the fraction of the decoder's own predictions that it reads rises.", choices=("none", "constant", "linear", "sigmoid")
     )
-    sampling_share: float = setting(0.25, "Share of its own predictions that the decoder reads in the end.", above=0, most=1)
-    sampling_epochs: float = setting(10.0, "Epochs over which that share is reached.", above=0, most=1_000_000)
-    choose_by: str = setting("bleu", "What the model that is kept is best at on validation.", choices=("bleu", "loss"))
+    sampling_fraction: float = setting(0.25, "Final fraction of own predictions that it reads.", above=0, most=1, was="sampling_share")
+    sampling_epochs: float = setting(10.0, "Epochs in which that fraction is reached.", above=0, most=1_000_000)
+    choose_by: str = setting("bleu", "Result on validation by which the best model is chosen.", choices=("bleu", "loss"))
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.scheduled_sampling == "none" and (self.sampling_share, self.sampling_epochs) != (0.25, 10.0):
-            name = "sampling_share" if self.sampling_share != 0.25 else "sampling_epochs"
+        if self.scheduled_sampling == "none" and (self.sampling_fraction, self.sampling_epochs) != (0.25, 10.0):
+            name = "sampling_fraction" if self.sampling_fraction != 0.25 else "sampling_epochs"
             raise SettingError(name, "has no effect without scheduled_sampling; leave it out or give --scheduled-sampling")
         if self.scheduled_sampling == "constant" and self.sampling_epochs != 10.0:
-            raise SettingError("sampling_epochs", "has no effect on a constant share; leave it out")
+            raise SettingError("sampling_epochs", "has no effect on a constant fraction; leave it out")
 
 
 @dataclass(frozen=True)
@@ -97,8 +90,8 @@ class TranslatorSettings(Settings):
     tokens: TokenizerSettings = field(default_factory=lambda: TokenizerSettings(tokenizer="subword"))
     network: TranslatorNetworkSettings = field(default_factory=TranslatorNetworkSettings)
     objective: TranslatorLossSettings = field(default_factory=TranslatorLossSettings)
-    optimizer: OptimizerSettings = field(default_factory=lambda: OptimizerSettings(learning_rate=2e-3, averaging=0.998))
-    loop: PairLoopSettings = field(default_factory=lambda: PairLoopSettings(batch_size=128, reports=20))
+    optimizer: OptimizerSettings = field(default_factory=lambda: OptimizerSettings(learning_rate=2e-3, ema=0.998))
+    loop: PairLoopSettings = field(default_factory=lambda: PairLoopSettings(batch_size=128, validations=20))
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -109,7 +102,7 @@ class TranslatorSettings(Settings):
 
     @property
     def longest(self) -> int:
-        """Return the most tokens of a side."""
+        """Return the largest number of tokens of a source or a target: the setting, or the default of the tokenizer."""
         return self.objective.longest or tokenizer_class(self.tokens.tokenizer).longest
 
 
@@ -127,22 +120,20 @@ class ParallelFiles(Settings):
 
 @dataclass(frozen=True)
 class TranslatorReading(ParallelFiles):
-    """Which files of pairs are read, and how they are written, where that differs from the training data."""
+    """Options for reading pairs that differ from the training data."""
 
     how: ReadSettings = field(default_factory=ReadSettings)
 
 
 @dataclass(frozen=True)
 class TranslatorInputs(ParallelFiles, Inputs):
-    """Files that are parallel line by line, and where the weights begin."""
+    """Files that are parallel line by line, and initial weights."""
 
     valid_source: tuple[str, ...] = _files("source", "validation")
     valid_target: tuple[str, ...] = _files("target", "validation")
-    init_encoder: str | None = setting(
-        None, "Run of a language model of the source, whose embedding and layers are taken over.", is_name=True
-    )
+    init_encoder: str | None = setting(None, "Run of a language model of the source: its embedding and layers are copied.", is_name=True)
     init_decoder: str | None = setting(
-        None, "Run of a language model of the target, whose embedding and lowest layer are taken over.", is_name=True
+        None, "Run of a language model of the target: its embedding and lowest layer are copied.", is_name=True
     )
 
     def arranged(self, settings: TranslatorSettings, given: Collection[str], data: Sequence[str]) -> TranslatorSettings:
@@ -157,7 +148,7 @@ class TranslatorInputs(ParallelFiles, Inputs):
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Return the parallel files of the source, or, where there are none, of the target."""
+        """Return the parallel files of the source; where there are none, of the target."""
         return self.source or self.target
 
     @property
@@ -168,7 +159,7 @@ class TranslatorInputs(ParallelFiles, Inputs):
 
 @dataclass(frozen=True)
 class SearchSettings(Settings):
-    """How translations are searched for."""
+    """Options of beam search."""
 
     beam: int = setting(5, "Translations kept at every step.", least=1, most=1000)
     length_penalty: float = setting(1.0, "Favours long translations.", least=0, most=10)
@@ -177,23 +168,23 @@ class SearchSettings(Settings):
 
 @dataclass(frozen=True)
 class TranslatorPredicting(Settings):
-    """What is made of a text."""
+    """Options of translating."""
 
     search: SearchSettings = field(default_factory=SearchSettings)
     n_best: int = setting(1, "Translations of each text.", least=1, most=1000)
-    prefix: str = setting("", "What every translation begins with.")
+    prefix: str = setting("", "Beginning of every translation.")
     sample: bool = setting(False, "Draw translations by the rules of sampling, instead of searching.")
-    seed: int = setting(0, "Seed of what is drawn.", least=0, most=2**32 - 1)
-    attention: bool = setting(False, "Show which words of the text each word of the translation looked at.")
-    attention_plot: str | None = setting(None, "Draw that into a .png, .svg or .html file, of one text.", is_name=True)
+    seed: int = setting(0, "Seed of the samples.", least=0, most=2**32 - 1)
+    attention: bool = setting(False, "Show to which words of the text each word of the translation attends.")
+    attention_plot: str | None = setting(None, "Draw that for one text into a .png, .svg or .html file.", is_name=True)
     rows: PredictSettings = field(default_factory=PredictSettings)
     sampling: SamplingSettings = field(default_factory=SamplingSettings)
 
 
 @dataclass(frozen=True)
 class TranslatorEvaluating(Settings):
-    """How translations are measured."""
+    """Options of evaluating a translator."""
 
     search: SearchSettings = field(default_factory=SearchSettings)
     lowercase: bool = setting(False, "Compare without regard to case.")
-    per_sentence: bool = setting(False, "A line a pair: nats, tokens, chrF, source, reference, translation.")
+    per_sentence: bool = setting(False, "A line for each pair: nats, tokens, chrF, source, reference, translation.")

@@ -1,13 +1,9 @@
 """Tables that people have, and that were hard to read once: each is read as it comes."""
 
-import re
-import shlex
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from charnn.cli.main import main
 from charnn.data.conll import TaggedData
 from charnn.data.corpus import Corpus
 from charnn.data.labelled import LabelledData
@@ -98,30 +94,7 @@ def test_what_is_no_file_for_a_task_ends_in_one_sentence(cases: Path) -> None:
     assert str(caught.value) == f"{place}: is a zip archive; unpack it first"
 
 
-def test_a_table_read_as_running_text_is_told(cases: Path) -> None:
+def test_a_table_read_as_running_text_is_reported(cases: Path) -> None:
     corpus = Corpus([cases / "tables" / "pipe.csv"])
     warning = f"{cases / 'tables' / 'pipe.csv'} is a table, read as it is; to train on a column of it say --text-column"
     assert corpus.facts() == [("warning", warning)]
-
-
-PAGE = Path(__file__).parents[3] / "docs" / "data.md"
-
-
-def test_every_command_of_the_page_works_and_says_what_it_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    rows = "".join(f"good day {number};x\nbad day {number};y\n" for number in range(20))
-    Path("reviews.csv").write_text(f"Text;Label\n{rows}")
-    Path("odd.csv").write_text(f"Text;Label\n{rows}".replace("bad day 0;y", "bad day 0", 1))
-    Path("SMSSpamCollection").write_text(re.sub(r"(.*);(.*)", r"\2\t\1", rows))
-    pairs = (f'{{"translation": {{"en": "cat {number}", "fr": "chat {number}"}}}}\n' for number in range(40))
-    Path("pairs.jsonl").write_text("".join(pairs))
-    shown = ""
-    for block in re.findall(r"```console\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL):
-        for line in block.splitlines():
-            if not line.startswith("$ "):
-                assert line in shown
-                continue
-            command = line.partition(" > ")[0].replace("--minutes 1", "--steps 2 --hidden-size 8")
-            result = CliRunner().invoke(main, shlex.split(command)[2:])
-            assert result.exit_code == 0, result.output
-            shown = result.output

@@ -35,21 +35,21 @@ ROWS = [{"text": "good, I say; or so", "label": "x"}, {"text": "bad | and tabbed
 QUOTED = '"good, I say; or so"{0}x\n"bad | and tabbed"{0}y\n'
 
 
-@pytest.mark.parametrize("sign", list(",;|\t"))
+@pytest.mark.parametrize("delimiter", list(",;|\t"))
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("begin", ["", "\ufeff", "# exported 2024\n", "\n# exported, 2024, by me\n# again\n\n"])
-def test_the_same_rows_whatever_divides_them_ends_their_lines_and_comes_before(sign: str, line_end: str, begin: str) -> None:
-    content = f"{begin}text{sign}label\n{QUOTED.format(sign)}".replace("\n", line_end)
+def test_the_same_rows_whatever_divides_them_ends_their_lines_and_comes_before(delimiter: str, line_end: str, begin: str) -> None:
+    content = f"{begin}text{delimiter}label\n{QUOTED.format(delimiter)}".replace("\n", line_end)
     assert rows_of(content) == ROWS
     header = next(one for one in items_of(content) if isinstance(one, Header))
     assert header.dialect is not None
-    assert (header.dialect.delimiter, header.line_end) == (sign, line_end)
+    assert (header.dialect.delimiter, header.line_end) == (delimiter, line_end)
 
 
-@pytest.mark.parametrize("sign", [";", "|", "\t", ":"])
-def test_excel_may_name_the_delimiter_in_a_line_of_its_own(sign: str) -> None:
-    assert rows_of(f"sep={sign}\r\ntext{sign}label\r\n{QUOTED.format(sign)}") == ROWS
-    assert rows_of(f'"SEP={sign}"\ntext{sign}label\n{QUOTED.format(sign)}') == ROWS
+@pytest.mark.parametrize("delimiter", [";", "|", "\t", ":"])
+def test_excel_may_name_the_delimiter_in_a_line_of_its_own(delimiter: str) -> None:
+    assert rows_of(f"sep={delimiter}\r\ntext{delimiter}label\r\n{QUOTED.format(delimiter)}") == ROWS
+    assert rows_of(f'"SEP={delimiter}"\ntext{delimiter}label\n{QUOTED.format(delimiter)}') == ROWS
 
 
 @pytest.mark.parametrize(
@@ -76,11 +76,11 @@ def test_a_delimiter_that_is_given_stands_above_what_is_seen() -> None:
     assert rows_of("a\tb\n1\t2\n", delimiter="tab") == rows_of("a\tb\n1\t2\n", delimiter="\\t") == [{"a": "1", "b": "2"}]
     assert rows_of("a|b\n1|2\n", "tsv", delimiter="|") == [{"a": "1", "b": "2"}]
     for delimiter in ("", ";;", '"', "\n"):
-        with pytest.raises(SettingError, match=r"^delimiter must be one sign such as ',', ';', '\|' or tab, got "):
+        with pytest.raises(SettingError, match=r"^delimiter must be one character such as ',', ';', '\|' or tab, got "):
             ReadSettings(delimiter=delimiter)
 
 
-def test_a_header_that_another_delimiter_divides_is_told_with_it() -> None:
+def test_a_header_that_another_delimiter_divides_is_reported_with_it() -> None:
     with pytest.raises(DataError) as caught:
         rows_of(f"Text;Label\n{QUOTED.format(';')}", delimiter=",")
     assert str(caught.value) == "a:1: divided by ',' there is one column; divided by ';' there are Text and Label; say --delimiter ';'"
@@ -136,7 +136,7 @@ def test_a_tsv_has_quotes_only_where_every_cell_that_begins_with_one_is_as_excel
         ),
     ],
 )
-def test_bad_quotes_are_told_in_words_of_our_own(content: str, message: str) -> None:
+def test_bad_quotes_are_reported_in_words_of_our_own(content: str, message: str) -> None:
     assert rows_of(content)[0] == message
 
 
@@ -188,8 +188,8 @@ QUOTINGS = st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL])
 
 
 @given(st.lists(st.tuples(CELLS, CELLS, CELLS), max_size=8), st.sampled_from(list(",;|\t")), QUOTINGS)
-def test_what_python_writes_is_read_as_python_reads_it(rows: list[tuple[str, str, str]], sign: str, quoting: int) -> None:
+def test_what_python_writes_is_read_as_python_reads_it(rows: list[tuple[str, str, str]], delimiter: str, quoting: int) -> None:
     file = io.StringIO(newline="")
-    csv.writer(file, delimiter=sign, lineterminator="\r\n", quoting=quoting).writerows([("x", "y", "z"), *rows])  # type: ignore[arg-type]
+    csv.writer(file, delimiter=delimiter, lineterminator="\r\n", quoting=quoting).writerows([("x", "y", "z"), *rows])  # type: ignore[arg-type]
     read: Callable[[str], list[object]] = lambda content: [list(one.cells) for one in items_of(content) if isinstance(one, Row)]  # noqa: E731
     assert read(file.getvalue()) == [list(row) for row in rows]

@@ -25,7 +25,7 @@ def finished(tmp_path_factory):
     """A run with a referee, at its end."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("charnn.training.run.GLANCE_SECONDS", 0.01)
-        return trained(classifier_run(tmp_path_factory.mktemp("classifier"), referee=True))
+        return trained(classifier_run(tmp_path_factory.mktemp("classifier"), baseline=True))
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)
@@ -43,8 +43,8 @@ def test_every_cell_and_pooling_learns_the_table(tmp_path, pooling, cell, bidire
         {"tokenizer": "subword"},
         {"word_characters": True},
         {"class_weights": "balanced", "label_smoothing": 0.1, "word_dropout": 0.1},
-        {"dropout": 0.2, "locked_dropout": True, "embedding_dropout": 0.2, "output_dropout": 0.2},
-        {"averaging": 0.9},
+        {"dropout": 0.2, "variational_dropout": True, "embedding_dropout": 0.2, "output_dropout": 0.2},
+        {"ema": 0.9},
         {"precision": "bfloat16"},
         {"layers": 2, "layer_norm": True, "initial_state": "learned", "window": 3},
     ],
@@ -109,7 +109,7 @@ def test_a_long_text_is_explained_by_parts_of_several_words(finished):
 def test_what_ships_is_the_blend_and_each_model_is_reported(finished, tmp_path):
     (tmp_path / "test.tsv").write_text(TABLE)
     found = load(finished.place.folder).evaluate([tmp_path / "test.tsv"])
-    assert {"network", "linear", "blend", "comparison"} <= found.keys()
+    assert {"network", "baseline", "blend", "comparison"} <= found.keys()
     assert found["accuracy"] == found["blend"]["accuracy"]
     assert found["examples"] == 96
     assert np.sum(found["confusion"]) == 96
@@ -134,7 +134,7 @@ def test_temperatures_are_fitted_without_dropout(tmp_path):
 
 def test_no_referee_leaves_the_network_alone(tmp_path):
     run = trained(classifier_run(tmp_path, 10))
-    assert load(run.place.folder).referee is None
+    assert load(run.place.folder).baseline is None
     assert list(load_model(run.place.folder).metrics["valid"]) == ["network"]
 
 
@@ -142,7 +142,7 @@ def test_runs_of_one_seed_write_the_same_model(tmp_path):
     written = []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        run = trained(classifier_run(tmp_path / name, 10, dropout=0.2, word_dropout=0.1, referee=True))
+        run = trained(classifier_run(tmp_path / name, 10, dropout=0.2, word_dropout=0.1, baseline=True))
         written.append(load_model(run.place.folder).tensors)
     assert written[0].keys() == written[1].keys()
     assert all((written[0][name] == written[1][name]).all() for name in written[0])

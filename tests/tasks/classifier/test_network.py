@@ -128,7 +128,7 @@ def test_gradients_of_chunks_are_those_of_the_whole_less_what_crosses_a_border(p
 @every_cell
 def test_with_dropout_the_way_back_computes_a_chunk_as_it_was(cell, monkeypatch):
     """Checkpointed or kept, the gradients are the same: the masks are drawn again alike."""
-    network = network_of(cell, word_characters=True, dropout=0.5, locked_dropout=True, initial_state="learned").train()
+    network = network_of(cell, word_characters=True, dropout=0.5, variational_dropout=True, initial_state="learned").train()
     network.embedding.dropout = 0.3
     found = gradients(network, 4)
     monkeypatch.setattr("charnn.tasks.classifier.network.checkpoint", lambda function, *given, use_reentrant: function(*given))

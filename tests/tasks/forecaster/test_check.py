@@ -89,25 +89,25 @@ BAD = {
 def test_every_problem_is_told_and_the_others_are_counted(name: str) -> None:
     place, content, told, values = BAD[name]
     contents, problems = read(content, place, target="x")
-    assert problems.told == told
+    assert problems.first == told
     assert contents.facts.get("values") == values
 
 
 def test_what_is_missing_may_be_filled_in() -> None:
     contents, problems = read(f"x,y\n,1\n{NUMBERS}", target="x", missing="interpolate")
-    assert (problems.told, contents.facts["columns"]["x"]["missing"]) == ([], {"count": 1, "where": "a.csv:2"})
+    assert (problems.first, contents.facts["columns"]["x"]["missing"]) == ([], {"count": 1, "where": "a.csv:2"})
 
 
 def test_a_column_without_a_value_is_a_problem() -> None:
-    told = read("x,y\n" + "".join(f",{number}\n" for number in range(30)), target="x", missing="interpolate")[1].told
+    told = read("x,y\n" + "".join(f",{number}\n" for number in range(30)), target="x", missing="interpolate")[1].first
     assert told == ["a.csv: the column x holds no values; name another --target"]
 
 
 def test_files_to_validate_on_are_read_too() -> None:
     contents, problems = read(f"x,y\n{NUMBERS}", target="x", valid="x,y\n1,2\none,2\n3,4\n")
-    assert problems.told == ["valid.csv:3: the column x should hold a number, got 'one'; correct it, or name another --target"]
+    assert problems.first == ["valid.csv:3: the column x should hold a number, got 'one'; correct it, or name another --target"]
     assert [contents.facts[name] for name in ("train", "valid", "held_out")] == [27, 3, 3]
-    assert read(f"x,y\n{NUMBERS}", target="x", valid="")[1].told[0].startswith("valid.csv: holds no numbers; ")
+    assert read(f"x,y\n{NUMBERS}", target="x", valid="")[1].first[0].startswith("valid.csv: holds no numbers; ")
 
 
 def test_settings_that_contradict_the_files_end_the_check() -> None:

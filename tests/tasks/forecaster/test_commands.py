@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from charnn.tasks.load import load
 from tests.runs import SERIES
 from tests.tools import charnn
 
 pytestmark = pytest.mark.usefixtures("quick_probe")
 
-SMALL = ["--steps", "20", "--reports", "2", "--hidden-size", "8", "--window", "24", "--batch-size", "4", "--quiet"]
+SMALL = ["--steps", "20", "--validations", "2", "--hidden-size", "8", "--window", "24", "--batch-size", "4", "--quiet"]
 
 
 def good(*arguments: object, text: str | None = None) -> str:
@@ -93,7 +94,8 @@ def test_a_stream_answers_before_the_next_row_comes(desk):
 
 
 def test_a_backtest_is_shown_beside_the_naive_forecasts(desk):
-    lines = good("evaluate", desk / "sold").split("\n")
+    source, blank, *lines = good("evaluate", desk / "sold").split("\n")
+    assert (source, blank) == ("data: the series it was trained on", "")
     assert lines[0].split() == ["MAE", "RMSE", "MAPE,", "%", "MASE"]
     assert [line.split("  ")[0] for line in lines[1:4]] == ["network", "naive", "seasonal naive (12)"]
     assert lines[-2] == "backtest: 12 origins, 1 step ahead"
@@ -136,6 +138,10 @@ def test_a_series_is_drawn_in_the_terminal_beside_what_is_predicted_of_it(desk):
     assert drawn.startswith("sold: real and predicted, each value predicted from all before it\n")
     assert drawn.endswith("* real   + predicted\n")
     assert good("plot", desk / "sold", "--forecast", "--horizon", 12).startswith("sold: real and predicted, 12 values fed back\n")
+    model = load(desk / "sold")
+    drawn = json.loads(good("plot", desk / "sold", "--forecast", "--horizon", 4, "--json"))["lines"][1]
+    assert drawn["y"] == model.backtest(model.past, horizon=4).predicted[:, 3, 0].tolist()
+    assert drawn["x"] == list(range(len(model.past) - 9, len(model.past)))
     ahead = json.loads(good("plot", desk / "sold", "--forecast", "--steps", 9, "--json"))
     assert [(line["name"], len(line["x"]), line["x"][-1]) for line in ahead["lines"]] == [("real", 100, 119), ("predicted", 9, 128)]
     told = good("predict", desk / "sold", "--steps", 9, "--json").split("\n")[:-1]
@@ -146,8 +152,8 @@ def test_a_series_is_drawn_in_the_terminal_beside_what_is_predicted_of_it(desk):
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        (["plot", "RUN", "--forecast", "--interval", "0.8"], "--interval has no effect without --steps; leave it out, or say how many "
-                                                             "steps to predict."),
+        (["plot", "RUN", "--forecast", "--interval", "0.8"], "--interval has no effect without --steps; leave it out, or give the number "
+                                                             "of steps to predict."),
         (["plot", "RUN", "--forecast", "--steps", "3", "--horizon", "2"], "--horizon is how far ahead the last values are predicted, and "
                                                                           "--steps draws those to come; leave one out."),
         (["plot", "RUN", "--steps", "3"], "--steps has no effect on the losses; leave it out."),
@@ -199,7 +205,7 @@ def test_nothing_held_out_means_nothing_to_measure_on(desk):
     good("train", "forecaster", desk / "series.csv", "--target", "sold", "--held-out", 0, "--to", desk / "all", *SMALL)
     result = charnn("evaluate", desk / "all")
     assert result.exit_code == 2
-    said = "--last must be given where nothing was held out in training; or name the data to measure on"
+    said = "--last must be given where nothing was held out in training; or name the data to evaluate on"
     assert result.stderr == f"Error: {said}.\n"
     assert json.loads(good("evaluate", desk / "all", "--last", 24, "--json"))["origins"] == 24
 

@@ -87,7 +87,7 @@ def test_a_new_value_costs_a_step_and_changes_nothing(changes):
     stream = model.stream(replace(series, values=series.values[:60], times=series.times[:60]))
     for row in series.values[60:]:
         stream.push(row.tolist())
-    found, expected = stream.forecast(7, share=0.8), model.stream(series).forecast(7, share=0.8)
+    found, expected = stream.forecast(7, fraction=0.8), model.stream(series).forecast(7, fraction=0.8)
     assert found.times == expected.times == ("2006-09", "2006-10", "2006-11", "2006-12", "2007-01", "2007-02", "2007-03")
     for one, other in ((found.values, expected.values), (found.low, expected.low), (found.high, expected.high)):
         assert np.array_equal(one, other)

@@ -209,31 +209,31 @@ def test_labels_of_a_model_that_had_none_change_nothing_at_first(tmp_path):
         engine = new.generator.engine
         after = engine.read(old.generator.prompt_ids("the"), engine.start(1, number))[0]
         assert (after[: len(before)] == before).all()
-    assert starts(begun)[1:] == ["old: 0 labels known, 2 new: calm, happy", "old: trained on running text, goes on with documents"]
+    assert starts(begun)[1:] == ["old: 0 labels known, 2 new: calm, happy", "old: trained on running text, continues with documents"]
 
 
 def test_a_model_with_labels_needs_labels(tmp_path):
     old = trained_model(labels=("sad", "happy"), **LABELLED)
     said = message(lambda: job(tmp_path, TrainedStart(old)))
-    assert said == ("init_from old was trained with labels, and this corpus has none; say where: --label-column or --labels-from-files")
+    assert said == ("init_from old was trained with labels, and this corpus has none; give --label-column or --labels-from-files")
 
 
 def test_whether_a_corpus_is_documents_is_its_own_affair(tmp_path):
     old = trained_model(documents="lines")
     begun = job(tmp_path, TrainedStart(old))
     assert not as_trained(begun).is_documents
-    assert starts(begun)[1] == "old: trained on documents, goes on with running text"
+    assert starts(begun)[1] == "old: trained on documents, continues with running text"
     begun = job(tmp_path, TrainedStart(trained_model()), documents="lines")
     assert begun.train_text.starts is not None
-    assert starts(begun)[1] == "old: trained on running text, goes on with documents"
+    assert starts(begun)[1] == "old: trained on running text, continues with documents"
     assert as_trained(begun).sample(length=5)
 
 
 def test_dropout_and_training_are_the_new_runs_own_and_all_else_comes_from_the_old(tmp_path):
     old = trained_model(cell="lstm", layers=2, dropout=0.5)
-    begun = job(tmp_path, TrainedStart(old), dropout=0.2, locked_dropout=True, learning_rate=0.5, hidden_size=99)
+    begun = job(tmp_path, TrainedStart(old), dropout=0.2, variational_dropout=True, learning_rate=0.5, hidden_size=99)
     stack = begun.settings.network.stack
-    assert (stack.cell, stack.layers, stack.hidden_size, stack.dropout, stack.locked_dropout) == ("lstm", 2, 16, 0.2, True)
+    assert (stack.cell, stack.layers, stack.hidden_size, stack.dropout, stack.variational_dropout) == ("lstm", 2, 16, 0.2, True)
     assert begun.settings.optimizer.learning_rate == 0.5
 
 
@@ -243,7 +243,7 @@ def test_every_setting_of_a_tokenizer_that_does_not_grow_it_is_adopted():
 
 # the command line
 
-TINY = ["--steps", "20", "--window", "16", "--batch-size", "4", "--reports", "1", "--progress", "plain"]
+TINY = ["--steps", "20", "--window", "16", "--batch-size", "4", "--validations", "1", "--progress", "plain"]
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,7 @@ def last_warning(contents: Contents) -> str:
 
 def test_every_bad_line_is_a_problem_and_the_other_sentences_are_read() -> None:
     contents, problems = read("a\tO\nb\n\tO\n\nc\t \nd\tO\n\n" + "e\tO\n\n" * 20)
-    assert problems.told == [
+    assert problems.first == [
         "a.conll:2: expected 2 columns as in the first sentence, found 1; they are divided by tabs",
         "a.conll:3: has no token in column 1; fill it in or remove the line",
         "a.conll:5: has no tag in column 2; fill it in or leave the sentence out",
@@ -42,14 +42,14 @@ def test_every_bad_line_is_a_problem_and_the_other_sentences_are_read() -> None:
 
 def test_bad_bytes_do_not_end_the_reading() -> None:
     contents, problems = read(b"\xe9\tO\n\xff\tO\n\n" * 20)
-    assert problems.told == []
+    assert problems.first == []
     assert contents.facts["train"] == 18
 
 
 def test_an_empty_file_is_one_problem() -> None:
     contents, problems = read("")
     assert (contents.rows, problems.count) == ([], 1)
-    assert problems.told[0].startswith("a.conll: holds no sentences; ")
+    assert problems.first[0].startswith("a.conll: holds no sentences; ")
 
 
 def test_types_and_tags_that_are_rare_are_a_warning() -> None:
@@ -63,13 +63,13 @@ def test_types_and_tags_that_are_rare_are_a_warning() -> None:
 def test_tags_that_contradict_every_scheme_are_a_problem_and_yet_counted() -> None:
     contents, problems = read("a\tB-x\n\nb\tI-x\n\nc\tB-x\nd\tB-x\n\n" * 9, valid="a\tO\n")
     bio = "a.conll:1 one begins with B-x, as in BIO; correct one of them"
-    assert problems.told == [f"a.conll:3: in this sentence a span begins with I-x, as in IOB1, but at {bio}"]
+    assert problems.first == [f"a.conll:3: in this sentence a span begins with I-x, as in IOB1, but at {bio}"]
     assert contents.facts["scheme"] == "none"
 
 
 def test_a_tag_that_only_the_validation_part_has_is_a_problem() -> None:
     _, problems = read("a\tDET\n\n", valid="a\tDET\nb\tNOUN\n")
-    assert problems.told == ["valid.conll:1: training has no sentence with the tag 'NOUN'; add some, or leave this one out"]
+    assert problems.first == ["valid.conll:1: training has no sentence with the tag 'NOUN'; add some, or leave this one out"]
 
 
 def test_the_tags_of_spans_are_complete_even_where_training_lacks_some():
@@ -84,7 +84,7 @@ def test_more_tags_than_can_be_told_apart_are_refused():
     """As where a column of words is taken for that of the tags: a table of all pairs would take all memory."""
     with pytest.raises(DataError) as caught:
         Tags.of([[f"word{number}" for number in range(4001)]], "none")
-    assert str(caught.value) == "the data hold 4,001 tags, and at most 4,000 can be told apart; is --tag-column right?"
+    assert str(caught.value) == "the data contain 4,001 tags, and at most 4,000 are possible; is --tag-column right?"
     assert len(Tags.of([[f"B-{number}" for number in range(999)]], "BIO").names) == 3997
 
 
@@ -144,7 +144,7 @@ def test_everything_in_sentences_is_counted() -> None:
         "contradictions": {"count": 1, "where": "a:2"},
         "shared": {"count": 1, "where": "b:1"},
     }
-    assert [one.split(":")[:2] for one in problems.told] == [["b", "3"], ["b", "4"]]
+    assert [one.split(":")[:2] for one in problems.first] == [["b", "3"], ["b", "4"]]
 
 
 def test_the_rows_of_sentences_say_it_in_words() -> None:
@@ -153,9 +153,9 @@ def test_the_rows_of_sentences_say_it_in_words() -> None:
         ("validation", "4 sentences, 5 tokens, 60.0 % of them not seen in training"),
         ("tags", "O 5 (62 %), B-person 1 (12 %), B-place 1 (12 %), I-place 1 (12 %)"),
         ("spans", "BIO: person 1 (50 %), place 1 (50 %)"),
-        ("duplicates", "2 sentences stand there before, for example a:2"),
-        ("warning", "1 sentence stands there before with other tags, for example a:2"),
-        ("warning", "1 sentence stands in both splits, for example b:1"),
+        ("duplicates", "2 sentences occur before, for example a:2"),
+        ("warning", "1 sentence occurs before with other tags, for example a:2"),
+        ("warning", "1 sentence occurs in both splits, for example b:1"),
         ("warning", "training never saw the tag 'B-thing' of the validation part, for example b:3"),
         ("warning", "training never saw the tag 'I-thing' of the validation part, for example b:4"),
     ]
@@ -173,7 +173,7 @@ def test_tags_that_mark_no_spans_have_no_row_of_spans() -> None:
 
 def test_of_a_type_of_span_one_tag_is_enough() -> None:
     """Training turns all into BIOES, so it knows every tag of a type that it saw."""
-    assert told(sentences("x/B-thing"), sentences("x/B-thing y/I-thing"))[1].told == []
+    assert told(sentences("x/B-thing"), sentences("x/B-thing y/I-thing"))[1].first == []
 
 
 def test_wnut_17(real_data: Path) -> None:

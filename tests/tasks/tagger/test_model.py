@@ -83,7 +83,7 @@ def test_tags_that_are_no_spans_are_kept_as_they_are(tmp_path):
     text = "the\tDET\ncat\tNOUN\nsleeps\tVERB\n\na\tDET\ndog\tNOUN\nruns\tVERB\n\n" * 20
     run = trained(tagger_run(tmp_path, 40, text))
     model = load(run.place.folder)
-    assert not model.are_spans
+    assert not model.tags.are_spans
     assert model.tag([["the", "dog", "sleeps"]]) == [["DET", "NOUN", "VERB"]]
     (answer,) = model.predict(["the cat runs"])
     assert [(one["token"], one["tag"], one["begin"]) for one in answer["tags"]] == [
@@ -139,15 +139,16 @@ def test_a_token_is_judged_by_the_probabilities_of_its_tag_and_of_the_true_one(f
     model, tokens = load(finished.place.folder), ("Ann", "went", "to", "Rio", ".")
     sure = [share for row in model.tag_with_probabilities([tokens]) for _, share in row]
     judged = model.judge([Sentence(tokens, ("B-person", "O", "O", "B-place", "O"), "x:1")])[0]
-    assert [one.probability for one in judged] == sure
-    true = ("S-person", "O", "O", "S-place", "O")
-    assert {one.true_probability == one.probability for one, tag in zip(judged, true, strict=True) if one.tag == tag} == {True}
-    assert all(one.true_probability + one.probability <= 1 + 1e-6 for one, tag in zip(judged, true, strict=True) if one.tag != tag)
+    assert [probability for _, probability, _ in judged] == sure
+    names = ("S-person", "O", "O", "S-place", "O")
+    rows = list(zip(names, judged, strict=True))
+    assert {true == probability for name, (tag, probability, true) in rows if tag == name} == {True}
+    assert all(true + probability <= 1 + 1e-6 for name, (tag, probability, true) in rows if tag != name)
 
 
 def test_verdicts_count_spans_by_type_and_tokens_by_tag(finished):
     model, file = load(finished.place.folder), finished.place.folder.parent / "sentences.conll"
-    found, expected = model.verdicts([file]), model.evaluate([file])
+    found, expected = model.predictions([file]), model.evaluate([file])
     assert list(found.labels) == ["person", "place", "O"]
     lines = [line.split("\t")[1] for line in file.read_text().splitlines() if line]
     kinds = [lines.count(f"B-{kind}") + lines.count(f"I-{kind}") for kind in ("person", "place")]

@@ -13,6 +13,7 @@ from tests.networks import CELLS
 
 VOCABULARY, WORDS, CHARACTERS, TAGS, TIME = 20, 6, 9, 4, 8
 LENGTHS = torch.tensor([8, 1, 5])
+MASK = within(LENGTHS, TIME)
 ENCODER = EncoderSettings(StackSettings(hidden_size=8), embedding_size=5, character_size=3, character_hidden_size=4)
 
 every_network = pytest.mark.parametrize(
@@ -43,14 +44,16 @@ def test_a_sentence_alone_equals_the_sentence_in_a_batch_with_padding(cell, outp
     network, (tokens, spelling, tags) = network_of(cell, output, bidirectional, word_characters), sentences()
     scores = network(tokens, LENGTHS, spelling)
     assert scores.shape == (len(LENGTHS), TIME, TAGS)
-    losses, paths, marginals = network.losses(scores, tags, LENGTHS), network.decode(scores, LENGTHS), network.marginals(scores, LENGTHS)
+    chooser = network.output
+    losses, paths, marginals = chooser.losses(scores, tags, MASK), chooser.decode(scores, MASK), chooser.marginals(scores, MASK)
     for row, length in enumerate(LENGTHS.tolist()):
         own, place = LENGTHS[row : row + 1], (slice(row, row + 1), slice(length))
         alone = network(tokens[place], own, spelling._replace(index=spelling.index[place]))
+        mask = MASK[place]
         torch.testing.assert_close(alone[0], scores[row, :length], atol=1e-5, rtol=1e-5)
-        torch.testing.assert_close(network.losses(alone, tags[place], own)[0], losses[row], atol=1e-4, rtol=1e-5)
-        torch.testing.assert_close(network.marginals(alone, own)[0], marginals[row, :length], atol=1e-5, rtol=1e-5)
-        assert network.decode(alone, own)[0].tolist() == paths[row, :length].tolist()
+        torch.testing.assert_close(chooser.losses(alone, tags[place], mask)[0], losses[row], atol=1e-4, rtol=1e-5)
+        torch.testing.assert_close(chooser.marginals(alone, mask)[0], marginals[row, :length], atol=1e-5, rtol=1e-5)
+        assert chooser.decode(alone, mask)[0].tolist() == paths[row, :length].tolist()
 
 
 @pytest.mark.parametrize("output", TAG_OUTPUTS)
@@ -59,10 +62,10 @@ def test_a_tagger_learns_the_tag_of_every_token(output):
     optimizer = torch.optim.Adam(network.parameters(), 0.03)
     for _ in range(40):
         optimizer.zero_grad()
-        network.losses(network(tokens, LENGTHS, spelling), tags, LENGTHS).sum().backward()
+        network.output.losses(network(tokens, LENGTHS, spelling), tags, MASK).sum().backward()
         optimizer.step()
-    found = network.eval().decode(network(tokens, LENGTHS, spelling), LENGTHS)
-    assert (found == tags * within(LENGTHS, TIME)).all()
+    found = network.eval().output.decode(network(tokens, LENGTHS, spelling), MASK)
+    assert (found == tags * MASK).all()
 
 
 @pytest.mark.parametrize("output", TAG_OUTPUTS)
@@ -70,7 +73,7 @@ def test_an_untrained_tagger_gives_legal_tags_only(output):
     neighbours = torch.eye(TAGS, dtype=torch.bool).roll(1, 1)  # after each tag only the next
     first = torch.arange(TAGS) == 2
     network, (tokens, spelling, _) = network_of("gru", output, legal=(neighbours, first, torch.ones(TAGS, dtype=torch.bool))), sentences()
-    found = network.decode(network(tokens, LENGTHS, spelling), LENGTHS)
+    found = network.output.decode(network(tokens, LENGTHS, spelling), MASK)
     assert found.tolist() == [[2, 3, 0, 1, 2, 3, 0, 1], [2] + [0] * 7, [2, 3, 0, 1, 2, 0, 0, 0]]
 
 
@@ -81,4 +84,4 @@ def test_a_network_made_without_memory_is_complete_once_it_has_its_weights(outpu
         other = network_of("gru", output)
     other.load_state_dict(network.state_dict(), assign=True)
     scores = other(tokens, LENGTHS, spelling)
-    assert (other.decode(scores, LENGTHS) == network.decode(network(tokens, LENGTHS, spelling), LENGTHS)).all()
+    assert (other.output.decode(scores, MASK) == network.output.decode(network(tokens, LENGTHS, spelling), MASK)).all()

@@ -27,7 +27,7 @@ class Counter:
     @classmethod
     def prepare(cls, sources, settings, inputs=None):
         examples = list(LabelledData(sources.corpus, settings.data).examples())
-        train, valid = hold_out(examples, sources.valid_share, settings.loop.seed, "the data")
+        train, valid = hold_out(examples, sources.valid_fraction, settings.loop.seed, "the data")
         model = cls(settings, sorted({one.label for one in train}))
         model.title, model.train, model.valid = "A counter", train, valid
         model.texts = text_set([one.text for one in train], ids, labels=np.array([model.labels.index(one.label) for one in train]))

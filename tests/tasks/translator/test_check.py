@@ -18,7 +18,7 @@ def read(folder: Path, name: str, content: str | bytes, valid: str | None = None
         (folder / f"valid-{name}").write_text(valid)
         others = [folder / f"valid-{name}"]
     contents = open_data(Sources([folder / name], others), TranslatorSettings(), TranslatorInputs(), problems).read()
-    return contents, [one.replace(f"{folder}/", "") for one in problems.told], problems.count
+    return contents, [one.replace(f"{folder}/", "") for one in problems.first], problems.count
 
 
 BAD_ROWS = [

@@ -16,7 +16,7 @@ from charnn.errors import CheckpointError, DataError, SettingError
 from charnn.metrics.alignment import Alignment
 from charnn.tasks.load import load
 from charnn.tasks.translator.interpreter import GREEDY, Decoding, stacked
-from charnn.tasks.translator.languages import FIRST_SIGN, Languages, Prepared
+from charnn.tasks.translator.languages import FIRST_PLACEHOLDER, Languages, Prepared
 from charnn.tasks.translator.model import Translator
 from charnn.tasks.translator.settings import SearchSettings
 from charnn.tasks.translator.translating import score
@@ -96,7 +96,7 @@ def test_an_unknown_word_is_the_word_of_the_text_that_the_decoder_looked_at(tran
 
 @pytest.mark.parametrize("part", ["77", "3.14", "2024-01-31", "www.example.org/~mia?x=1", "mia@example.org"])
 def test_numbers_and_addresses_are_carried_over_as_they_are(translator, part):
-    assert translator.languages.signs >= 1
+    assert translator.languages.placeholders >= 1
     assert best(translator, f"Mia eats {part} cats.") == f"Mia mange {part} chats."
 
 
@@ -114,7 +114,7 @@ def test_without_attention_no_unknown_word_is_written():
 
 def test_a_sign_that_stands_for_nothing_leaves_no_gap(use):
     """The spaces beside it stayed: "Mia mange  chats"."""
-    sign, cats = (use.languages.target.vocabulary.ids[word] for word in (chr(FIRST_SIGN), "chats"))
+    sign, cats = (use.languages.target.vocabulary.ids[word] for word in (chr(FIRST_PLACEHOLDER), "chats"))
     always(use, cats)
     with torch.no_grad():
         use.network.output.bias[sign] = 50.0
@@ -322,7 +322,7 @@ def test_a_number_is_scored_as_a_sign_only_where_both_sides_have_it(translator):
     assert translator.languages.prepare_pairs(SOME[1:2]) == [Prepared(SOME[1].source, SOME[1].target)]
     same = pairs_of("Mia eats 99 cats.\tMia mange 99 chats.")
     assert translator.languages.prepare_pairs(same) == [
-        Prepared(*(side.replace("99", chr(FIRST_SIGN)) for side in (same[0].source, same[0].target)))
+        Prepared(*(side.replace("99", chr(FIRST_PLACEHOLDER)) for side in (same[0].source, same[0].target)))
     ]
 
 
@@ -373,8 +373,8 @@ def damaged(saved, **learned):
     [
         ({"source": None}, "the model's tokenizer is damaged: word_split should be of type str, got None"),
         ({"source": {}}, "the model's tokenizer is damaged: word_split should be of type str, got None"),
-        ({"signs": 9}, "the model is damaged: it knows 9 signs"),
-        ({"signs": None}, "the model is damaged: it knows None signs"),
+        ({"signs": 9}, "the model is damaged: it has 9 placeholders"),
+        ({"signs": None}, "the model is damaged: it has None placeholders"),
     ],
     ids=str,
 )

@@ -10,19 +10,19 @@ from hypothesis import strategies as st
 
 from charnn.data.pairs import Pair
 from charnn.tasks.translator.languages import (
-    FIRST_SIGN,
+    FIRST_PLACEHOLDER,
     LEARNING,
-    LEAST_SIGNS,
-    SIGNS,
+    LEAST_PAIRS,
+    PLACEHOLDERS,
     Prepared,
-    keep,
-    keep_in_pair,
-    known_signs,
+    known_placeholders,
     normal,
     pieces,
+    placeholders_of,
     prepare_to_learn,
     put_back,
-    signs_of,
+    take_out,
+    take_out_of_pair,
 )
 from charnn.tokenizers.vocabulary import END
 from tests.translators import PAIRS, TOKENIZERS, translator
@@ -46,7 +46,7 @@ def test_a_subword_is_the_same_at_the_begin_of_a_text_as_within_it():
 
 def test_batches_of_sampled_subwords_are_other_divisions_of_the_same_texts_in_every_epoch():
     model = translator("subword", subword_sampling=0.2, batch_size=2)
-    prepared = prepare_to_learn(PAIRS, keeps=False)
+    prepared = prepare_to_learn(PAIRS, copies=False)
 
     def rows(epoch):
         batches = model.languages.batches(prepared, model.settings)
@@ -73,17 +73,17 @@ def test_two_sides_alike_are_divided_each_in_its_own_way():
     assert pairs.source.ids.tolist() != pairs.target.ids.tolist()
 
 
-def test_only_signs_that_are_known_are_used():
+def test_only_placeholders_that_are_known_are_used():
     text, numbers = "10 20 30", ("10", "20", "30")
-    for signs in range(4):
-        model = translator(signs=signs)
-        replaced = " ".join([*SIGN[:signs], *numbers[signs:]])
-        assert model.languages.prepare(f" {text} ") == (replaced, numbers[:signs])
+    for count in range(4):
+        model = translator(placeholders=count)
+        replaced = " ".join([*PLACEHOLDER[:count], *numbers[count:]])
+        assert model.languages.prepare(f" {text} ") == (replaced, numbers[:count])
         assert model.languages.prepare_pairs([pair_of(text)]) == [(replaced, replaced)]
 
 
 def test_a_given_pair_is_prepared_without_a_draw():
-    assert translator(signs=8).languages.prepare_pairs([pair_of("Anna  sees"), pair_of("e\u0301", "10")]) == [
+    assert translator(placeholders=8).languages.prepare_pairs([pair_of("Anna  sees"), pair_of("e\u0301", "10")]) == [
         ("Anna sees",) * 2,
         ("é", "10"),
     ]
@@ -93,8 +93,8 @@ def pair_of(source, target=None):
     return Pair(source, source if target is None else target, "here")
 
 
-SIGN = [chr(FIRST_SIGN + number) for number in range(SIGNS)]
-"""The signs in their order."""
+PLACEHOLDER = [chr(FIRST_PLACEHOLDER + number) for number in range(PLACEHOLDERS)]
+"""The placeholders in their order."""
 
 PARTS = [
     "https://example.org/a-b?c=d&e=%20#f",
@@ -124,9 +124,9 @@ TEXTS = st.lists(
     ),
     max_size=25,
 ).map("".join)
-"""Texts with much to keep."""
+"""Texts with much to copy."""
 
-without_signs = TEXTS.filter(lambda text: not signs_of(text))
+without_placeholders = TEXTS.filter(lambda text: not placeholders_of(text))
 
 
 def characters(text):
@@ -160,73 +160,76 @@ def test_a_normal_text_stays_as_it_is(text):
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("around", ["{}", "{}.", "({})", "“{}”", "see {}, or", "{}?", "–{}–", "中文 {} 。"])
 def test_addresses_and_numbers_are_kept_without_what_stands_around_them(part, around):
-    kept = keep(around.format(part))
-    assert kept == (around.format(SIGN[0]), (part,))
+    kept = take_out(around.format(part))
+    assert kept == (around.format(PLACEHOLDER[0]), (part,))
     assert put_back(*kept) == around.format(part)
 
 
 @pytest.mark.parametrize("text", PLAIN)
 def test_everything_else_is_not_kept(text):
-    assert keep(text) == (text, ())
+    assert take_out(text) == (text, ())
 
 
-def test_signs_are_in_order_and_equal_parts_have_the_same_one():
-    kept = keep("10 of 20 or 10 at 10:30, 20")
-    assert kept == (f"{SIGN[0]} of {SIGN[1]} or {SIGN[0]} at {SIGN[2]}, {SIGN[1]}", ("10", "20", "10:30"))
+def test_placeholders_are_in_order_and_equal_parts_have_the_same_one():
+    kept = take_out("10 of 20 or 10 at 10:30, 20")
+    assert kept == (
+        f"{PLACEHOLDER[0]} of {PLACEHOLDER[1]} or {PLACEHOLDER[0]} at {PLACEHOLDER[2]}, {PLACEHOLDER[1]}",
+        ("10", "20", "10:30"),
+    )
 
 
-def test_what_comes_when_all_signs_are_taken_stays_as_it_is():
-    numbers = [str(number) for number in range(10, 15 + SIGNS)]
+def test_what_comes_when_all_placeholders_are_taken_stays_as_it_is():
+    numbers = [str(number) for number in range(10, 15 + PLACEHOLDERS)]
     text = " ".join([*numbers, numbers[0]])
-    kept = keep(text)
-    assert kept.text.split() == [*SIGN, *numbers[SIGNS:], SIGN[0]]
-    assert kept.parts == tuple(numbers[:SIGNS])
+    kept = take_out(text)
+    assert kept.text.split() == [*PLACEHOLDER, *numbers[PLACEHOLDERS:], PLACEHOLDER[0]]
+    assert kept.parts == tuple(numbers[:PLACEHOLDERS])
     assert put_back(*kept) == text
 
 
-@pytest.mark.parametrize("signs", range(SIGNS + 1))
-def test_only_so_many_parts_are_kept_as_signs_are_known(signs):
-    numbers = [str(number) for number in range(10, 20 + SIGNS)]
-    kept = keep(" ".join(numbers), signs)
-    assert kept == (" ".join([*SIGN[:signs], *numbers[signs:]]), tuple(numbers[:signs]))
-    assert keep_in_pair(" ".join(numbers), " ".join(numbers), signs=signs) == (kept.text, kept.text)
+@pytest.mark.parametrize("count", range(PLACEHOLDERS + 1))
+def test_at_most_as_many_parts_are_taken_out_as_placeholders_are_known(count):
+    numbers = [str(number) for number in range(10, 20 + PLACEHOLDERS)]
+    kept = take_out(" ".join(numbers), count)
+    assert kept == (" ".join([*PLACEHOLDER[:count], *numbers[count:]]), tuple(numbers[:count]))
+    assert take_out_of_pair(" ".join(numbers), " ".join(numbers), most=count) == (kept.text, kept.text)
 
 
-@pytest.mark.parametrize("sign", [SIGN[0], SIGN[-1]])
-def test_a_text_with_signs_of_its_own_is_left_as_it_is(sign):
+@pytest.mark.parametrize("sign", [PLACEHOLDER[0], PLACEHOLDER[-1]])
+def test_a_text_with_placeholders_of_its_own_is_left_as_it_is(sign):
     text = f"10 {sign} 20"
-    assert keep(text) == (text, ())
-    assert keep_in_pair(text, "10") == (text, "10")
-    assert keep_in_pair("10", text) == ("10", text)
+    assert take_out(text) == (text, ())
+    assert take_out_of_pair(text, "10") == (text, "10")
+    assert take_out_of_pair("10", text) == ("10", text)
 
 
-def test_private_code_points_beside_the_signs_are_ordinary():
-    beside = chr(FIRST_SIGN - 1) + chr(FIRST_SIGN + SIGNS) + "\uf8ff"
-    assert keep(f"{beside} 10") == (f"{beside} {SIGN[0]}", ("10",))
+def test_private_code_points_beside_the_placeholders_are_ordinary():
+    beside = chr(FIRST_PLACEHOLDER - 1) + chr(FIRST_PLACEHOLDER + PLACEHOLDERS) + "\uf8ff"
+    assert take_out(f"{beside} 10") == (f"{beside} {PLACEHOLDER[0]}", ("10",))
     assert put_back(beside, ["x"]) == beside
 
 
-@given(without_signs, st.integers(0, SIGNS))
-@example(MESSY, SIGNS)
+@given(without_placeholders, st.integers(0, PLACEHOLDERS))
+@example(MESSY, PLACEHOLDERS)
 @settings(max_examples=300)
-def test_what_was_kept_is_put_back(text, signs):
-    kept = keep(text, signs)
+def test_what_was_taken_out_is_put_back(text, count):
+    kept = take_out(text, count)
     assert put_back(*kept) == text
-    assert len(set(kept.parts)) == len(kept.parts) <= signs
-    assert signs_of(kept.text) == set(range(len(kept.parts)))
+    assert len(set(kept.parts)) == len(kept.parts) <= count
+    assert placeholders_of(kept.text) == set(range(len(kept.parts)))
 
 
-@given(TEXTS, st.lists(st.text(max_size=3), max_size=SIGNS))
+@given(TEXTS, st.lists(st.text(max_size=3), max_size=PLACEHOLDERS))
 def test_no_sign_is_left_when_parts_are_put_back(text, parts):
-    assert not signs_of(put_back(text + SIGN[3], [part for part in parts if not signs_of(part)]))
+    assert not placeholders_of(put_back(text + PLACEHOLDER[3], [part for part in parts if not placeholders_of(part)]))
 
 
 def test_a_sign_that_stands_for_nothing_vanishes():
-    assert put_back(f"a {SIGN[1]}b {SIGN[0]}", ["10"]) == "a b 10"
+    assert put_back(f"a {PLACEHOLDER[1]}b {PLACEHOLDER[0]}", ["10"]) == "a b 10"
 
 
-def test_signs_of_a_text_are_their_numbers():
-    assert signs_of(f"a{SIGN[2]}{SIGN[2]}b{SIGN[7]}{chr(FIRST_SIGN + SIGNS)}") == {2, 7}
+def test_placeholders_of_a_text_are_their_numbers():
+    assert placeholders_of(f"a{PLACEHOLDER[2]}{PLACEHOLDER[2]}b{PLACEHOLDER[7]}{chr(FIRST_PLACEHOLDER + PLACEHOLDERS)}") == {2, 7}
 
 
 @pytest.mark.parametrize(
@@ -244,7 +247,7 @@ def test_signs_of_a_text_are_their_numbers():
     ],
 )
 def test_in_a_pair_only_what_stands_on_both_sides_becomes_a_sign(source, target, expected):
-    assert keep_in_pair(source, target) == tuple(text.format(*SIGN) for text in expected)
+    assert take_out_of_pair(source, target) == tuple(text.format(*PLACEHOLDER) for text in expected)
 
 
 """A number within another one becomes a sign, 10:30 <sign>:30; an address that touches a word becomes none on that side."""
@@ -260,46 +263,46 @@ def test_in_a_pair_only_what_stands_on_both_sides_becomes_a_sign(source, target,
 )
 def test_a_sign_stands_in_a_pair_where_it_would_stand_in_use(source, target, expected):
     """What is carried over in use is all that the pattern finds, so learning must not find more or less."""
-    assert keep_in_pair(source, target) == tuple(text.format(*SIGN) for text in expected)
+    assert take_out_of_pair(source, target) == tuple(text.format(*PLACEHOLDER) for text in expected)
 
 
-@given(without_signs, without_signs)
+@given(without_placeholders, without_placeholders)
 @example("see:http://a.de", "siehehttp://a.de")
 @settings(max_examples=200)
-def test_both_sides_of_a_pair_have_the_same_signs(source, target):
+def test_both_sides_of_a_pair_have_the_same_placeholders(source, target):
     for draw in (0.0, 1.0):
-        signs, others = map(signs_of, keep_in_pair(source, target, draw))
-        assert signs == others == set(range(len(signs)))
+        placeholders, others = map(placeholders_of, take_out_of_pair(source, target, draw))
+        assert placeholders == others == set(range(len(placeholders)))
 
 
-@given(without_signs)
+@given(without_placeholders)
 @example("10 at 10:30")
 @settings(max_examples=200)
 def test_a_pair_of_equal_sides_learns_what_use_makes_of_each(text):
-    assert keep_in_pair(text, text) == (keep(text).text,) * 2
+    assert take_out_of_pair(text, text) == (take_out(text).text,) * 2
 
 
-def test_a_pair_has_at_most_all_signs():
-    text = " ".join(map(str, range(10, 15 + SIGNS)))
-    source, target = keep_in_pair(text, text)
+def test_a_pair_has_at_most_all_placeholders():
+    text = " ".join(map(str, range(10, 15 + PLACEHOLDERS)))
+    source, target = take_out_of_pair(text, text)
     assert source == target
-    assert source.split() == [*SIGN, *text.split()[SIGNS:]]
+    assert source.split() == [*PLACEHOLDER, *text.split()[PLACEHOLDERS:]]
 
 
 @pytest.mark.parametrize(("draw", "is_drawn"), [(0.0, True), (LEARNING - 1e-9, True), (LEARNING, False), (0.999, False)])
 def test_where_nothing_is_to_be_kept_a_draw_below_the_share_takes_one_shared_word(draw, is_drawn):
     pair = ("Anna knows Berlin and Anna", "Berlin kennt Anna")
-    expected = (f"{SIGN[0]} knows Berlin and {SIGN[0]}", f"Berlin kennt {SIGN[0]}")
-    assert keep_in_pair(*pair, draw) == (expected if is_drawn else pair)
+    expected = (f"{PLACEHOLDER[0]} knows Berlin and {PLACEHOLDER[0]}", f"Berlin kennt {PLACEHOLDER[0]}")
+    assert take_out_of_pair(*pair, draw) == (expected if is_drawn else pair)
 
 
 def test_a_draw_takes_no_word_where_something_is_kept_nor_one_of_three_letters():
-    assert keep_in_pair("Anna 10", "Anna 10", 0.0) == (f"Anna {SIGN[0]}", f"Anna {SIGN[0]}")
-    assert keep_in_pair("Ben Bob", "Bob Ben", 0.0) == ("Ben Bob", "Bob Ben")
+    assert take_out_of_pair("Anna 10", "Anna 10", 0.0) == (f"Anna {PLACEHOLDER[0]}", f"Anna {PLACEHOLDER[0]}")
+    assert take_out_of_pair("Ben Bob", "Bob Ben", 0.0) == ("Ben Bob", "Bob Ben")
 
 
 def test_without_a_draw_no_word_is_taken():
-    assert keep_in_pair("Anna", "Anna") == ("Anna", "Anna")
+    assert take_out_of_pair("Anna", "Anna") == ("Anna", "Anna")
 
 
 SENTENCES = "One two three. Four five! Six seven eight nine? Ten"
@@ -372,14 +375,14 @@ def test_a_line_of_many_words_is_cut_into_parts_of_about_equal_length():
 
 def test_a_line_of_many_words_is_kept_and_put_back():
     text = " ".join(f"{number} word" for number in range(5000))
-    kept = keep(text)
-    assert kept.parts == tuple(map(str, range(10, 10 + SIGNS)))
+    kept = take_out(text)
+    assert kept.parts == tuple(map(str, range(10, 10 + PLACEHOLDERS)))
     assert put_back(*kept) == text
 
 
 @pytest.mark.parametrize("line", ["x" * 4000, "中" * 4000, "." * 4000, "1." * 2000, "a@" * 2000, "www." * 1000, "http://" + "." * 4000])
 def test_a_long_line_without_spaces_is_kept_and_put_back(line):
-    kept = keep(line)
+    kept = take_out(line)
     assert put_back(*kept) == line
 
 
@@ -391,21 +394,25 @@ def test_the_measure_of_length_decides():
     assert all(one < other for one, other in pairwise(found))
 
 
-def test_signs_are_learned_from_about_every_twentieth_pair_without_something_to_keep():
-    prepared = prepare_to_learn([pair_of("Anna sees"), pair_of("5 10")] * 1000, keeps=True)
+def test_placeholders_are_learned_from_about_every_twentieth_pair_without_something_to_copy():
+    prepared = prepare_to_learn([pair_of("Anna sees"), pair_of("5 10")] * 1000, copies=True)
     counts = Counter(one for pair in prepared for one in pair)
-    drawn = counts[f"{SIGN[0]} sees"] / 2000
+    drawn = counts[f"{PLACEHOLDER[0]} sees"] / 2000
     assert drawn == pytest.approx(LEARNING, abs=0.01)
-    assert counts == {f"{SIGN[0]} sees": 2000 * drawn, "Anna sees": 2000 * (1 - drawn), f"5 {SIGN[0]}": 2000}
+    assert counts == {f"{PLACEHOLDER[0]} sees": 2000 * drawn, "Anna sees": 2000 * (1 - drawn), f"5 {PLACEHOLDER[0]}": 2000}
 
 
-def test_without_keeping_pairs_are_brought_into_normal_form_only():
-    assert prepare_to_learn([pair_of(" Anna  10"), pair_of("e\u0301")] * 30, keeps=False) == [("Anna 10",) * 2, ("é",) * 2] * 30
+def test_without_copying_pairs_are_brought_into_normal_form_only():
+    assert prepare_to_learn([pair_of(" Anna  10"), pair_of("e\u0301")] * 30, copies=False) == [("Anna 10",) * 2, ("é",) * 2] * 30
 
 
 @pytest.mark.parametrize(("counts", "known"), [((), 0), ((20,), 1), ((19, 50), 0), ((50, 20, 19, 30), 2), ((20,) * 8, 8)])
-def test_signs_are_known_when_they_and_all_before_them_were_seen_often_enough(counts, known):
-    assert LEAST_SIGNS == 20
-    pairs = [Prepared(f"a {SIGN[sign]}", f"{SIGN[sign]}{SIGN[sign]} b") for sign, count in enumerate(counts) for _ in range(count)]
-    assert known_signs([*pairs, *[Prepared(SIGN[7], "one side only")] * 50]) == known
-    assert signs_of(SIGN[7]) == {7}
+def test_placeholders_are_known_when_they_and_all_before_them_were_seen_often_enough(counts, known):
+    assert LEAST_PAIRS == 20
+    pairs = [
+        Prepared(f"a {PLACEHOLDER[sign]}", f"{PLACEHOLDER[sign]}{PLACEHOLDER[sign]} b")
+        for sign, count in enumerate(counts)
+        for _ in range(count)
+    ]
+    assert known_placeholders([*pairs, *[Prepared(PLACEHOLDER[7], "one side only")] * 50]) == known
+    assert placeholders_of(PLACEHOLDER[7]) == {7}

@@ -10,7 +10,7 @@ from charnn.data.pairs import Pair
 from charnn.errors import CheckpointError
 from charnn.tasks.translator.interpreter import GREEDY
 from charnn.tasks.translator.languages import prepare_to_learn
-from charnn.tasks.translator.model import RISES, Translator, sampled_share
+from charnn.tasks.translator.model import RISES, Translator, sampled_fraction
 from charnn.tasks.translator.settings import TranslatorLossSettings
 from charnn.tasks.translator.translating import decoder_tokens, score
 from charnn.tokenizers.vocabulary import END, START, UNKNOWN
@@ -88,7 +88,7 @@ def restored(model):
 @shared_or_separate
 @tied_or_not
 def test_a_restored_model_gives_the_same_scores_and_has_the_same_tensors(tokenizer, shared, tied):
-    model = translator(tokenizer, shared, tie_weights=tied, signs=3)
+    model = translator(tokenizer, shared, tie_weights=tied, placeholders=3)
     with torch.no_grad():
         for weight in model.network.parameters():
             weight += 0.1 * torch.randn_like(weight)
@@ -135,13 +135,13 @@ def test_weights_that_are_missing_or_of_another_shape_are_refused(lost):
 
 
 def share(schedule, epoch, **options):
-    return sampled_share(TranslatorLossSettings(scheduled_sampling=schedule, **options), epoch)
+    return sampled_fraction(TranslatorLossSettings(scheduled_sampling=schedule, **options), epoch)
 
 
 def test_every_schedule_rises_to_the_share_that_was_asked_for():
     assert set(RISES) == {"none", "constant", "linear", "sigmoid"}
     for schedule in RISES:
-        options = {} if schedule == "none" else {"sampling_share": 0.5}
+        options = {} if schedule == "none" else {"sampling_fraction": 0.5}
         shares = [share(schedule, epoch, **options) for epoch in (0, 0.1, 1, 3, 5, 8, 10, 12, 20, 1000)]
         assert shares == sorted(shares)
         assert all(0 <= one <= 0.5 for one in shares)
@@ -150,10 +150,10 @@ def test_every_schedule_rises_to_the_share_that_was_asked_for():
 
 def test_the_shares_of_the_schedules():
     assert [share("none", epoch) for epoch in (0, 5, 10)] == [0, 0, 0]
-    assert [share("constant", epoch, sampling_share=0.4) for epoch in (0, 5, 10)] == [0.4, 0.4, 0.4]
-    linear = [share("linear", epoch, sampling_share=0.4, sampling_epochs=5.0) for epoch in (0, 2.5, 5, 50)]
+    assert [share("constant", epoch, sampling_fraction=0.4) for epoch in (0, 5, 10)] == [0.4, 0.4, 0.4]
+    linear = [share("linear", epoch, sampling_fraction=0.4, sampling_epochs=5.0) for epoch in (0, 2.5, 5, 50)]
     assert linear == pytest.approx([0, 0.2, 0.4, 0.4])
-    sigmoid = [share("sigmoid", epoch, sampling_share=1.0, sampling_epochs=4.0) for epoch in (0, 2, 4)]
+    sigmoid = [share("sigmoid", epoch, sampling_fraction=1.0, sampling_epochs=4.0) for epoch in (0, 2, 4)]
     assert sigmoid == pytest.approx([0, 0.5, 1], abs=0.01)
 
 
@@ -170,7 +170,7 @@ def seen_by_decoder(model, batch):
 @pytest.mark.parametrize("schedule", ["constant", "linear", "sigmoid"])
 def test_with_a_share_of_one_the_decoder_reads_its_own_predictions(feeding, schedule):
     plain = translator(input_feeding=feeding)
-    model = translator(input_feeding=feeding, scheduled_sampling=schedule, sampling_share=1.0)
+    model = translator(input_feeding=feeding, scheduled_sampling=schedule, sampling_fraction=1.0)
     batch = batch_of(model, epoch=10**6)
     inputs, targets = decoder_tokens(batch.target, CPU)
     with torch.no_grad():
@@ -186,17 +186,17 @@ def test_with_a_share_of_one_the_decoder_reads_its_own_predictions(feeding, sche
 
 @in_training_or_not
 def test_nothing_is_sampled_before_a_linear_schedule_begins_nor_where_nothing_is_learned(is_training):
-    plain, model = translator(), translator(scheduled_sampling="linear", sampling_share=1.0)
+    plain, model = translator(), translator(scheduled_sampling="linear", sampling_fraction=1.0)
     batch = batch_of(model, epoch=0.0 if is_training else 100.0)
     assert float(loss_of(model, batch, is_training=is_training).total) == float(loss_of(plain, batch, is_training=is_training).total)
 
 
 def test_sampling_replaces_about_the_share():
-    model = translator(scheduled_sampling="constant", sampling_share=0.5)
+    model = translator(scheduled_sampling="constant", sampling_fraction=0.5)
     pairs = PAIRS * 50
     batch = batch_of(model, pairs)
     inputs, targets = decoder_tokens(batch.target, CPU)
-    whole, _ = seen_by_decoder(translator(scheduled_sampling="constant", sampling_share=1.0), batch)
+    whole, _ = seen_by_decoder(translator(scheduled_sampling="constant", sampling_fraction=1.0), batch)
     half, _ = seen_by_decoder(model, batch)
     can_tell = (targets >= 0) & (whole != inputs)
     assert set(torch.where(half == inputs, 0, torch.where(half == whole, 0, 1)).unique().tolist()) == {0}
@@ -219,7 +219,7 @@ BY_HEART = [Pair("the cat sleeps", "die Katze schläft", "1"), Pair("a dog sees 
 def test_two_pairs_are_learned_by_heart(tokenizer, shared):
     model = translator(tokenizer, shared, BY_HEART, hidden_size=64, embedding_size=64, layers=1)
     optimizer = torch.optim.Adam(model.network.parameters(), lr=0.01)
-    batches = model.languages.batches(prepare_to_learn(BY_HEART, keeps=True), model.settings).since(0)
+    batches = model.languages.batches(prepare_to_learn(BY_HEART, copies=True), model.settings).since(0)
     model.network.train()
     for _ in range(160 if tokenizer == "subword" else 80):
         optimizer.zero_grad()

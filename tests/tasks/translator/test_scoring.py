@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from charnn.tasks.translator.translating import decoder_tokens, look, score
+from charnn.tasks.translator.translating import attention_weights, decoder_tokens, score
 from charnn.tokenizers.vocabulary import END, START
 from tests.translators import PAIRS, batch_of, read, translator
 
@@ -29,7 +29,7 @@ def test_weights_of_a_score_are_of_the_pairs_own_tokens_and_sum_to_one():
             model.languages.encode(model.languages.source, pair.source),
             model.languages.encode(model.languages.target, pair.target),
         )
-        np.testing.assert_allclose(look(model.network, source, target), weights, atol=1e-5)
+        np.testing.assert_allclose(attention_weights(model.network, source, target), weights, atol=1e-5)
 
 
 def test_no_pairs_have_no_scores():

@@ -42,7 +42,7 @@ def models(tmp_path_factory):
             folder = tmp_path_factory.mktemp(side)
             (folder / "text.txt").write_text({"source": ENGLISH, "target": FRENCH}[side])
             place = Place(folder / "run", device="cpu", threads=1)
-            settings = small_settings(**{"tokenizer": "char", "embedding_size": 16, "reports": 1, **changes})
+            settings = small_settings(**{"tokenizer": "char", "embedding_size": 16, "validations": 1, **changes})
             trained(Run(place, LanguageModel.prepare(Sources([folder / "text.txt"]), settings), BudgetSettings(steps=2)))
             made[key] = load(place.folder)
         return made[key]

@@ -12,7 +12,7 @@ from charnn.tasks.translator.interpreter import Decoding
 from charnn.tasks.translator.languages import Languages
 from charnn.tasks.translator.model import Translator
 from charnn.tasks.translator.settings import SearchSettings, TranslatorSettings
-from charnn.tasks.translator.translating import SPARE, Limits, look, sample, score, search
+from charnn.tasks.translator.translating import SPARE, Limits, attention_weights, sample, score, search
 from charnn.tokenizers.registry import fit_tokenizer
 from charnn.tokenizers.vocabulary import END, START, UNKNOWN
 from tests.networks import CELLS
@@ -290,5 +290,5 @@ def test_an_unknown_word_is_the_one_that_was_looked_at_most():
     (best,) = search(model.network, [ids], BeamSettings(1), limits=Limits(unknown=True))[0]
     assert ids.tolist().count(UNKNOWN) == 1
     assert set(best.tokens) == {UNKNOWN}
-    places = look(model.network, ids, best.tokens)[:-1, : len(ids)].argmax(1)
+    places = attention_weights(model.network, ids, best.tokens)[:-1, : len(ids)].argmax(1)
     assert found.text.split() == [["abcdefghi", "new", "jk"][place] for place in places]

@@ -1,18 +1,44 @@
-"""Which parts of one text stand in another: the suffix automaton of the first (Blumer et al. 1985), which the second is read through.
+"""The suffix automaton of a text (Blumer et al. 1985): which parts of it occur in a second text, which is read once.
 
-It takes memory for the first text alone, so the second may be of any length.
+It needs memory for the first text alone, so the second may have any length.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from charnn.kernels.compile import compiled
 
 Numbers = Any  # (any,) int32 or int64
 
 
+class SuffixAutomaton(NamedTuple):
+    """States of a text of n symbols, from 0, the start; at most 2n + 1, and 3n + 1 edges."""
+
+    lengths: Numbers  # (states,) the longest part of the text that leads to the state
+    links: Numbers  # (states,) the state of its longest suffix that leads to another state
+    heads: Numbers  # (states,) its last edge, or -1
+    edges: Numbers  # (edges, 3) symbol, target and the state's next edge, or -1
+    ends: Numbers  # (n,) the state after each symbol of the text
+    root: Numbers  # (symbols,) the targets of the first state's edges, or 0
+
+
+def suffix_automaton(text: Numbers, symbols: int) -> SuffixAutomaton:
+    """Return the automaton of a text of (n,) int32 symbols below `symbols`."""
+    states = 2 * len(text) + 1
+    lengths, links, heads = np.zeros(states, np.int32), np.zeros(states, np.int32), np.full(states, -1, np.int32)
+    edges, ends, root = np.zeros((3 * len(text) + 1, 3), np.int32), np.zeros(len(text), np.int32), np.zeros(symbols, np.int32)
+    size = _build(text, lengths, links, heads, edges, ends)
+    edge = int(heads[0])
+    while edge >= 0:
+        root[edges[edge, 0]] = edges[edge, 1]
+        edge = int(edges[edge, 2])
+    return SuffixAutomaton(lengths[:size].copy(), links[:size].copy(), heads[:size].copy(), edges, ends, root)
+
+
 @compiled
 def _edge(state: int, symbol: int, heads: Numbers, edges: Numbers) -> Any:
-    """The edge of a symbol that leaves a state, or -1; edges: (any, 3) of symbol, target, next edge of the state."""
+    """Return the edge of a symbol that leaves a state, or -1."""
     edge = heads[state]
     while edge >= 0 and edges[edge, 0] != symbol:
         edge = edges[edge, 2]
@@ -27,11 +53,8 @@ def _add_edge(state: int, symbol: int, target: int, heads: Numbers, edges: Numbe
 
 
 @compiled
-def build(text: Numbers, lengths: Numbers, links: Numbers, heads: Numbers, edges: Numbers, ends: Numbers) -> int:
-    """The automaton of (n,) symbols; returns the number of its states.
-
-    lengths, links, heads: (2n + 1,), of which heads are all -1; edges: (3n + 1, 3). ends: (n,) the state after each symbol.
-    """
+def _build(text: Numbers, lengths: Numbers, links: Numbers, heads: Numbers, edges: Numbers, ends: Numbers) -> int:
+    """Fill the arrays of an automaton; return the number of its states. All heads are -1 before."""
     count, size, last = 0, 1, 0
     lengths[0], links[0] = 0, -1
     for place in range(len(text)):
@@ -70,22 +93,13 @@ def build(text: Numbers, lengths: Numbers, links: Numbers, heads: Numbers, edges
 
 
 @compiled
-def walk(
-    text: Numbers,
-    lengths: Numbers,
-    links: Numbers,
-    heads: Numbers,
-    edges: Numbers,
-    root: Numbers,
-    here: Numbers,
-    best: Numbers,
-    places: Numbers,
-) -> None:
-    """Reads (m,) symbols of the second text, -1 for those that the first has not, and goes on where it stood.
+def walk(text: Numbers, automaton: SuffixAutomaton, here: Numbers, best: Numbers, places: Numbers) -> None:
+    """Read the next (m,) symbols of the second text, -1 for those that the first text does not have.
 
-    root: (symbols,) the targets of the first state's edges, or 0. here: (3,) state, matched length and place, which it moves on.
-    best, places: (states,) the longest match that ended in each state, and the place behind it.
+    here: (3,) state, matched length and place, updated. best, places: (states,) the longest match that ended in each state, and the
+    place after it, updated.
     """
+    lengths, links, heads, edges, root = automaton.lengths, automaton.links, automaton.heads, automaton.edges, automaton.root
     state, length, place = here[0], here[1], here[2]
     for symbol in text:
         place += 1
@@ -111,18 +125,17 @@ def walk(
 
 
 @compiled
-def gather(
-    order: Numbers, lengths: Numbers, links: Numbers, best: Numbers, places: Numbers, ends: Numbers, longest: Numbers, found: Numbers
-) -> None:
-    """What was walked through -> for each of the first text's symbols the longest match that ends with it, and the place behind that.
+def gather(order: Numbers, automaton: SuffixAutomaton, best: Numbers, places: Numbers, longest: Numbers, found: Numbers) -> None:
+    """Write for each symbol of the first text the longest match that ends with it, and the place after that in the second text.
 
-    order: the states from the longest to the shortest. longest, found: (n,), filled.
+    order: the states from the longest to the shortest. best, places: as `walk` left them, overwritten. longest, found: (n,), filled.
     """
+    lengths, links, ends = automaton.lengths, automaton.links, automaton.ends
     for state in order:
         link = links[state]
         if state and best[state] and lengths[link] > best[link]:
             best[link], places[link] = lengths[link], places[state]
-    for index in range(len(order) - 1, -1, -1):  # a state that was never reached is answered for by its longest suffix that was
+    for index in range(len(order) - 1, -1, -1):  # a state that was never reached gets the match of its longest suffix that was
         state = order[index]
         if state and not best[state]:
             best[state], places[state] = best[links[state]], places[links[state]]

@@ -1,4 +1,4 @@
-"""Tests of charnn.check.health."""
+"""Tests of charnn.check.encoding."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from charnn.check.contents import Finding
-from charnn.check.health import ODDITIES, Health
+from charnn.check.encoding import ODDITIES, EncodingCheck
 from charnn.data.readers import Source, find_sources
 
 PIECES = [b"a", b"\n", b"\r\n", b"\r", b"\0", b"\xe9", b"\xff", b"\xf0\x9f", *(one.encode() for one in "é\u2028\ufeff\U0001f600")]
@@ -24,11 +24,11 @@ def file(*blocks: bytes, name: str = "a", kind: str = ".txt") -> Source:
     return Source(name, name, kind, read)
 
 
-def examined(content: bytes, encoding: str = "utf-8", kind: str = ".txt") -> Health:
-    return Health([file(content, kind=kind)], encoding)
+def examined(content: bytes, encoding: str = "utf-8", kind: str = ".txt") -> EncodingCheck:
+    return EncodingCheck([file(content, kind=kind)], encoding)
 
 
-def found(health: Health) -> dict[str, Finding]:
+def found(health: EncodingCheck) -> dict[str, Finding]:
     """What was found at all."""
     return {name: finding for name, finding in health.found.items() if finding.count}
 
@@ -85,7 +85,7 @@ def test_utf_16_without_a_mark_is_recognised(encoding: str) -> None:
 
 def test_a_file_with_the_mark_of_another_encoding_is_told_and_not_read() -> None:
     files = [file("é\n".encode("utf-16"), name="wide"), file(b"one\n", name="narrow"), file("\ufeffx\n".encode("utf-32"), name="wider")]
-    assert Health(files, "utf-8").lines_of_text() == [
+    assert EncodingCheck(files, "utf-8").lines_of_text() == [
         ("files", "3 files, 26 bytes, 1 line"),
         ("encoding", "utf-8, not valid: 4 characters, 0 beyond ASCII"),
         ("line ends", "LF 1"),
@@ -117,7 +117,7 @@ def test_a_mark_at_the_begin_is_no_fault() -> None:
 
 def test_bytes_before_the_first_bad_one_are_counted_with_the_mark() -> None:
     assert examined("\ufeffé\n".encode() + b"\xff").invalid_byte == 6
-    assert Health([file("\ufeffé".encode(), b"\n", b"\xff")], "utf-8").invalid_byte == 6
+    assert EncodingCheck([file("\ufeffé".encode(), b"\n", b"\xff")], "utf-8").invalid_byte == 6
 
 
 def test_lines_within_the_cells_of_a_csv_may_end_as_they_like() -> None:
@@ -128,7 +128,7 @@ def test_lines_within_the_cells_of_a_csv_may_end_as_they_like() -> None:
 
 def test_files_that_end_in_different_ways_are_mixed() -> None:
     files = [file(b"one\ntwo\n", name="a"), file(b"three\r\n", name="b")]
-    assert Health(files, "utf-8").found["mixed"] == Finding(1, "b:1")
+    assert EncodingCheck(files, "utf-8").found["mixed"] == Finding(1, "b:1")
 
 
 def test_lone_surrogates_are_no_utf_8() -> None:
@@ -142,7 +142,7 @@ def test_it_does_not_matter_where_blocks_end(pieces: list[bytes], cuts: list[int
     content = b"".join(pieces)
     places = sorted({0, len(content), *(cut for cut in cuts if cut < len(content))})
     blocks = [content[begin:end] for begin, end in pairwise(places)]
-    assert vars(Health([file(*blocks)], "utf-8")) == vars(examined(content))
+    assert vars(EncodingCheck([file(*blocks)], "utf-8")) == vars(examined(content))
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=12))
@@ -164,13 +164,13 @@ def test_counts_are_those_of_the_whole_text(pieces: list[bytes]) -> None:
 
 def test_a_line_of_ten_megabytes_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "long").write_bytes(b"ab " * 3_500_000)
-    health = Health(find_sources([tmp_path / "long"]), "utf-8")
+    health = EncodingCheck(find_sources([tmp_path / "long"]), "utf-8")
     assert (health.bytes, health.lines, found(health)) == (10_500_000, 1, {"unterminated": Finding(1, str(tmp_path / "long"))})
 
 
 def test_reviews_that_were_once_in_another_encoding(real_data: Path) -> None:
     """The reviews of rt-polarity are in cp1252, and IMDB's hold control characters that were punctuation there."""
-    polarity = Health(find_sources([real_data / "mr" / "raw" / "rt-polarity.neg"]), "utf-8")
+    polarity = EncodingCheck(find_sources([real_data / "mr" / "raw" / "rt-polarity.neg"]), "utf-8")
     assert (polarity.invalid_byte, polarity.beyond_ascii) == (3118, 0)
-    imdb = Health(find_sources([real_data / "imdb" / "valid.tsv.gz"]), "utf-8")
+    imdb = EncodingCheck(find_sources([real_data / "imdb" / "valid.tsv.gz"]), "utf-8")
     assert imdb.found["separator"] == Finding(146, str(real_data / "imdb" / "valid.tsv.gz:74"))
