@@ -1,26 +1,47 @@
 """`charnn.Classifier`: a label for a text; a scikit-learn estimator."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charnn.api.estimator import Estimator, OnReport
-from charnn.api.values import Values, as_labels, as_paths, as_texts, is_file, is_path, rows_of
-from charnn.errors import ArgumentValueError, DataError
+from charnn.api.pairs import Paired
+from charnn.api.training import OnReport
+from charnn.api.values import Values, as_labels, as_texts, rows_of
+from charnn.errors import ArgumentValueError
 
 if TYPE_CHECKING:  # typing.Self is newer than Python 3.10
     from typing_extensions import Self
 
 
-class Classifier(Estimator, task="classifier"):
+def labelled(texts: Any, labels: Any, argument: str) -> Values:
+    """Return texts with labels as a source, with the kind of the labels; raise ArgumentValueError for labels that become one."""
+    found = as_texts(texts, argument, least=1)
+    marks = as_labels(labels, len(found), argument)
+    names: dict[str, Any] = {}
+    for number, label in enumerate(marks):
+        name = str(label).strip()
+        if not name:
+            raise ArgumentValueError(f"labels[{number}] is blank; give it a name")
+        if names.setdefault(name, label) != label:
+            raise ArgumentValueError(f"the labels {names[name]!r} and {label!r} differ only by white space; make them one")
+    rows = rows_of(argument, text=found, label=[str(one).strip() for one in marks])
+    return replace(rows, facts={"label_kind": type(marks[0]).__name__})
+
+
+class Classifier(Paired, task="classifier"):
     """A classifier of texts: a recurrent network blended with a linear model of n-grams.
 
     It has the manners of scikit-learn: `Pipeline`, `GridSearchCV`, `cross_val_score` and `clone` take it. Its settings are the flags of
     `charnn train classifier`. Learned: `classes_`, sorted.
     """
+
+    inputs_name, answers_name = "texts", "labels"
+    missing = "give a label for each text, or paths of labelled files"
+    _pairs = staticmethod(labelled)
 
     def fit(
         self,
@@ -42,13 +63,7 @@ class Classifier(Estimator, task="classifier"):
         Raises DataError or SettingError (both ValueError), or ArgumentKindError (a TypeError), for what cannot be trained on.
         """
         place: dict[str, Any] = {"to": to, "overwrite": overwrite, "resume": resume, "on_report": on_report}
-        if labels is None:
-            if texts is not None and not is_path(texts) and not _are_files(texts):
-                raise ArgumentValueError("labels are missing; give a label for each text, or paths of labelled files")
-            return self._fit_files(texts, valid, **place, settings=settings)
-        data, kind = labelled(texts, labels)
-        validation = [] if valid is None else [labelled(*_two(valid), "valid")[0]]
-        return self._fit([data], validation, **place, settings=settings, facts={"label_kind": kind})
+        return self._fit_pairs(texts, labels, valid, **place, settings=settings)
 
     @property
     def classes_(self) -> NDArray[Any]:
@@ -89,12 +104,7 @@ class Classifier(Estimator, task="classifier"):
 
         Without data: of the validation part. options: abstain_below, text_column, label_column and how files are written.
         """
-        model = self._model
-        if data is None:
-            return dict(self.results_)
-        if labels is None:
-            return dict(model.evaluate(as_paths(data, "data"), **options))
-        return dict(self._of_values(model.evaluate, labelled(data, labels)[0], options))
+        return self._evaluate(data, labels, options)
 
     def explain(self, text: str) -> list[tuple[str, float]]:
         """Return each word of a text and what it adds to the log-probability of the predicted label, in nats (Li et al. 2016)."""
@@ -109,10 +119,6 @@ class Classifier(Estimator, task="classifier"):
         """
         return super().inspect(what, data, **options)
 
-    def _values(self, data: Any, options: dict[str, Any]) -> Values | None:
-        labels = options.pop("labels", None)
-        return None if labels is None else labelled(data, labels)[0]
-
     def _views(self) -> dict[str, Callable[..., Any]]:
         return {**super()._views(), "attention": lambda text: self._model.attention(as_texts(text, "text")[0]).facts}
 
@@ -125,28 +131,3 @@ class Classifier(Estimator, task="classifier"):
         tags = super().__sklearn_tags__()
         tags.estimator_type, tags.classifier_tags, tags.target_tags.required = "classifier", ClassifierTags(), True
         return tags
-
-
-def labelled(texts: Any, labels: Any, argument: str = "texts") -> tuple[Values, str]:
-    """Return texts with labels as a source, and the kind of the labels; raise ArgumentValueError for labels that become one."""
-    found = as_texts(texts, argument, least=1)
-    marks = as_labels(labels, len(found), argument)
-    names: dict[str, Any] = {}
-    for number, label in enumerate(marks):
-        name = str(label).strip()
-        if not name:
-            raise ArgumentValueError(f"labels[{number}] is blank; give it a name")
-        if names.setdefault(name, label) != label:
-            raise ArgumentValueError(f"the labels {names[name]!r} and {label!r} differ only by white space; make them one")
-    return rows_of(argument, text=found, label=[str(one).strip() for one in marks]), type(marks[0]).__name__
-
-
-def _are_files(texts: Any) -> bool:
-    """Are these names of files? A list of texts is most unlikely to be."""
-    return isinstance(texts, list | tuple) and len(texts) > 0 and all(map(is_file, texts))
-
-
-def _two(valid: Any) -> tuple[Any, Any]:
-    if not isinstance(valid, list | tuple) or len(valid) != 2:
-        raise DataError("valid must be (texts, labels)")
-    return valid[0], valid[1]

@@ -2,11 +2,9 @@
 
 import difflib
 import inspect
-import re
 import tempfile
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from functools import cache
 from html import escape
 from importlib import import_module
@@ -14,32 +12,24 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-from charnn.api.notebook import notebook_line
+from charnn.api.training import OnReport, followed, in_python, prepared, undisturbed
 from charnn.api.values import Values, as_paths, as_texts
 from charnn.checkpoint.model import MODEL_FILE, SavedModel, load_model, save_model
 from charnn.data.corpus import corpus_name
-from charnn.errors import CheckpointError, DataError, SettingError
-from charnn.settings import all_settings, collect, own_settings
+from charnn.errors import SettingError
+from charnn.settings import all_settings, own_settings
 from charnn.tasks.load import read, restored
 from charnn.tasks.registry import TASKS
-from charnn.tasks.task import READING, Task
-from charnn.tokenizers.registry import idle_settings
-from charnn.training.model import Place, Sources
-from charnn.training.settings import BudgetSettings, SavingSettings
+from charnn.tasks.task import READING
+from charnn.training.model import Place
+from charnn.training.settings import BudgetSettings
 
 if TYPE_CHECKING:  # typing.Self is newer than Python 3.10
     from typing_extensions import Self
 
-    from charnn.training.model import Report
-
-OnReport = Callable[["Report"], object]
 
 ELSEWHERE: dict[str, Any] = {"valid_fraction": None, "device": "auto", "threads": None}
 """Settings of a training that are in no settings class, and their defaults."""
-
-FLAG = re.compile(r"(?<![\w-])--(no-)?([a-z][a-z-]*)( [A-Z]+\b)?")
-
-TRAINING = threading.RLock()  # One training at a time in a process: all draw from torch's random numbers
 
 
 class Estimator:
@@ -51,18 +41,17 @@ class Estimator:
 
     task: ClassVar[str]
 
-    def __init_subclass__(cls, task: str) -> None:
-        cls.task = task
-        names = [inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)]
-        keywords = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=value) for name, value in defaults(task).items()]
-        cls.__init__.__signature__ = cls.__signature__ = inspect.Signature(keywords)  # type: ignore[attr-defined]
-        cls.__init__.__signature__ = inspect.Signature(names + keywords)  # type: ignore[attr-defined]
+    def __init_subclass__(cls, task: str | None = None) -> None:
+        """task: that of a class which is not itself only a base."""
+        if task is not None:
+            cls.task = task
+            keyword = inspect.Parameter.KEYWORD_ONLY
+            parameters = [inspect.Parameter(name, keyword, default=value) for name, value in defaults(task).items()]
+            cls.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
 
     def __init__(self, **settings: Any) -> None:
         """Store the settings and check nothing but their names; raise TypeError for an unknown one."""
-        for name in settings:
-            if name not in defaults(self.task):
-                raise TypeError(f"{type(self).__name__} has no setting {name!r}{_nearest(name, self.task)}")
+        self._check_names(settings, TypeError)
         for name, value in {**defaults(self.task), **settings}.items():
             setattr(self, name, value)
 
@@ -72,17 +61,19 @@ class Estimator:
 
     def set_params(self, **settings: Any) -> "Self":
         """Change settings for the next fit; raise ValueError for an unknown name."""
-        for name in settings:
-            if name not in defaults(self.task):
-                raise ValueError(f"{type(self).__name__} has no setting {name!r}{_nearest(name, self.task)}")
+        self._check_names(settings, ValueError)
         for name, value in settings.items():
             setattr(self, name, value)
         return self
 
+    def _check_names(self, settings: Iterable[str], error: type[Exception], whose: str | None = None) -> None:
+        for name in settings:
+            if name not in defaults(self.task):
+                raise error(f"{whose or f'{type(self).__name__} has no setting'} {name!r}{_nearest(name, self.task)}")
+
     def _fit_files(self, data: Any, valid: Any, **options: Any) -> "Self":
         """Train on files: a path, a list of paths, the name of a built-in corpus, or None for the task's own."""
-        corpus = [TASKS[self.task].corpus] if data is None else as_paths(data, "data")
-        return self._fit(corpus, [] if valid is None else as_paths(valid, "valid"), **options)
+        return self._fit(*([] if one is None else as_paths(one, name) for one, name in ((data, "data"), (valid, "valid"))), **options)
 
     def _fit(
         self,
@@ -95,32 +86,34 @@ class Estimator:
         on_report: OnReport | None = None,
         settings: Mapping[str, Any],
         fixed: Mapping[str, Any] | None = None,
-        facts: Mapping[str, Any] | None = None,
     ) -> "Self":
-        """Train on paths and Values; `fixed` are settings that values in memory bring, `facts` attributes of the model."""
-        for name in settings:
-            if name not in defaults(self.task):
-                raise TypeError(f"fit() has no argument {name!r}{_nearest(name, self.task)}")
-        values = {name: tuple(one) if isinstance(one, list) else one for name, one in {**self.get_params(), **settings}.items()}
+        """Train on paths and Values; `fixed` are settings that values in memory bring."""
+        self._check_names(settings, TypeError, "fit() has no argument")
+        values: dict[str, Any] = {
+            name: tuple(one) if isinstance(one, list) else one for name, one in {**self.get_params(), **settings}.items()
+        }
+        in_memory = [one for one in (*data, *valid) if isinstance(one, Values)]
+        of_files = {*READING, *(name for one in in_memory for name in one.how)} if in_memory else set()
+        for name in sorted(of_files & values.keys()):
+            if name in settings:
+                raise SettingError(name, "has no effect on values in memory; leave it out")
+            values[name] = defaults(self.task)[name]  # What the constructor got is for files
         given = [name for name, value in values.items() if name in settings or value != defaults(self.task)[name]]
-        given_values = [one for one in (*data, *valid) if isinstance(one, Values)]
-        if given_values:
-            for name in READING:
-                if name in given:
-                    raise SettingError(name, "has no effect on values in memory; leave it out")
         values |= fixed or {}
         if to is None and (overwrite or resume):
             raise SettingError("overwrite" if overwrite else "resume", "has no effect without a folder; give one by to=")
-        place = {"overwrite": overwrite, "resume": resume, "device": values["device"], "threads": values["threads"]}
         with ExitStack() as stack:
             folder = Path(to) if to is not None else Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="charnn-"))) / "run"
             stack.enter_context(in_python())
-            for one in given_values:
+            for one in in_memory:
                 stack.enter_context(one.naming())
             stack.enter_context(undisturbed())
-            saved, history = _trained(TASKS[self.task], data, valid, values, given, folder, place, on_report, facts or {})
+            place = Place(folder, values["device"], values["threads"], overwrite, resume)
+            run = prepared(TASKS[self.task], data, valid, values=values, given=given, place=place)
+            history = followed(run, on_report)
+            saved = load_model(folder)
         self.history_ = history
-        name = str(to) if to is not None else corpus_name([str(one) for one in data])
+        name = str(to) if to is not None else corpus_name([str(one) for one in data] or [TASKS[self.task].corpus])
         return self._adopt(restored(saved, name), saved.metrics)
 
     def _adopt(self, model: Any, metrics: Mapping[str, Any]) -> "Self":
@@ -218,85 +211,6 @@ class Estimator:
         return []
 
 
-def _trained(
-    task: Task,
-    data: Sequence[Any],
-    valid: Sequence[Any],
-    values: Mapping[str, Any],
-    given: Sequence[str],
-    folder: Path,
-    place: Mapping[str, Any],
-    on_report: OnReport | None,
-    facts: Mapping[str, Any],
-) -> tuple[SavedModel, list[dict[str, Any]]]:
-    """Train a model of a task; return it as its file has it, and a dict a validation."""
-    from charnn.training.folder import check_free
-    from charnn.training.run import Run
-
-    check_free(folder, overwrite=place["overwrite"], resume=place["resume"])
-    budget = collect(BudgetSettings, values)  # Checked before anything is read
-    paths = [str(one) for one in data if not isinstance(one, Values)]
-    idle = {} if "tokenizer" not in values else idle_settings(values["tokenizer"])
-    inputs = collect(task.inputs, values).knowing(given)
-    plain = collect(task.settings, {**values, **{name: one for name, one in idle.items() if name not in given}})
-    settings = inputs.arranged(plain, given, [str(one) for one in data])
-    corpus, validation = ([one.source if isinstance(one, Values) else one for one in part] for part in (data, valid))
-    sources = Sources(corpus, validation, values["valid_fraction"])
-    command = {"data": paths, **{name: values[name] for name in given if values[name] is not None}} if len(paths) == len(data) else {}
-    model = task.model_class.prepare(sources, settings, inputs)
-    vars(model).update(facts)
-    run = Run(Place(folder, **place, command=command), model, budget, SavingSettings())
-    history: list[dict[str, Any]] = []
-    with shown(run, on_report) as show:
-        try:
-            for report in run.train():
-                show(report)
-                if report.valid_loss is not None:
-                    history.append(report.facts())
-        except BaseException:
-            run.break_off()
-            raise
-        run.finish()
-    return load_model(folder), history
-
-
-@contextmanager
-def shown(run: Any, on_report: OnReport | None) -> Iterator[OnReport]:
-    """Give what shows reports: the user's own function, else a line that renews itself in a notebook, else nothing."""
-    if on_report is not None:
-        yield on_report
-        return
-    line = notebook_line()
-    yield (lambda report: line(run.plan, report)) if line is not None else (lambda report: None)
-
-
-@contextmanager
-def in_python() -> Iterator[None]:
-    """Turn the flags in a message into keywords: --valid-fraction into valid_fraction, --valid FILE into valid=, --no-x into x=False."""
-    try:
-        yield
-    except (CheckpointError, DataError, SettingError) as error:
-        error.args = (FLAG.sub(_keyword, str(error)),)
-        raise
-
-
-def _keyword(flag: re.Match[str]) -> str:
-    return flag[2].replace("-", "_") + ("=False" if flag[1] else "=" if flag[3] else "")
-
-
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """Train alone in this process, and leave torch's random numbers and threads as they were."""
-    import torch
-
-    with TRAINING, torch.random.fork_rng(devices=[]):
-        threads = torch.get_num_threads()
-        try:
-            yield
-        finally:
-            torch.set_num_threads(threads)
-
-
 @cache
 def defaults(task: str) -> dict[str, Any]:
     """Return the settings of a task's class by name, with their defaults: the budget and what is used most first."""
@@ -324,50 +238,50 @@ def not_fitted(name: str) -> NoReturn:
 def public_class(task: str) -> type[Estimator]:
     """Return the public class of a task: that in `charnn.api`, else one made of what all tasks share."""
     place = f"charnn.api.{task}"
-    if find_spec(place) is not None:
-        found: type[Estimator] = getattr(import_module(place), TASKS[task].model)
-        return found
-    return _made(task)
+    if find_spec(place) is None:
+        return _made(task)
+    found: type[Estimator] = getattr(import_module(place), TASKS[task].model)
+    return found
+
+
+class FromFiles(Estimator):
+    """A model of a task that has no class of its own in `charnn.api`."""
+
+    def fit(
+        self,
+        data: Any = None,
+        *,
+        valid: Any = None,
+        to: str | Path | None = None,
+        overwrite: bool = False,
+        resume: bool = False,
+        on_report: OnReport | None = None,
+        **settings: Any,
+    ) -> "Self":
+        """Train on files and return self.
+
+        data: a path, a list of paths, or the name of a built-in corpus; by default the task's own.
+        valid: data to validate on, in the same form; by default a fraction of the data is held out.
+        to: folder for the run, which then has all that `charnn train` writes; with `resume` an interrupted run there is continued.
+        on_report: is called with every Report, several times a second. settings: as in the constructor, for this fit alone.
+
+        Raises DataError or SettingError (both ValueError), or ArgumentKindError (a TypeError), for what cannot be trained on.
+        """
+        return self._fit_files(data, valid, to=to, overwrite=overwrite, resume=resume, on_report=on_report, settings=settings)
+
+    def predict(self, texts: Any) -> Any:
+        """Return what the model predicts of one text or several."""
+        return self._model.predict(as_texts(texts))
+
+    def evaluate(self, data: Any = None, **options: Any) -> dict[str, Any]:
+        """Return metrics on files, with the keys of `charnn evaluate --json`; without data those of the validation part."""
+        model = self._model
+        return dict(self.results_) if data is None else model.evaluate(as_paths(data, "data"), **options)
 
 
 @cache
 def _made(task: str) -> type[Estimator]:
-    class Made(Estimator, task=task):
-        """A model of a task that has no class of its own in `charnn.api`."""
-
-        def fit(
-            self,
-            data: Any = None,
-            *,
-            valid: Any = None,
-            to: str | Path | None = None,
-            overwrite: bool = False,
-            resume: bool = False,
-            on_report: OnReport | None = None,
-            **settings: Any,
-        ) -> "Self":
-            """Train on files and return self.
-
-            data: a path, a list of paths, or the name of a built-in corpus; by default the task's own.
-            valid: data to validate on, in the same form; by default a fraction of the data is held out.
-            to: folder for the run, which then has all that `charnn train` writes; with `resume` an interrupted run there is continued.
-            on_report: is called with every Report, several times a second. settings: as in the constructor, for this fit alone.
-
-            Raises DataError or SettingError (both ValueError), or ArgumentKindError (a TypeError), for what cannot be trained on.
-            """
-            return self._fit_files(data, valid, to=to, overwrite=overwrite, resume=resume, on_report=on_report, settings=settings)
-
-        def predict(self, texts: Any) -> Any:
-            """Return what the model predicts of one text or several."""
-            return self._model.predict(as_texts(texts))
-
-        def evaluate(self, data: Any = None, **options: Any) -> dict[str, Any]:
-            """Return metrics on files, with the keys of `charnn evaluate --json`; without data those of the validation part."""
-            model = self._model
-            return dict(self.results_) if data is None else model.evaluate(as_paths(data, "data"), **options)
-
-    Made.__name__ = Made.__qualname__ = TASKS[task].model
-    return Made
+    return type(TASKS[task].model, (FromFiles,), {}, task=task)
 
 
 def rebuilt(task: str, settings: Mapping[str, Any], model: tuple[SavedModel, str] | None, learned: Mapping[str, Any]) -> Estimator:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from charnn.api.estimator import Estimator, OnReport, in_python
+from charnn.api.estimator import Estimator
+from charnn.api.training import OnReport, in_python
 from charnn.api.values import Values, as_paths, has_index, has_times, is_path, series_of
 from charnn.errors import ArgumentValueError, SettingError
 

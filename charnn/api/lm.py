@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from charnn.api.estimator import Estimator, OnReport
+from charnn.api.estimator import Estimator
+from charnn.api.training import OnReport
 from charnn.api.values import Values, as_labels, as_paths, as_texts, is_file, rows_of, text_of
 from charnn.errors import ArgumentKindError, ArgumentValueError
 from charnn.inspection.settings import ReachSettings

@@ -3,19 +3,23 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from charnn.api.estimator import Estimator, OnReport
-from charnn.api.values import Values, as_paths, as_texts, as_tokens, is_path, sentences_of
-from charnn.errors import ArgumentValueError, DataError
+from charnn.api.pairs import Paired
+from charnn.api.training import OnReport
+from charnn.api.values import as_texts, as_tokens, sentences_of
 
 if TYPE_CHECKING:  # typing.Self is newer than Python 3.10
     from typing_extensions import Self
 
 
-class Tagger(Estimator, task="tagger"):
+class Tagger(Paired, task="tagger"):
     """A tagger: parts of speech, names of persons and places, or any other tags of tokens.
 
     Its settings are the flags of `charnn train tagger`. Tags that mark spans (BIO, BIOES, IOB1) are recognised.
     """
+
+    inputs_name, answers_name = "sentences", "tags"
+    missing = "give a list of tags for each sentence, or paths of CoNLL files"
+    _pairs = staticmethod(sentences_of)
 
     def fit(
         self,
@@ -37,16 +41,7 @@ class Tagger(Estimator, task="tagger"):
         Raises DataError or SettingError (both ValueError), or ArgumentKindError (a TypeError), for what cannot be trained on.
         """
         place: dict[str, Any] = {"to": to, "overwrite": overwrite, "resume": resume, "on_report": on_report}
-        if tags is None:
-            if sentences is not None and not is_path(sentences) and not all(isinstance(one, str | Path) for one in sentences):
-                raise ArgumentValueError("tags are missing; give a list of tags for each sentence, or paths of CoNLL files")
-            return self._fit_files(sentences, valid, **place, settings=settings)
-        validation = []
-        if valid is not None:
-            if not isinstance(valid, list | tuple) or len(valid) != 2:
-                raise DataError("valid must be (sentences, tags)")
-            validation = [sentences_of(*valid)]
-        return self._fit([sentences_of(sentences, tags)], validation, **place, settings=settings)
+        return self._fit_pairs(sentences, tags, valid, **place, settings=settings)
 
     def predict(self, sentences: Any) -> list[list[str]]:
         """Return the tags of sentences that are lists of tokens, spans in BIO."""
@@ -68,12 +63,7 @@ class Tagger(Estimator, task="tagger"):
 
         Without data: of the validation part.
         """
-        model = self._model
-        if data is None:
-            return dict(self.results_)
-        if tags is None:
-            return dict(model.evaluate(as_paths(data, "data"), **options))
-        return dict(self._of_values(model.evaluate, sentences_of(data, tags), options))
+        return self._evaluate(data, tags, options)
 
     def score(self, sentences: Any, tags: Any) -> float:
         """Return the F1 of spans, or where tags mark no spans the fraction of tokens whose tag is right."""
@@ -83,10 +73,6 @@ class Tagger(Estimator, task="tagger"):
     def inspect(self, what: str = "errors", data: Any = None, **options: Any) -> Any:
         """Return the tokens whose tag was least probable, a dict each, on files or on sentences with tags= (top=20)."""
         return super().inspect(what, data, **options)
-
-    def _values(self, data: Any, options: dict[str, Any]) -> Values | None:
-        tags = options.pop("tags", None)
-        return None if tags is None else sentences_of(data, tags)
 
     def _figures(self) -> list[str]:
         if "span_f1" in self.results_:

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from charnn.api.estimator import Estimator, OnReport
-from charnn.api.values import Values, as_paths, as_texts, is_file, is_path, rows_of
+from charnn.api.pairs import Paired
+from charnn.api.training import OnReport
+from charnn.api.values import Values, as_texts, rows_of
 from charnn.decoding.settings import SamplingSettings
-from charnn.errors import ArgumentValueError, DataError
+from charnn.errors import ArgumentValueError, SettingError
 from charnn.settings import collect, own_settings
 from charnn.tasks.translator.settings import SearchSettings
 
@@ -17,11 +18,23 @@ if TYPE_CHECKING:  # typing.Self is newer than Python 3.10
 RULES = tuple(one.name for one in own_settings(SamplingSettings))
 
 
-class Translator(Estimator, task="translator"):
+def pairs_of(sources: Any, targets: Any, argument: str) -> Values:
+    """Return pairs of texts as a source of rows; raise ArgumentValueError for unequal numbers."""
+    found, translations = as_texts(sources, argument, least=1), as_texts(targets, "targets")
+    if len(found) != len(translations):
+        raise ArgumentValueError(f"{argument} and targets must be equally many, got {len(found):,} and {len(translations):,}")
+    return rows_of(argument, source=found, target=translations)
+
+
+class Translator(Paired, task="translator"):
     """A translator: from one language to another, or from any text to a text.
 
     Its settings are the flags of `charnn train translator`.
     """
+
+    inputs_name, answers_name = "sources", "targets"
+    missing = "give a target for each source, or paths of tables of pairs"
+    _pairs = staticmethod(pairs_of)
 
     def fit(
         self,
@@ -43,16 +56,7 @@ class Translator(Estimator, task="translator"):
         Raises DataError or SettingError (both ValueError), or ArgumentKindError (a TypeError), for what cannot be trained on.
         """
         place: dict[str, Any] = {"to": to, "overwrite": overwrite, "resume": resume, "on_report": on_report}
-        if targets is None:
-            if sources is not None and not is_path(sources) and not all(map(is_file, sources)):
-                raise ArgumentValueError("targets are missing; give a target for each source, or paths of tables of pairs")
-            return self._fit_files(sources, valid, **place, settings=settings)
-        validation = []
-        if valid is not None:
-            if not isinstance(valid, list | tuple) or len(valid) != 2:
-                raise DataError("valid must be (sources, targets)")
-            validation = [pairs_of(valid[0], valid[1], "valid")]
-        return self._fit([pairs_of(sources, targets)], validation, **place, settings=settings)
+        return self._fit_pairs(sources, targets, valid, **place, settings=settings)
 
     def predict(self, texts: Any, *, n_best: int = 1, prefix: str = "", sample: bool = False, seed: int = 0, **search: Any) -> list[Any]:
         """Return the translation of each text; with n_best over 1 a list of (translation, score), the best first.
@@ -65,6 +69,10 @@ class Translator(Estimator, task="translator"):
         known = {one.name for one in own_settings(SearchSettings)} | {*RULES}
         if unknown := sorted(search.keys() - known):
             raise TypeError(f"predict() has no argument {unknown[0]!r}; it has {', '.join(sorted(known))}")
+        idle = ("beam", "length_penalty") if sample else RULES
+        for name in idle:
+            if name in search:
+                raise SettingError(name, "has no effect with sample=True; leave it out" if sample else "has no effect without sample=True")
         sampling = collect(SamplingSettings, search) if sample else None
         how = Decoding(collect(SearchSettings, search), count=n_best, prefix=prefix, sampling=sampling, seed=seed)
         model, checked = self._model, as_texts(texts)
@@ -76,12 +84,7 @@ class Translator(Estimator, task="translator"):
 
         Without data: of the validation part.
         """
-        model = self._model
-        if data is None:
-            return dict(self.results_)
-        if targets is None:
-            return dict(model.evaluate([str(one) for one in as_paths(data, "data")], **options))
-        return dict(self._of_values(model.evaluate, pairs_of(data, targets), options))
+        return self._evaluate(data, targets, options)
 
     def score(self, sources: Any, targets: Any) -> float:
         """Return BLEU, from 0 to 100."""
@@ -95,20 +98,8 @@ class Translator(Estimator, task="translator"):
         """
         return super().inspect(what, data, **options)
 
-    def _values(self, data: Any, options: dict[str, Any]) -> Values | None:
-        targets = options.pop("targets", None)
-        return None if targets is None else pairs_of(data, targets)
-
     def _views(self) -> dict[str, Callable[..., Any]]:
         return {**super()._views(), "attention": lambda text: self._model.attention(as_texts(text, "text")[0]).facts}
 
     def _figures(self) -> list[str]:
         return [f"BLEU {self.results_['bleu']:.1f}"] if "bleu" in self.results_ else []
-
-
-def pairs_of(sources: Any, targets: Any, argument: str = "sources") -> Values:
-    """Return pairs of texts as a source of rows; raise ArgumentValueError for unequal numbers."""
-    found, translations = as_texts(sources, argument, least=1), as_texts(targets, "targets")
-    if len(found) != len(translations):
-        raise ArgumentValueError(f"{argument} and targets must be equally many, got {len(found):,} and {len(translations):,}")
-    return rows_of(argument, source=found, target=translations)

@@ -4,7 +4,8 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,8 +28,9 @@ class Values:
     """Items in memory as a source that can be read again and again, and the item that each line of it comes from."""
 
     source: Source
-    items: Sequence[str]  # For each line the item, such as texts[3]
+    item: Callable[[int], str]  # The item that a line, counted from 0, comes from, such as texts[3]
     how: Mapping[str, Any] = field(default_factory=dict)  # Settings to read it by, whatever the training files looked like
+    facts: Mapping[str, Any] = field(default_factory=dict)  # Attributes that a model trained on it gets
 
     def __str__(self) -> str:
         return self.source.name
@@ -43,7 +45,7 @@ class Values:
 
     def named(self, message: str) -> str:
         """Turn the line numbers in a message into the names of items."""
-        return re.sub(rf"\b{re.escape(self.source.name)}:(\d+)", lambda found: self.items[int(found[1]) - 1], message)
+        return re.sub(rf"\b{re.escape(self.source.name)}:(\d+)", lambda found: self.item(int(found[1]) - 1), message)
 
 
 def is_path(data: Any) -> bool:
@@ -56,6 +58,11 @@ def is_path(data: Any) -> bool:
 def is_file(name: Any) -> bool:
     """Is this the path of a file or folder, or the name of a built-in corpus? A text of any length is none."""
     return isinstance(name, str | Path) and (str(name) in BUILTIN or os.path.exists(name))
+
+
+def are_files(names: Any) -> bool:
+    """Is this a list of files and folders?"""
+    return isinstance(names, list | tuple) and len(names) > 0 and all(map(is_file, names))
 
 
 def as_paths(data: Any, argument: str) -> list[str | Path]:
@@ -126,7 +133,7 @@ def rows_of(argument: str, **columns: Sequence[Any]) -> Values:
     rows = zip(*columns.values(), strict=True)
     lines = [json.dumps(dict(zip(columns, row, strict=True))) for row in rows]
     how = {f"{name}_column": name for name in columns}
-    return _values(argument, ".jsonl", lines, [f"{argument}[{number}]" for number in range(len(lines))], how=how)
+    return _values(argument, ".jsonl", lines, lambda line: f"{argument}[{line}]", how=how)
 
 
 def text_of(text: Any, argument: str = "text") -> Values:
@@ -134,24 +141,24 @@ def text_of(text: Any, argument: str = "text") -> Values:
     if not isinstance(text, str):
         raise ArgumentKindError(f"{argument} must be one text, got {_kind(text)}; a list of documents is given by texts=")
     (text,) = as_texts(text, argument)
-    lines = text.split("\n")
-    return _values(argument, ".txt", lines, [f"line {number} of {argument}" for number in range(1, len(lines) + 1)], end="")
+    return _values(argument, ".txt", [text], lambda line: f"line {line + 1} of {argument}", end="")
 
 
-def sentences_of(sentences: Any, tags: Any) -> Values:
+def sentences_of(sentences: Any, tags: Any, argument: str) -> Values:
     """Return sentences of tokens, each with a tag for every token, as a source of CoNLL lines."""
-    found = as_tokens(sentences, "sentences")
+    found = as_tokens(sentences, argument)
     marks = as_tokens(tags, "tags")
     if len(found) != len(marks):
-        raise ArgumentValueError(f"sentences and tags must be equally many, got {len(found):,} and {len(marks):,}")
+        raise ArgumentValueError(f"{argument} and tags must be equally many, got {len(found):,} and {len(marks):,}")
     lines: list[str] = []
-    items: list[str] = []
+    begins: list[int] = []
     for number, (tokens, row) in enumerate(zip(found, marks, strict=True)):
         if len(tokens) != len(row):
-            raise ArgumentValueError(f"sentences[{number}] has {len(tokens):,} tokens and tags[{number}] {len(row):,}; give one for each")
+            raise ArgumentValueError(f"{argument}[{number}] has {len(tokens):,} tokens and tags[{number}] {len(row):,}; give one for each")
+        begins.append(len(lines))
         lines += [*(f"{token}\t{tag}" for token, tag in zip(tokens, row, strict=True)), ""]
-        items += [f"sentences[{number}]"] * (len(tokens) + 1)
-    return _values("sentences", ".conll", lines, items, how={"token_column": "1", "tag_column": "2"})
+    how = {"token_column": "1", "tag_column": "2"}
+    return _values(argument, ".conll", lines, lambda line: f"{argument}[{bisect_right(begins, line) - 1}]", how=how)
 
 
 def as_tokens(sentences: Any, argument: str) -> list[list[str]]:
@@ -182,7 +189,7 @@ def series_of(values: Any, argument: str = "series", known: Columns | None = Non
         column = (known and known.time) or "time"
         rows = [{column: time, **row} for time, row in zip(times, rows, strict=True)]
     lines = [json.dumps(row) for row in rows]
-    return _values(argument, ".jsonl", lines, [f"{argument}[{number}]" for number in range(len(lines))])
+    return _values(argument, ".jsonl", lines, lambda line: f"{argument}[{line}]")
 
 
 def has_index(values: Any) -> bool:
@@ -203,7 +210,7 @@ def _table(values: Any, argument: str) -> tuple[list[str], NDArray[np.float64]]:
     try:
         table = np.asarray(rows, np.float64)
     except (TypeError, ValueError):
-        raise ArgumentKindError(f"{argument} must hold numbers only, row by row alike") from None
+        raise ArgumentKindError(f"{argument} must contain numbers only, equally many in each row") from None
     if table.ndim not in (1, 2) or not table.size:
         raise ArgumentValueError(f"{argument} must have the shape (time,) or (time, columns), got {table.shape}")
     if np.isinf(table).any():
@@ -224,10 +231,10 @@ def _times(values: Any) -> list[str] | None:
 
 
 def _values(
-    argument: str, kind: str, lines: Sequence[str], items: Sequence[str], *, end: str = "\n", how: Mapping[str, Any] | None = None
+    argument: str, kind: str, lines: Sequence[str], item: Callable[[int], str], *, end: str = "\n", how: Mapping[str, Any] | None = None
 ) -> Values:
     data = ("\n".join(lines) + end).encode()
-    return Values(Source(argument, argument, kind, lambda: iter([data]), encoding="utf-8"), items, how or {})
+    return Values(Source(argument, argument, kind, lambda: iter([data]), encoding="utf-8"), item, how or {})
 
 
 def _kind(value: Any) -> str:

@@ -56,12 +56,12 @@ class LazyGroup(click.Group):
 _NAMES = (
     "to resume valid device json as_json format plot help_all minutes epochs steps tokenizer cell layers hidden_size dropout text_column "
     "label_column tag_column source target reverse time_column inputs horizon season init_from temperature seed label task "
-    "explain beam interval protocol tail last per_sentence"
+    "abstain_below explain beam interval protocol tail last per_sentence"
 )
 COMMON = frozenset(_NAMES.split())
 """The options on a short help page, by parameter."""
 
-SHORT = 14  # The most options that a page shows without a short page beside it
+SHORT = 11  # The most options that a page shows without a short page beside it
 
 EXAMPLES = "Examples:\n"  # The line of a help text that its examples come after
 

@@ -100,7 +100,7 @@ class Check:
             "health": self.health.facts(),
             **self.contents.facts,
             "lengths": {name: _lengths(counts) for name, counts in self.contents.lengths.items()},
-            "problems": {"count": self.problems.count, "told": self.problems.first},
+            "problems": {"count": self.problems.count, "first": self.problems.first},
             "warnings": [text for name, text in self.rows() if name == "warning"],
         }
 

@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from charnn.cells.settings import StackSettings
+from charnn.data.readers import Data
 from charnn.data.rows import InputRow, find_inputs, read_rows
 from charnn.data.settings import PredictSettings, ReadSettings
 from charnn.data.tables.records import BadRow
@@ -17,7 +18,8 @@ from charnn.engine.settings import LanguageNetworkSettings
 from charnn.errors import DataError, SettingError
 from charnn.layers.settings import EncoderSettings
 from charnn.settings import Settings, collect, own_settings, setting_type
-from charnn.tokenizers.registry import TokenizerSettings
+from charnn.tokenizers.registry import TokenizerSettings, idle_settings
+from charnn.training.model import Sources
 
 KEPT = ("dropout", "variational_dropout")  # Settings of a stack that are not taken from a language model
 GROWTH = ("min_count", "vocabulary_size")  # Settings of the tokenizer that may be given again: they select among new symbols
@@ -138,6 +140,24 @@ class Call:
     def refuse(self, names: Collection[str], reason: str) -> None:
         """Raise SettingError for the first of these options that was given."""
         refuse(self.options, names, reason)
+
+
+def arranged(task: Task, values: Mapping[str, Any], given: Collection[str], data: Sequence[str]) -> tuple[Any, Inputs]:
+    """Return the settings and inputs of a training from values by name; raise SettingError for contradictions.
+
+    given: the names of the values that a user chose; the others are defaults, which may be for another tokenizer than the chosen one.
+    """
+    idle = idle_settings(values["tokenizer"]) if "tokenizer" in values else {}
+    suited = {**values, **{name: default for name, default in idle.items() if name not in given}}
+    inputs = collect(task.inputs, suited).knowing(given)
+    return inputs.arranged(collect(task.settings, suited), given, data), inputs
+
+
+def sources_of(task: Task, data: Data, valid: Data, valid_fraction: float | None, inputs: Inputs) -> Sources:
+    """Return what a training reads: by default the task's built-in data; raise SettingError for two ways to validate."""
+    if valid_fraction is not None and (valid or inputs.valid_files):
+        raise SettingError("valid_fraction", "and data to validate on exclude each other; give one")
+    return Sources(data or (() if inputs.files else (task.corpus,)), valid, valid_fraction)
 
 
 def option_values(kind: type[Settings], options: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from charnn.tokenizers.vocabulary import UNKNOWN
 
 M = TypeVar("M", bound=Any)
 READ_TEXTS, READ_TOKENS = 256, 16384  # Most texts, and tokens, of a batch outside training
-PARTS = ("tokenizer.", "referee.", "series.")  # Prefixes of tensors that are not weights of the network
+BASELINE = "referee"  # The name of a classifier's baseline in model files, since version 0.1
+PARTS = ("tokenizer.", f"{BASELINE}.", "series.")  # Prefixes of tensors that are not weights of the network
 
 
 def tensors_of(batch: TextBatch, device: torch.device) -> tuple[Tensor, Tensor]:

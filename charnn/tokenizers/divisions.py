@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 UNSEEN = 10.0  # Nats that a character of no piece costs more than the least probable piece, as in sentencepiece
 
+CACHED = 50_000  # Words whose divisions are kept, some kilobytes each
+
 Draw = Callable[[], float]  # Gives the next random number from 0 to 1
 
 
@@ -36,6 +38,8 @@ class Unigram:
         """Return the ids of pieces, and as they are characters of no piece: from the end back, each by its probability."""
         lattice = self._lattices.get(word)
         if lattice is None:
+            if len(self._lattices) >= CACHED:
+                self._lattices.clear()
             lattice = self._lattices[word] = self._lattice(word)
         found: list[int | str] = []
         end = len(word)

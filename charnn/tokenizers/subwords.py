@@ -11,7 +11,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -65,6 +65,7 @@ class SubwordTokenizer:
         self.size = len(self._pieces)
         self.lowercase = lowercase
         self._cache: dict[str, list[int]] = {}
+        self._dividers: dict[float, Unigram | Merges] = {}  # Of the last alpha; training has one
 
     @cached_property
     def _processor(self) -> "SentencePieceProcessor":
@@ -158,12 +159,13 @@ class SubwordTokenizer:
                 self._cache[segment] = _bytes(segment)
         return self._cache
 
-    @lru_cache(maxsize=1)  # noqa: B019 (training has one alpha, and a tokenizer lives as long as its model)
     def _divider(self, alpha: float) -> Unigram | Merges:
-        """Return what draws divisions of words."""
-        pieces = self._pieces[len(BYTE_PIECES) :]
-        scores = zip((piece.decode() for piece in pieces), enumerate(self._scores, len(BYTE_PIECES)), strict=True)
-        return (Unigram if self._kind == UNIGRAM else Merges)(dict(scores), alpha)
+        """Return what draws divisions of words; it knows the words of earlier calls."""
+        if alpha not in self._dividers:
+            pieces = self._pieces[len(BYTE_PIECES) :]
+            scores = zip((piece.decode() for piece in pieces), enumerate(self._scores, len(BYTE_PIECES)), strict=True)
+            self._dividers = {alpha: (Unigram if self._kind == UNIGRAM else Merges)(dict(scores), alpha)}
+        return self._dividers[alpha]
 
 
 def _bytes(text: str) -> list[int]:

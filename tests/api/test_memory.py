@@ -1,5 +1,6 @@
 """Values in memory for a model that was trained on files, whatever these look like; and what went wrong with them."""
 
+import inspect
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from sklearn.model_selection import TimeSeriesSplit, cross_val_score
 
 import charnn
 from charnn.errors import ArgumentKindError
-from tests.api.small import MOODS, REVIEWS, SENTENCES, SERIES, SOURCES, TAGS, TARGETS, TEXT, trained, untrained
+from tests.api.small import MOODS, REVIEWS, SENTENCES, SERIES, SOURCES, TAGS, TARGETS, TEXT, VALUES, answer, trained, untrained
 
 TIMES = pd.date_range("2024-01-01", periods=len(SERIES), freq="D")
 
@@ -136,3 +137,49 @@ def test_a_series_to_validate_on_may_have_another_name():
     series = pd.Series(SERIES, TIMES, name="sold")
     model = untrained("Forecaster").fit(series[:120], valid=series[120:].rename("newer"))
     assert model.predict(2).name == "sold"
+
+
+def test_parallel_files_are_trained_on_without_other_data(here):
+    """The built-in phrasebook was read beside the files that source= and target= named."""
+    Path("a.txt").write_text("".join(f"{one}\n" for one in SOURCES))
+    Path("b.txt").write_text("".join(f"{one}\n" for one in TARGETS))
+    model = untrained("Translator", source=["a.txt"], target=["b.txt"]).fit()
+    assert answer(model) == answer(trained("Translator"))
+
+
+def test_a_fraction_beside_validation_data_is_refused():
+    with pytest.raises(charnn.SettingError) as caught:
+        untrained("Classifier", valid_fraction=0.2).fit(REVIEWS[:40], MOODS[:40], valid=(REVIEWS[40:], MOODS[40:]))
+    assert str(caught.value) == "valid_fraction and data to validate on exclude each other; give one"
+
+
+def test_columns_are_for_files():
+    with pytest.raises(charnn.SettingError) as caught:
+        untrained("Classifier").fit(REVIEWS, MOODS, text_column="review")
+    assert str(caught.value) == "text_column has no effect on values in memory; leave it out"
+    assert answer(untrained("Classifier", text_column="review", delimiter=";").fit(REVIEWS, MOODS)) == answer(trained("Classifier"))
+
+
+def test_a_bad_validation_sentence_is_named_as_such():
+    """Both parts were called sentences, so an error of the one named an item of the other."""
+    with pytest.raises(charnn.DataError) as caught:
+        untrained("Tagger").fit(SENTENCES, TAGS, valid=([["Mara"], ["Tom"]], [["B-PER"], ["B-DOG"]]))
+    assert str(caught.value).startswith("valid[1]: the tag 'B-DOG' does not exist in this model")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"temperature": 0.5}, "temperature has no effect without sample=True"),
+        ({"sample": True, "beam": 3}, "beam has no effect with sample=True; leave it out"),
+    ],
+)
+def test_an_option_of_a_translation_without_effect_is_refused(options, said):
+    with pytest.raises(charnn.SettingError) as caught:
+        trained("Translator", steps=1).predict(SOURCES[:1], **options)
+    assert str(caught.value) == said
+
+
+def test_each_class_has_its_own_signature():
+    for name in VALUES:
+        assert set(inspect.signature(getattr(charnn, name)).parameters) == set(untrained(name).get_params())

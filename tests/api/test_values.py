@@ -120,7 +120,7 @@ def test_a_running_text_comes_back_whole():
 
 
 def test_sentences_come_back_with_their_tags():
-    found = list(TaggedData([sentences_of([["a b", "c"], ["d"]], [["X", "Y"], ["Z"]]).source]).sentences())
+    found = list(TaggedData([sentences_of([["a b", "c"], ["d"]], [["X", "Y"], ["Z"]], "sentences").source]).sentences())
     assert [(one.tokens, one.tags) for one in found] == [(("a b", "c"), ("X", "Y")), (("d",), ("Z",))]
 
 
@@ -143,7 +143,7 @@ def test_a_pandas_series_brings_its_name_and_its_times():
     ("values", "kind", "said"),
     [
         ("abc\n", ArgumentKindError, "series must be a list of numbers, an array, a pandas Series or a path, got a text"),
-        (["a", "b"], ArgumentKindError, "series must hold numbers only, row by row alike"),
+        (["a", "b"], ArgumentKindError, "series must contain numbers only, equally many in each row"),
         ([], ArgumentValueError, "series must have the shape (time,) or (time, columns), got (0,)"),
         ([1, float("inf")], ArgumentValueError, "series[1] is infinite; correct it"),
         (np.zeros((2, 2, 2)), ArgumentValueError, "series must have the shape (time,) or (time, columns), got (2, 2, 2)"),

@@ -315,7 +315,7 @@ def test_json_has_every_number() -> None:
     assert found["duplicates"]["count"] in (0, 1)
     assert found["symbols"]["source"]["words"] == {"total": 42, "different": 21, "once": 19, "twice": 1, "one_in": 1}
     assert found["lengths"]["words of a source"] == {"longest": 2, "classes": [[2, 2, 21]]}
-    assert found["problems"] == {"count": 0, "told": []}
+    assert found["problems"] == {"count": 0, "first": []}
     assert (found["trainable"], found["reason"], found["command"]) == (True, None, "charnn train translator x.tsv")
 
 

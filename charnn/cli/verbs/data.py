@@ -26,7 +26,7 @@ from charnn.files import printable
 from charnn.plots.letters import bar
 from charnn.settings import all_settings, collect, is_several, own_settings, setting_type
 from charnn.tasks.registry import TASKS
-from charnn.tasks.task import Task
+from charnn.tasks.task import Task, arranged
 from charnn.training.model import Sources
 
 if TYPE_CHECKING:
@@ -111,10 +111,9 @@ def trial_of(ctx: click.Context, files: Sequence[str], values: dict[str, Any]) -
     unknown = [name for name in chosen if name not in known]
     refuse(ctx, unknown, f"has no effect on the task {task.name}; leave it out, or give another --task")
     options = {name: single(task, name, values[name]) for name in chosen}
-    inputs = collect(task.inputs, options).knowing(chosen)
     # The defaults of the task, which may differ from those of its parts.
     usual = {one.name: getattr(part, one.name) for part in all_settings(task.settings()) for one in own_settings(type(part))}
-    settings = inputs.arranged(collect(task.settings, usual | options), chosen, files)
+    settings, inputs = arranged(task, usual | options, chosen, files)
     return Trial(task.name, settings, Sources(files, values["valid"]), inputs), because
 
 

@@ -3,7 +3,7 @@
 import inspect
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +17,8 @@ from charnn.data.corpus import corpus_name
 from charnn.errors import CheckpointError
 from charnn.settings import collect
 from charnn.tasks.registry import TASKS
-from charnn.tasks.task import Inputs, Task
-from charnn.tokenizers.registry import idle_settings
-from charnn.training.model import Place, Sources
+from charnn.tasks.task import Inputs, Task, arranged, sources_of
+from charnn.training.model import Place
 from charnn.training.settings import BudgetSettings, SavingSettings
 
 if TYPE_CHECKING:
@@ -69,22 +68,10 @@ def train_command(task: Task) -> click.Command:
     @click.pass_context
     def train_task(ctx: click.Context, /, data: tuple[str, ...], **values: Any) -> None:
         chosen = given(ctx, values)
-        inputs = collect(task.inputs, values).knowing(chosen)
-        settings = inputs.arranged(collect(task.settings, with_idle_defaults(values, chosen)), chosen, data)
+        settings, inputs = arranged(task, values, chosen, data)
         train_model(ctx, task, settings, inputs, data, values)
 
     return train_task
-
-
-def with_idle_defaults(values: Mapping[str, Any], chosen: Sequence[str]) -> dict[str, Any]:
-    """Return the values, with neutral ones for settings that were not given and have no effect on the given tokenizer.
-
-    The defaults of a task may be for another tokenizer.
-    """
-    if "tokenizer" not in values:
-        return dict(values)
-    idle = idle_settings(values["tokenizer"])
-    return {**values, **{name: default for name, default in idle.items() if name not in chosen}}
 
 
 def place_options(held_out: str) -> Decorator:
@@ -111,18 +98,16 @@ def place_options(held_out: str) -> Decorator:
 
 def train_model(ctx: click.Context, task: Task, settings: Any, inputs: Inputs, data: Sequence[str], values: dict[str, Any]) -> None:
     """Make a model of a task, train it, and show progress and results."""
-    if values["valid_fraction"] is not None and (values["valid"] or inputs.valid_files):
-        raise click.UsageError("--valid-fraction and files to validate on exclude each other; give one.")
+    sources = sources_of(task, data, values["valid"], values["valid_fraction"], inputs)
     if values["quiet"] and given(ctx, ["progress"]):
         raise click.UsageError("--quiet and --progress exclude each other; give one.")
     budget, saving = collect(BudgetSettings, values), collect(SavingSettings, values)
     display = choose_display(values["progress"], values["quiet"])
-    corpus = data or (() if inputs.files else (task.corpus,))
     from charnn.training.folder import check_free
     from charnn.training.run import Run
 
     place = Place(
-        folder=values["to"] or free_folder(task.name, corpus or inputs.files),
+        folder=values["to"] or free_folder(task.name, data or inputs.files or (task.corpus,)),
         device=values["device"],
         threads=values["threads"],
         overwrite=values["overwrite"],
@@ -130,7 +115,7 @@ def train_model(ctx: click.Context, task: Task, settings: Any, inputs: Inputs, d
         command=given_values(ctx),
     )
     check_free(place.folder, overwrite=place.overwrite, resume=place.resume)
-    model = task.model_class.prepare(Sources(corpus, values["valid"], values["valid_fraction"]), settings, inputs)
+    model = task.model_class.prepare(sources, settings, inputs)
     follow(Run(place, model, budget, saving), display)
 
 

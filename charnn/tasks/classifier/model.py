@@ -27,7 +27,7 @@ from charnn.tasks.classifier.check import ClassifierData, label_numbers, sample_
 from charnn.tasks.classifier.network import ClassifierNetwork
 from charnn.tasks.classifier.settings import ClassifierInputs, ClassifierSettings
 from charnn.tasks.start import Start, load_language_model, start_tokenizer
-from charnn.tasks.tensors import READ_TEXTS, READ_TOKENS, drop_words, loaded, spelling_of, tensors_of, weights_of
+from charnn.tasks.tensors import BASELINE, READ_TEXTS, READ_TOKENS, drop_words, loaded, spelling_of, tensors_of, weights_of
 from charnn.tasks.views import AttentionMap, Predictions, Worst, blocks, no_example, token_texts
 from charnn.tokenizers.registry import SplitsWords, Tokenizer, restore_tokenizer
 from charnn.tokenizers.vocabulary import SPECIALS
@@ -121,8 +121,8 @@ class Classifier:
             model.typed_labels()
         except (KeyError, TypeError, ValueError):
             raise CheckpointError(f"the model is damaged: its labels are no {shown(model.label_kind)}") from None
-        if learned.get("referee") is not None:
-            model.baseline = LinearBaseline.restore(learned["referee"], below(saved.tensors, "referee"))
+        if learned.get(BASELINE) is not None:
+            model.baseline = LinearBaseline.restore(learned[BASELINE], below(saved.tensors, BASELINE))
             if model.baseline.classes != len(labels):
                 raise CheckpointError(f"the linear model is damaged: it knows {model.baseline.classes} labels, not {len(labels)}")
         return model
@@ -136,11 +136,11 @@ class Classifier:
         characters = self.speller and list(self.speller.characters.symbols)
         text = {"tokenizer": self.tokenizer.learned(), "labels": self.labels, "characters": characters}
         kind = {} if self.label_kind == "str" else {"label_kind": self.label_kind}
-        return {**text, **kind, "referee": self.baseline and self.baseline.learned(), "blending": vars(self.blending)}
+        return {**text, **kind, BASELINE: self.baseline and self.baseline.learned(), "blending": vars(self.blending)}
 
     def tensors(self) -> dict[str, NDArray[Any]]:
-        """Return weights by name, and the arrays of tokenizer and linear model below `tokenizer.` and `referee.`."""
-        parts = {"tokenizer": self.tokenizer.tensors(), "referee": {} if self.baseline is None else self.baseline.tensors()}
+        """Return weights by name, and the arrays of tokenizer and linear model below `tokenizer.` and their name in model files."""
+        parts = {"tokenizer": self.tokenizer.tensors(), BASELINE: {} if self.baseline is None else self.baseline.tensors()}
         own = {f"{part}.{name}": array for part, arrays in parts.items() for name, array in arrays.items()}
         return weights_of(self.network) | own
 

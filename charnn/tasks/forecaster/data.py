@@ -153,7 +153,7 @@ def _restored_times(times: Any, clock: Clock | None, column: Any, rows: int) -> 
         try:
             clock.time_features(times)
             clock.after(times[-1], 1)
-        except (ValueError, DataError):
+        except ValueError:  # DataError is one
             raise _damaged("times", times) from None
     return tuple(times)
 

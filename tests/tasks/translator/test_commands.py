@@ -260,7 +260,7 @@ def test_bad_training_data_is_one_sentence_and_leaves_nothing(options: list[str]
 def test_a_share_and_files_to_validate_on_exclude_each_other(options: list[str]) -> None:
     result = train("pairs.tsv", "--valid-fraction", "0.2", *options)
     assert result.exit_code == 2
-    assert result.stderr.endswith("Error: --valid-fraction and files to validate on exclude each other; give one.\n")
+    assert result.stderr.endswith("Error: --valid-fraction and data to validate on exclude each other; give one.\n")
 
 
 # predict
